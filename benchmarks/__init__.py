@@ -1,0 +1,1 @@
+"""Speed and memory of the hot parts, each against a plain baseline."""

@@ -1,0 +1,96 @@
+"""Weights of all training instances at one epoch, before smoothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from btw.arrays import Array, check_choice, float64
+from btw.combination import (
+    DIVERGENCE_VARIANTS,
+    INFORMATION_VARIANTS,
+    combined_weights,
+    present_mean,
+    shares,
+)
+from btw.divergence import divergence, refuse_variances
+from btw.inference import CODES
+from btw.information import modality_information
+
+
+@dataclass(frozen=True)
+class Method:
+    """What to compute: task, variant, scale, and how information is estimated."""
+
+    task: str
+    variant: str
+    scale: str
+    neighbors: int = 3
+    random_state: int = 0
+    modalities: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, choices in CODES.items():
+            check_choice(getattr(self, name), name, choices)
+        if self.neighbors < 1:
+            raise ValueError(f"neighbors: got {self.neighbors}; pass at least 1")
+
+    def check_modalities(self, count: int) -> None:
+        """Raise when the names do not fit the number of modalities."""
+        if self.modalities is not None and len(self.modalities) != count:
+            raise ValueError(
+                f"unimodal: got {count} modalities; pass the {len(self.modalities)} "
+                f"named {', '.join(self.modalities)}"
+            )
+
+    @property
+    def uses_variances(self) -> bool:
+        """Whether normal variances enter the weights."""
+        return self.task == "regression" and self.variant in DIVERGENCE_VARIANTS
+
+
+def epoch_weights(
+    method: Method,
+    unimodal: np.ndarray,
+    multimodal: np.ndarray,
+    present: np.ndarray,
+    unimodal_variance: Array | None,
+    multimodal_variance: Array | None,
+    averaged: Array | None = None,
+) -> dict[str, np.ndarray]:
+    """New weights as `pending`, with the `information` or `averaged` they came from.
+
+    `averaged`, where given, stands for the mean shares (`dataset_gaussian_kl`).
+
+    Source: BTW eq. (5)-(9).
+    """
+    if method.task == "classification":
+        refuse_variances(unimodal_variance, multimodal_variance)
+    parts: dict[str, np.ndarray] = {}
+    rows = None
+    if method.variant in DIVERGENCE_VARIANTS:
+        spread = (unimodal_variance, multimodal_variance)
+        distance = divergence(unimodal, multimodal, method.task, present, *spread)
+        rows = shares(distance, present)
+    if method.variant in INFORMATION_VARIANTS:
+        parts["information"] = modality_information(
+            unimodal,
+            multimodal,
+            method.task,
+            present,
+            method.neighbors,
+            method.random_state,
+            method.modalities,
+        )
+    if method.variant == "averaged_instance":
+        mean = present_mean(rows, present) if averaged is None else averaged
+        parts["averaged"] = float64(mean, "averaged", ("modalities",))
+    parts["pending"] = combined_weights(
+        rows,
+        parts.get("information"),
+        present,
+        method.variant,
+        method.scale,
+        parts.get("averaged"),
+    )
+    return parts
