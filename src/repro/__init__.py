@@ -1,0 +1,1 @@
+"""The papers: data, features, models, training, tables and figures."""

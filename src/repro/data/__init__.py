@@ -1,0 +1,1 @@
+"""Readers: one module per raw layout, all giving the same `Dataset` record."""

@@ -1,0 +1,39 @@
+"""The reader that a source of params.yaml names."""
+
+from pathlib import Path
+
+from repro.data import mag, mmsa, mult, table
+from repro.params import Source
+from repro.records import Dataset
+
+
+def read(source: Source) -> Dataset:
+    """The data set of a source, as its reader gives it, not yet checked.
+
+    Raises:
+        ValueError: the files are missing or bad, or an option of another source is
+            set.
+    """
+    path = Path(source.path)
+    if source.keep != "all" and source.source != "table":
+        raise ValueError(
+            f"keep={source.keep!r} works for source table only, not for "
+            f"{source.source}; set keep: all"
+        )
+    if source.labels != "none" and source.source != "mult":
+        raise ValueError(
+            f"labels={source.labels!r} works for source mult only, not for "
+            f"{source.source}; set labels: none"
+        )
+    match source.source:
+        case "simulated":
+            return mmsa.read(path, simulated=True)
+        case "mmsa":
+            return mmsa.read(path)
+        case "mult":
+            labels = None if source.labels == "none" else Path(source.labels)
+            return mult.read(path, labels)
+        case "mag":
+            return mag.read(path)
+        case "table":
+            return table.read(path, source.table, source.keep)

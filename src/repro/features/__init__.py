@@ -1,0 +1,1 @@
+"""Features: one module per modality kind, fitted on train rows only."""

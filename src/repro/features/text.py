@@ -1,0 +1,204 @@
+"""Text encoders, and frozen features: one vector per text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm import tqdm
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    DebertaV2Config,
+    DebertaV2Model,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from repro.data.checksums import sha256
+from repro.features.series import fitted_scale, standardized
+from repro.features.tokens import tokenize, vocabulary, wordpiece_tokenizer
+from repro.params import Encoder
+from repro.records import Ragged
+
+_TYPES = {"bert": "bert", "deberta": "deberta-v2"}
+# Positions enter through attention only, as in the published DeBERTa-v3 models.
+_RELATIVE: dict[str, Any] = {
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+}
+
+
+def load_encoder(
+    encoder: Encoder, train_texts: Sequence[str]
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Tokenizer and model, in eval mode, of `encoder.weights`.
+
+    `random`: the sizes of `encoder`, parameters drawn from its seed, a vocabulary made
+    from `train_texts`. A folder is read without any network; anything else is the name
+    of a model on the Hugging Face hub. The global random state is left as it was.
+
+    Raises:
+        ValueError: there is no such model, or it has another architecture.
+    """
+    if encoder.weights == "random":
+        return _random_encoder(encoder, train_texts)
+    return _stored_encoder(encoder)
+
+
+def pooled(
+    hidden: Float[Tensor, "batch tokens features"],
+    mask: Int[Tensor, "batch tokens"],
+    pooling: str,
+) -> Float[Tensor, "batch features"]:
+    """Mean over the tokens that are not padding, or the first token.
+
+    >>> h, m = torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]])
+    >>> pooled(h, m, "mean").tolist(), pooled(h, m, "first").tolist()
+    ([[2.0]], [[1.0]])
+    """
+    if pooling == "first":
+        return hidden[:, 0]
+    if pooling != "mean":
+        raise ValueError(f"pooling={pooling!r}: choose mean or first")
+    kept = mask.unsqueeze(2).to(hidden.dtype)
+    return (hidden * kept).sum(dim=1) / kept.sum(dim=1)
+
+
+def text_features(
+    tokenizer: PreTrainedTokenizerBase,
+    model: PreTrainedModel,
+    texts: Sequence[str],
+    encoder: Encoder,
+) -> Ragged:
+    """One vector per text, none for an empty one; the model is not changed.
+
+    Texts of similar length share a batch; the vector of a text does not depend on
+    which others do, up to rounding.
+    """
+    present = [i for i, text in enumerate(texts) if text.strip()]
+    if not present:
+        none = np.zeros((0, model.config.hidden_size), np.float32)
+        return Ragged(none, np.zeros(len(texts) + 1, np.int64))
+    ids, mask = tokenize(tokenizer, [texts[i] for i in present], encoder.max_length)
+    lengths = mask.sum(dim=1)
+    order = torch.argsort(lengths, stable=True)
+    values = torch.zeros(len(present), model.config.hidden_size)
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for rows in tqdm(order.split(encoder.batch), disable=None, desc="text"):
+            longest = int(lengths[rows].max())
+            batch_mask = mask[rows, :longest]
+            output = model(input_ids=ids[rows, :longest], attention_mask=batch_mask)
+            hidden = output.last_hidden_state
+            values[rows] = pooled(hidden, batch_mask, encoder.pooling).float()
+    model.train(was_training)
+    counts = np.zeros(len(texts), dtype=np.int64)
+    counts[present] = 1
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Ragged(values.numpy(), offsets)
+
+
+def encoded(
+    encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
+) -> tuple[Ragged, dict[str, int]]:
+    """Frozen features of all texts, and the sizes of what made them.
+
+    Every feature is standardized with its mean and sd over the train texts: a frozen
+    encoder's features differ little between texts beside a large common offset.
+    """
+    train = [text for text, kept in zip(texts, is_train, strict=True) if kept]
+    tokenizer, model = load_encoder(encoder, train)
+    raw = text_features(tokenizer, model, texts, encoder)
+    features, _ = standardized(raw, fitted_scale(raw, np.asarray(is_train, bool)))
+    sizes = {
+        "features": features.values.shape[1],
+        "vocabulary": len(tokenizer),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    return features, sizes
+
+
+def weight_sums(encoder: Encoder) -> dict[str, str]:
+    """SHA-256 of each weight file of a local folder; empty for other weights."""
+    folder = Path(encoder.weights)
+    if not folder.is_dir():
+        return {}
+    found = [
+        p for p in sorted(folder.iterdir()) if p.suffix in (".safetensors", ".bin")
+    ]
+    return {path.name: sha256(path) for path in found}
+
+
+def _random_encoder(
+    encoder: Encoder, train_texts: Sequence[str]
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    if encoder.hidden % encoder.heads:
+        raise ValueError(
+            f"hidden={encoder.hidden} is no multiple of heads={encoder.heads}; "
+            "correct one of them in presets.<preset>.encoders"
+        )
+    entries = vocabulary(train_texts, encoder.vocabulary)
+    sizes: dict[str, Any] = {
+        "vocab_size": len(entries),
+        "hidden_size": encoder.hidden,
+        "num_hidden_layers": encoder.layers,
+        "num_attention_heads": encoder.heads,
+        "intermediate_size": 4 * encoder.hidden,
+        "max_position_embeddings": max(encoder.max_length, 16),
+        "pad_token_id": 0,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(encoder.seed)
+        model: PreTrainedModel
+        if encoder.architecture == "bert":
+            model = BertModel(BertConfig(**sizes), add_pooling_layer=False)
+        else:
+            model = DebertaV2Model(DebertaV2Config(**sizes, **_RELATIVE))
+    return wordpiece_tokenizer(entries), model.eval()
+
+
+def _stored_encoder(
+    encoder: Encoder,
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    name = encoder.weights
+    is_local = Path(name).is_dir()
+    if not is_local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise ValueError(
+            f"weights={name!r}: no such folder; put the model there, or write random "
+            "or the name of a model on the hub"
+        )
+    try:
+        config = AutoConfig.from_pretrained(name, local_files_only=is_local)
+        _check_type(encoder, config.model_type)
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
+        kind = BertModel if encoder.architecture == "bert" else DebertaV2Model
+        model = kind.from_pretrained(
+            name, local_files_only=is_local, dtype=torch.float32
+        )
+    except OSError as error:
+        raise ValueError(
+            f"weights={name!r}: the model could not be loaded ({error}); give a folder "
+            "with config.json, the tokenizer and the weights, or random, or connect to "
+            "the network for a model of the hub"
+        ) from error
+    return tokenizer, model.eval()
+
+
+def _check_type(encoder: Encoder, found: str) -> None:
+    expected = _TYPES[encoder.architecture]
+    if found != expected:
+        raise ValueError(
+            f"weights={encoder.weights!r}: the model is of type {found!r}, "
+            f"architecture={encoder.architecture!r} needs {expected!r}; "
+            "correct one of them"
+        )

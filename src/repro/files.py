@@ -1,0 +1,118 @@
+"""Files are written whole or not at all: a temporary name, then a rename."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path` and rename it to `path` on success.
+
+    The temporary name carries the process id; it is removed when the block fails,
+    so a full disk or an exception leaves neither a partial nor a final file.
+
+    Raises:
+        OSError: the file could not be written; the message names `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{path}: not written ({error.strerror or error}); "
+            "free disk space or raise the file-size limit and run again",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text to `path`, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write strict JSON (no NaN, no Infinity) with sorted keys."""
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(_existing(path).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: not JSON ({error}); make it again") from error
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a frame as Parquet: no index, no timestamps, stable bytes."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(arrow.replace_schema_metadata(None), buffer)
+    write_bytes(path, buffer.getvalue().to_pybytes())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet file written by `write_table`.
+
+    Raises:
+        ValueError: the file is missing, cut short or not Parquet.
+    """
+    try:
+        return pq.read_table(_existing(path)).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(
+            f"{path}: not a complete Parquet file ({error}); make it again"
+        ) from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as one safetensors file."""
+    contiguous = {name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}
+    write_bytes(path, save(contiguous))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read a safetensors file.
+
+    Raises:
+        ValueError: the file is missing, cut short or not safetensors.
+    """
+    try:
+        return load_file(_existing(path))
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path}: not a complete safetensors file ({error}); make it again"
+        ) from error
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run the stage that writes it first")
+    return path

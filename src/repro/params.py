@@ -1,0 +1,281 @@
+"""A typed, frozen view of params.yaml; unknown keys and bad values stop here."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+
+from repro import paths
+
+Method = Literal["moe", "instance", "averaged_instance", "modality", "bi_level"]
+Control = Literal["none", "ones", "uniform", "shuffled"]
+Switch = Literal[
+    "own_label_variance",
+    "test_epoch",
+    "test_smoothing",
+    "eval_noise",
+    "no_balance_loss",
+    "swap_audio_video",
+    "sum_one",
+    "in_sample_unimodal",
+    "transductive_mi",
+    "eval_state",
+    "update_on_valid_improvement",
+    "global_gaussian_kl",
+    "log_space_experts",
+    "embedding_site",
+    "initial_ones",
+]
+SWITCHES: tuple[Switch, ...] = Switch.__args__  # type: ignore[attr-defined]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class TableMapping(_Strict):
+    """Names of the files and columns of a user's own data set."""
+
+    samples: str
+    id: str
+    group: str
+    split: str
+    label: str
+    text: str = "none"
+    arrays: dict[str, str]
+
+
+class Source(_Strict):
+    """Where one data set comes from."""
+
+    source: Literal["simulated", "mmsa", "mult", "mag", "table"]
+    path: str
+    labels: str = "none"
+    shared_groups: Literal["refuse", "report"] = "refuse"
+    keep: str = "all"
+    table: TableMapping
+
+
+class Simulation(_Strict):
+    """What the simulator plants; strengths are standard deviations."""
+
+    seed: int
+    unique: list[NotNegative]
+    shared: NotNegative
+    synergy: NotNegative
+    label_noise: NotNegative
+    label_sd: Positive
+    unreliable: list[Share]
+    latent_noise: NotNegative
+    frame_noise: NotNegative
+    words: list[Count]
+    frames: list[Count]
+    zero_length: Share
+
+
+class Weighting(_Strict):
+    """How modality weights are made and applied."""
+
+    scale: Literal["mean_one", "sum_one"]
+    alpha_step: Share
+    neighbors: Count
+    random_state: int
+    site: Literal["contribution", "embedding"]
+    missing: Literal["mask", "zero", "embedding"]
+    multimodal_train: Literal["current", "cross_fitted"]
+    unimodal_variance: Literal["pooled", "conditional"]
+    multimodal_variance: Literal["valid", "train"]
+    selection: Literal["best_valid", "last"]
+
+
+class Statistics(_Strict):
+    """The paired bootstrap."""
+
+    resamples: Count
+    confidence: Share
+    seed: int
+
+
+class Encoder(_Strict):
+    """A text encoder and how its hidden states become features."""
+
+    architecture: Literal["bert", "deberta"]
+    weights: str
+    hidden: Count
+    layers: Count
+    heads: Count
+    vocabulary: Annotated[int, Field(ge=50)]
+    max_length: Annotated[int, Field(ge=3)]
+    pooling: Literal["mean", "first"]
+    batch: Count
+    finetune: bool
+    lr: Positive
+    seed: int
+
+
+class Model(_Strict):
+    """Sizes of the mixture-of-experts model."""
+
+    width: Count
+    expert_hidden: Count
+    feed_forward: Count
+    layers: Count
+    lstm_hidden: Count
+    lstm_output: Count
+    router: Literal["per_modality", "joint", "disjoint"]
+    gate: Literal["laplace", "softmax", "gaussian"]
+    expert_dropout: Annotated[float, Field(ge=0, lt=1)]
+    head_dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Training(_Strict):
+    """Optimization settings."""
+
+    epochs: Count
+    batch: Count
+    lr: Positive
+    weight_decay: NotNegative
+    clip: Positive
+    balance_loss: NotNegative
+    patience: Annotated[int, Field(ge=0)]
+    folds: Annotated[int, Field(ge=2)]
+    evaluation_batch: Count
+
+
+class Preset(_Strict):
+    """One size of the whole study."""
+
+    sizes: dict[str, Annotated[list[Count], Field(min_length=3, max_length=3)]]
+    encoders: dict[str, Encoder]
+    model: Model
+    training: Training
+
+
+class Cell(_Strict):
+    """One training cell: data set, encoder, method, options."""
+
+    dataset: str
+    encoder: str = "bert"
+    method: Method = "moe"
+    alpha: Share | None = None
+    switches: list[str] = []
+    control: Control = "none"
+    multimodal_train: Literal["current", "cross_fitted"] | None = None
+    noise: Annotated[int, Field(ge=0)] = 0
+
+
+class Params(_Strict):
+    """All of params.yaml."""
+
+    alpha: Share
+    experts: Count
+    top_k: Count
+    seeds: Annotated[list[int], Field(min_length=1)]
+    preset: str
+    protocol: Literal["leak_free", "published"]
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["float32", "tf32", "bfloat16"]
+    names: dict[str, str]
+    datasets: dict[str, Source]
+    simulation: Simulation
+    weighting: Weighting
+    statistics: Statistics
+    presets: dict[str, Preset]
+    cells: dict[str, dict[str, Cell]]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Params":
+        if self.top_k > self.experts:
+            raise ValueError(
+                f"top_k={self.top_k} is more than experts={self.experts}; "
+                "lower top_k or raise experts"
+            )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds={self.seeds} repeats a seed; list each one once")
+        if self.preset not in self.presets:
+            raise ValueError(
+                f"preset={self.preset!r} is unknown; choose one of "
+                f"{sorted(self.presets)}"
+            )
+        for group, cells in self.cells.items():
+            for name, cell in cells.items():
+                self._check_cell(f"cells.{group}.{name}", cell)
+        return self
+
+    def _check_cell(self, where: str, cell: Cell) -> None:
+        if cell.dataset not in self.datasets:
+            raise ValueError(
+                f"{where}.dataset={cell.dataset!r} is not in datasets "
+                f"{sorted(self.datasets)}"
+            )
+        if cell.encoder not in self.active.encoders:
+            raise ValueError(
+                f"{where}.encoder={cell.encoder!r} is not in presets."
+                f"{self.preset}.encoders {sorted(self.active.encoders)}"
+            )
+        try:
+            switches(cell.switches)
+        except ValueError as error:
+            raise ValueError(f"{where}.switches: {error}") from error
+
+    @property
+    def active(self) -> Preset:
+        """The preset in force."""
+        return self.presets[self.preset]
+
+    def cell(self, group: str, name: str) -> Cell:
+        """One cell, with a clear error for an unknown name."""
+        try:
+            return self.cells[group][name]
+        except KeyError:
+            raise ValueError(
+                f"params.yaml: there is no cell cells.{group}.{name}"
+            ) from None
+
+
+def switches(names: list[str], protocol: str = "leak_free") -> frozenset[str]:
+    """The switches in force: names add, `all` adds every one, `-name` removes.
+
+    >>> sorted(switches(["sum_one", "eval_noise", "-sum_one"]))
+    ['eval_noise']
+    """
+    chosen: set[str] = set(SWITCHES) if protocol == "published" else set()
+    for name in names:
+        bare = name.removeprefix("-")
+        if bare != "all" and bare not in SWITCHES:
+            raise ValueError(
+                f"{name!r} is no switch; choose from all, {', '.join(SWITCHES)}"
+            )
+        members: set[str] = set(SWITCHES) if bare == "all" else {bare}
+        chosen = chosen - members if name.startswith("-") else chosen | members
+    return frozenset(chosen)
+
+
+def load(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml with DVC's own parser.
+
+    Raises:
+        ValueError: the file is missing, or a field is unknown, has the wrong type
+            or is out of range; the message names file, field, value and bound.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run from the repository root")
+    content = YAML(typ="safe").load(path)
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = [_sentence(path, detail) for detail in error.errors()]
+        raise ValueError("\n".join(lines)) from None
+
+
+def _sentence(path: Path, detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"]) or "file"
+    shown = "" if isinstance(detail["input"], dict) else f" = {detail['input']!r}"
+    return f"{path}: {where}{shown}: {detail['msg']}; correct it in {path}"

@@ -1,0 +1,1 @@
+"""Stages: one thin command per DVC stage; read, call, write."""

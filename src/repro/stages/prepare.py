@@ -1,0 +1,32 @@
+"""Read the raw files of a data set, check them and write the prepared files."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+
+from repro import params, paths  # noqa: E402
+from repro.data import preparing, reading  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prepare one data set of params.yaml.
+
+    Raises:
+        ValueError: the data set is unknown, or its files are missing or bad.
+    """
+    parser = argparse.ArgumentParser(prog="repro.stages.prepare", description=__doc__)
+    parser.add_argument("dataset")
+    name = parser.parse_args(arguments).dataset
+    datasets = params.load().datasets
+    if name not in datasets:
+        raise ValueError(f"dataset={name!r}: choose one of {sorted(datasets)}")
+    source = datasets[name]
+    dataset = reading.read(source)
+    checked = preparing.check(dataset, source.path, source.shared_groups)
+    preparing.write(checked, paths.prepared(name))
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

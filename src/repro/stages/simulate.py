@@ -1,0 +1,43 @@
+"""Write a simulated data set in the raw layout of the real one, and its truth."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+import zlib  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+from repro import files, params, paths  # noqa: E402
+from repro.data import simulated  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Simulate one data set of params.yaml.
+
+    Raises:
+        ValueError: the data set has no simulator or no size in the preset.
+    """
+    parser = argparse.ArgumentParser(prog="repro.stages.simulate", description=__doc__)
+    parser.add_argument("dataset")
+    dataset = parser.parse_args(arguments).dataset
+    parameters = params.load()
+    sizes = parameters.active.sizes
+    if dataset not in simulated.DIMS or dataset not in sizes:
+        raise ValueError(
+            f"dataset={dataset!r}: choose one of {sorted(simulated.DIMS)} that has a "
+            f"size in presets.{parameters.preset}.sizes {sorted(sizes)}"
+        )
+    # The name enters the seed, so two data sets differ.
+    name = zlib.crc32(dataset.encode())
+    generator = np.random.default_rng([parameters.simulation.seed, name])
+    content, truth = simulated.simulate(
+        parameters.simulation, sizes[dataset], simulated.DIMS[dataset], generator
+    )
+    simulated.write(paths.simulated_pickle(dataset), content)
+    files.write_table(paths.simulated_truth(dataset), truth)
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,60 @@
+"""Write the frozen text features of a data set."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+import sys  # noqa: E402
+
+import torch  # noqa: E402
+from transformers.utils import logging  # noqa: E402
+
+from repro import files, params, paths  # noqa: E402
+from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
+from repro.features.text import encoded, weight_sums  # noqa: E402
+from repro.params import Encoder  # noqa: E402
+from repro.records import Texts  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Encode the texts of one prepared data set with one encoder of the preset.
+
+    Raises:
+        ValueError: the encoder is unknown or cannot be loaded, or the prepared files
+            are missing.
+    """
+    parser = argparse.ArgumentParser(prog="repro.stages.text", description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("encoder")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # the last bits do not depend on the machine's cores
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    encoders = params.load().active.encoders
+    if given.encoder not in encoders:
+        raise ValueError(f"encoder={given.encoder!r}: choose one of {sorted(encoders)}")
+    prepared = read_prepared(paths.prepared(given.dataset))
+    meta = _write(prepared, given.dataset, given.encoder, encoders[given.encoder])
+    files.write_json(paths.features_meta(given.dataset, given.encoder), meta)
+
+
+def _write(prepared: Prepared, dataset: str, name: str, encoder: Encoder) -> dict:
+    texts = {m: t for m, t in prepared.modalities.items() if isinstance(t, Texts)}
+    if not texts:
+        return {"absent": True}
+    is_train = (prepared.samples["split"] == "train").tolist()
+    made = {}
+    for modality, stored in texts.items():
+        features, made[modality] = encoded(encoder, stored.values, is_train)
+        write_ragged(paths.features(dataset, modality, name), features)
+    return {
+        "absent": False,
+        "encoder": encoder.model_dump(),
+        "modalities": made,
+        "weights_sha256": weight_sums(encoder),
+    }
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,134 @@
+"""The stages from simulation to features, one after the other, on tiny data."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from repro import files, paths
+from repro.features.reading import read_features
+from repro.stages import prepare, series, simulate, text
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    configure({"preset": "tiny"})
+    return tmp_path
+
+
+def configure(changes: dict, dataset: dict | None = None) -> None:
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content.update(changes)
+    content["datasets"]["mosi"].update(dataset or {})
+    yaml.dump(content, paths.PARAMS)
+
+
+def run_all() -> None:
+    simulate.main(["mosi"])
+    prepare.main(["mosi"])
+    series.main(["mosi"])
+    text.main(["mosi", "bert"])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    found = sorted(p for p in (folder / "data").rglob("*") if p.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def test_two_runs_write_the_same_bytes(folder: Path):
+    run_all()
+    first = contents(folder)
+    shutil.rmtree(folder / "data")
+    run_all()
+    assert contents(folder) == first
+    assert {Path(name).name for name in first} == {
+        "aligned_50.pkl",
+        "truth.parquet",
+        "samples.parquet",
+        "meta.json",
+        "text.parquet",
+        "text.safetensors",
+        "audio.safetensors",
+        "video.safetensors",
+    }
+
+
+def test_training_reads_what_was_written():
+    run_all()
+    features = read_features("mosi", "bert")
+    assert features.order == ("text", "audio", "video")
+    assert features.modalities["text"].values.shape == (180, 16)
+    assert features.modalities["audio"].values.shape[1] == 5
+    assert features.meta["simulated"] is True
+    assert features.meta["text"]["encoder"]["weights"] == "random"
+    assert features.meta["series"]["video"]["features"] == 20
+    is_train = (features.samples["split"] == "train").to_numpy()
+    audio = features.modalities["audio"]
+    rows = audio.values[np.repeat(is_train, audio.lengths)]
+    np.testing.assert_allclose(rows.mean(0), 0, atol=1e-4)
+    truth = files.read_table(paths.simulated_truth("mosi"))
+    assert truth["id"].tolist() == features.samples["id"].tolist()
+
+
+def test_features_of_other_samples_are_refused():
+    run_all()
+    simulated = paths.features("mosi", "audio")
+    ragged = files.read_arrays(simulated)
+    files.write_arrays(simulated, ragged | {"offsets": ragged["offsets"][:-1]})
+    with pytest.raises(ValueError, match=r"audio\.safetensors: made from other sam"):
+        read_features("mosi", "bert")
+
+
+def test_data_without_words_have_no_text_features(folder: Path):
+    write_own(folder)
+    prepare.main(["mosi"])
+    series.main(["mosi"])
+    text.main(["mosi", "bert"])
+    assert files.read_json(paths.features_meta("mosi", "bert")) == {"absent": True}
+    features = read_features("mosi", "bert")
+    assert features.order == ("text", "ecg")
+    assert features.modalities["text"].values.shape == (9, 2)
+    assert features.meta["simulated"] is False
+
+
+def write_own(folder: Path) -> None:
+    (folder / "own").mkdir()
+    generator = np.random.default_rng(0)
+    np.save(folder / "own/a.npy", generator.normal(size=(9, 2)))
+    np.save(folder / "own/b.npy", generator.normal(size=(9, 4, 3)))
+    lines = [f"{i},{i},{s},{i}" for i, s in enumerate(["train", "valid", "test"] * 3)]
+    (folder / "own/s.csv").write_text("\n".join(["id,group,split,label", *lines]))
+    names = {"samples": "s.csv", "id": "id", "group": "group", "split": "split"}
+    arrays = {"text": "a.npy", "ecg": "b.npy"}
+    mapping = names | {"label": "label", "text": "none", "arrays": arrays}
+    configure({}, {"source": "table", "path": "own", "table": mapping})
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "message"),
+    [
+        (simulate, ["none"], r"dataset='none': choose one of \['mosei', 'mosi'\]"),
+        (prepare, ["none"], "dataset='none': choose one of"),
+        (prepare, ["mosi"], r"aligned_50\.pkl: no such file"),
+        (series, ["mosi"], r"meta\.json: no such file; run the stage"),
+        (text, ["mosi", "none"], r"encoder='none': choose one of \['bert'\]"),
+    ],
+)
+def test_bad_calls_are_named(stage, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        stage.main(arguments)
+
+
+def test_preparing_does_not_load_torch():
+    code = "import sys, repro.stages.prepare; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=False)
+    assert done.returncode == 0
