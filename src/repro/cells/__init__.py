@@ -1,0 +1,1 @@
+"""Training cells: what is fitted, on what evidence, and what is written."""

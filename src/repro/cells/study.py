@@ -1,0 +1,208 @@
+"""A data set made ready for training cells: tensors, rows of the splits, settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from repro import paths
+from repro.features.reading import read_features
+from repro.files import read_arrays, write_arrays
+from repro.members import Member, cross_fitting_members, group_folds
+from repro.models.batch import Inputs
+from repro.models.predictor import Architecture
+from repro.params import Cell, Params, switches
+from repro.records import SPLITS, Ragged
+from repro.reweighting.evidence import Evidence
+from repro.training.fitting import Rows, Settings
+
+
+@dataclass(frozen=True)
+class Study:
+    """One cell's data and settings."""
+
+    params: Params
+    cell: Cell
+    samples: pd.DataFrame
+    inputs: Inputs
+    rows: Rows
+    meta: dict[str, Any]
+    switches: frozenset[str]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Training seeds."""
+        return self.params.seeds
+
+    @property
+    def alpha(self) -> float:
+        """The smoothing factor of this cell: its own or the top-level one."""
+        return self.params.alpha if self.cell.alpha is None else self.cell.alpha
+
+    def settings(self, label: str) -> Settings:
+        """Training settings under this cell's switches."""
+        return Settings(
+            training=self.params.active.training,
+            switches=self.switches,
+            selection=self.params.weighting.selection,
+            label=label,
+        )
+
+    def architecture(self) -> Architecture:
+        """The shape of this cell's models."""
+        weighting = self.params.weighting
+        embedding = "embedding_site" in self.switches
+        return Architecture(
+            model=self.params.active.model,
+            experts=self.params.experts,
+            top_k=self.params.top_k,
+            missing=weighting.missing,
+            weight_site="embedding" if embedding else weighting.site,
+            log_space_experts="log_space_experts" in self.switches,
+        )
+
+    def members(self, *, folds: bool, modality: str | None = None) -> list[Member]:
+        """One member per seed, and one per fold where cross-fitting is asked for.
+
+        With a modality, only train rows that have it.
+        """
+        train = self.rows["train"]
+        if modality is not None:
+            m = self.inputs.names.index(modality)
+            train = train[self.inputs.present[train, m].cpu().numpy()]
+        if not folds:
+            return [Member(seed, 0, train) for seed in self.seeds]
+        groups = self.samples["group"].to_numpy()[train]
+        count = self.params.active.training.folds
+        return cross_fitting_members(
+            self.seeds,
+            train,
+            {seed: group_folds(groups, count, seed) for seed in self.seeds},
+        )
+
+
+def load_study(params: Params, cell: Cell) -> Study:
+    """Read a data set's features as padded tensors on the device in force."""
+    features = read_features(cell.dataset, cell.encoder)
+    samples = features.samples
+    inputs = tensors(samples, features.modalities, chosen_device(params.device))
+    split = samples["split"].to_numpy()
+    some = inputs.present.any(1).cpu().numpy()
+    return Study(
+        params=params,
+        cell=cell,
+        samples=samples,
+        inputs=inputs,
+        rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
+        meta=features.meta,
+        switches=switches(cell.switches, params.protocol),
+    )
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of params: `auto` takes CUDA when there is one.
+
+    Raises:
+        ValueError: cuda is asked for and torch finds none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "params.yaml: device = 'cuda', but torch finds no CUDA device; "
+            "set device: auto or cpu"
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def tensors(
+    samples: pd.DataFrame, arrays: dict[str, Ragged], device: torch.device
+) -> Inputs:
+    """Ragged features as zero-padded tensors; an absent modality stores zeros."""
+    names = tuple(arrays)
+    lengths = np.stack([arrays[name].lengths for name in names], axis=1)
+    present = np.stack([samples[f"present_{n}"].to_numpy(bool) for n in names], axis=1)
+    present &= lengths > 0
+    return Inputs(
+        names=names,
+        values=tuple(
+            padded(arrays[name], present[:, m]).to(device)
+            for m, name in enumerate(names)
+        ),
+        lengths=torch.from_numpy(np.where(present, lengths, 0)).to(device),
+        present=torch.from_numpy(present).to(device),
+        y=torch.from_numpy(samples["y"].to_numpy(np.float32)).to(device),
+    )
+
+
+def padded(
+    ragged: Ragged, present: np.ndarray
+) -> Float[Tensor, "samples time features"]:
+    """Sequences padded at the end with zeros to the longest one.
+
+    >>> r = Ragged(np.ones((3, 1), np.float32), np.array([0, 1, 3]))
+    >>> padded(r, np.array([True, True]))[..., 0].tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    lengths = np.where(present, ragged.lengths, 0)
+    shape = (len(lengths), max(int(lengths.max(initial=0)), 1), ragged.values.shape[1])
+    result = np.zeros(shape, dtype=np.float32)
+    column = np.arange(shape[1])
+    used = column < lengths[:, None]
+    source: Int[np.ndarray, ...] = ragged.offsets[:-1, None] + column
+    result[used] = ragged.values[source[used]]
+    return torch.from_numpy(result)
+
+
+def write_evidence(evidence: Evidence, in_sample: np.ndarray, dataset: str) -> None:
+    """Write what weights are made from; see `read_evidence`."""
+    write_arrays(
+        paths.run(dataset, "weights") / "evidence.safetensors",
+        {
+            "unimodal": evidence.unimodal,
+            "unimodal_in_sample": in_sample,
+            "unweighted": evidence.unweighted,
+        },
+    )
+
+
+def read_evidence(study: Study) -> Evidence:
+    """The evidence of the weights stage, under this cell's switches.
+
+    Raises:
+        ValueError: it was made for other seeds or samples than params.yaml has now.
+    """
+    path = paths.run(study.cell.dataset, "weights") / "evidence.safetensors"
+    arrays = read_arrays(path)
+    expected = (len(study.seeds), len(study.samples))
+    if arrays["unweighted"].shape != expected:
+        raise ValueError(
+            f"{path}: holds (seeds, samples) = {arrays['unweighted'].shape}, "
+            f"params.yaml asks for {expected}; run dvc repro for the weights stage"
+        )
+    in_sample = "in_sample_unimodal" in study.switches
+    return evidence_of(
+        study,
+        arrays["unimodal_in_sample" if in_sample else "unimodal"],
+        arrays["unweighted"],
+    )
+
+
+def evidence_of(
+    study: Study,
+    unimodal: Float[np.ndarray, "seeds samples modalities"],
+    unweighted: Float[np.ndarray, "seeds samples"],
+) -> Evidence:
+    """Evidence of this study's samples."""
+    return Evidence(
+        modalities=study.inputs.names,
+        unimodal=unimodal,
+        unweighted=unweighted,
+        present=study.inputs.present.cpu().numpy(),
+        y=study.samples["y"].to_numpy(np.float64),
+        rows=study.rows,
+    )

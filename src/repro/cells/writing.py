@@ -1,0 +1,130 @@
+"""Write what a training cell leaves in its run folder."""
+
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repro import paths
+from repro.cells.fits import Result
+from repro.cells.study import Study
+from repro.files import write_arrays, write_json, write_table
+from repro.process import peak_memory_bytes
+
+
+def write_run(study: Study, folder: str, results: Sequence[Result]) -> None:
+    """Predictions, weights, histories, checkpoint, report; then the timing file."""
+    place = paths.run(study.cell.dataset, folder)
+    write_table(place / "predictions.parquet", _predictions(study, results))
+    weights = [_weights(study, result) for result in results if result.weights]
+    if weights:
+        write_table(place / "weights.parquet", pd.concat(weights, ignore_index=True))
+        rows = [row for result in results for row in result.trajectory]
+        write_table(place / "trajectory.parquet", pd.DataFrame(rows))
+    history = [row for result in results for row in result.history]
+    if history:
+        write_table(place / "history.parquet", pd.DataFrame(history))
+    for result in results:
+        if result.checkpoint and len(results) == 1:
+            write_arrays(place / "checkpoint.safetensors", result.checkpoint)
+    write_json(place / "report.json", report(study, folder, results))
+    write_json(paths.timing(study.cell.dataset, folder), timing(results))
+
+
+def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, Any]:
+    """Everything that says what a run is: settings, data, chosen epochs, sizes."""
+    params, meta = study.params, study.meta
+    weighted = any(result.weights for result in results)
+    return {
+        "dataset": study.cell.dataset,
+        "cell": folder,
+        "encoder": study.cell.encoder,
+        "text_weights": params.active.encoders[study.cell.encoder].weights,
+        "finetune": params.active.encoders[study.cell.encoder].finetune,
+        "protocol": params.protocol,
+        "switches": sorted(study.switches),
+        "control": study.cell.control,
+        **({"alpha": study.alpha} if weighted else {}),
+        "preset": params.preset,
+        "seeds": study.seeds,
+        "experts": params.experts,
+        "top_k": params.top_k,
+        "model": params.active.model.model_dump(),
+        "training": params.active.training.model_dump(),
+        "weighting": params.weighting.model_dump(),
+        "methods": {result.method: _method_report(study, result) for result in results},
+        "data": {
+            "source": meta["source"],
+            "simulated": meta["simulated"],
+            "sizes": {split: len(rows) for split, rows in study.rows.items()},
+            "dims": {
+                name: values.shape[-1]
+                for name, values in zip(
+                    study.inputs.names, study.inputs.values, strict=True
+                )
+            },
+            "modalities": list(study.inputs.names),
+            "excluded": len(study.samples)
+            - sum(len(rows) for rows in study.rows.values()),
+            "notes": meta["notes"],
+            "warnings": meta["warnings"],
+        },
+    }
+
+
+def _method_report(study: Study, result: Result) -> dict[str, Any]:
+    return {
+        "epochs": result.epochs,
+        "last_epoch": study.params.active.training.epochs,
+        "parameters": result.parameters,
+        "trained": bool(result.history),
+        "modalities": list(result.modalities),
+    }
+
+
+def timing(results: Sequence[Result]) -> dict[str, Any]:
+    """Seconds per method, peak memory and hardware: never deterministic."""
+    return {
+        "seconds": {result.method: round(result.seconds, 3) for result in results},
+        "peak_memory_bytes": peak_memory_bytes(),
+        "hardware": {
+            "machine": platform.machine(),
+            "cores": len(os.sched_getaffinity(0)),
+            "system": platform.system(),
+        },
+    }
+
+
+def _predictions(study: Study, results: Sequence[Result]) -> pd.DataFrame:
+    frames = [
+        _rows(study, split).assign(
+            method=result.method, seed=np.int64(seed), split=split, prediction=values
+        )
+        for result in results
+        for split, predictions in result.predictions.items()
+        for seed, values in zip(study.seeds, predictions, strict=True)
+    ]
+    columns = ["method", "seed", "split", "id", "group", "y", "prediction"]
+    return pd.concat(frames, ignore_index=True)[columns]
+
+
+def _weights(study: Study, result: Result) -> pd.DataFrame:
+    frames = []
+    for split, weights in result.weights.items():
+        for seed, rows in zip(study.seeds, weights, strict=True):
+            frame = _rows(study, split)[["id"]].assign(
+                method=result.method, seed=np.int64(seed), split=split
+            )
+            for m, name in enumerate(result.modalities):
+                frame[f"w_{name}"] = rows[:, m]
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _rows(study: Study, split: str) -> pd.DataFrame:
+    name = "train" if split.startswith("train") else split
+    columns = ["id", "group", "y"]
+    return study.samples.iloc[study.rows[name]][columns].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Models: encoders, router, experts and fusion, stacked over seeds."""

@@ -1,0 +1,285 @@
+"""A pool of expert networks; rows are sorted by expert, one product per expert.
+
+Nothing is padded and no expert sees a row that was not routed to it.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from repro.models.stacked import (
+    Generators,
+    check_generators,
+    check_rate,
+    fill_dropout_scale,
+    stacked_parameter,
+    xavier_normal,
+    zeros,
+)
+
+
+class _Grouping(NamedTuple):
+    """Routed slots in order of (seed, expert).
+
+    `slot` is the flat (seed, token, k) index of each sorted row. `row`, of shape
+    (seeds * tokens, k), is its inverse; a slot that is not routed points one past the
+    last row. `counts` has one entry per (seed, expert).
+    """
+
+    slot: Tensor
+    row: Tensor
+    counts: list[int]
+
+
+def _grouping(chosen: Tensor, experts: int) -> _Grouping:
+    groups = chosen.shape[0] * experts
+    first = torch.arange(0, groups, experts, device=chosen.device).view(-1, 1, 1)
+    group = torch.where(chosen < 0, groups, chosen + first).view(-1)
+    counts = torch.bincount(group, minlength=groups + 1).tolist()[:groups]
+    rows = sum(counts)
+    slot = group.argsort(stable=True)[:rows]
+    row = torch.full_like(group, rows)
+    row[slot] = torch.arange(rows, device=row.device)
+    return _Grouping(slot, row.view(-1, chosen.shape[2]), counts)
+
+
+def _rows_and_zero(like: Tensor, rows: int, width: int) -> Tensor:
+    """Uninitialized rows and a last row of zeros, where unrouted slots point."""
+    values = like.new_empty(rows + 1, width)
+    values[rows].zero_()
+    return values
+
+
+def _grouped_affine(
+    x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, counts: list[int]
+) -> None:
+    """Write `x @ weight[g] + bias[g]` for the rows of each group into `out`."""
+    groups = zip(
+        counts,
+        x.split(counts),
+        weight.flatten(0, 1).unbind(),
+        bias.flatten(0, 1).unbind(),
+        out.split(counts),
+        strict=True,
+    )
+    for count, rows, matrix, shift, result in groups:
+        if count:
+            torch.addmm(shift, rows, matrix, out=result)
+
+
+def _grouped_affine_backward(
+    slope: Tensor, x: Tensor, weight: Tensor, to_x: Tensor, counts: list[int]
+) -> tuple[Tensor, Tensor]:
+    """Write the gradient of the rows into `to_x`; return those of weight and bias."""
+    to_weight = torch.empty_like(weight)
+    to_bias = weight.new_empty(*weight.shape[:2], weight.shape[3])
+    groups = zip(
+        counts,
+        slope.split(counts),
+        x.split(counts),
+        weight.flatten(0, 1).unbind(),
+        to_x.split(counts),
+        to_weight.flatten(0, 1).unbind(),
+        to_bias.flatten(0, 1).unbind(),
+        strict=True,
+    )
+    for count, back, rows, matrix, result, by_weight, by_bias in groups:
+        if count:
+            torch.mm(back, matrix.t(), out=result)
+            torch.mm(rows.t(), back, out=by_weight)
+            torch.sum(back, 0, out=by_bias)
+        else:
+            by_weight.zero_()
+            by_bias.zero_()
+    return to_weight, to_bias
+
+
+def _mixture(out: Tensor, gate: Tensor, row: Tensor) -> Tensor:
+    """Sum over a token's slots of gate times expert output."""
+    return nn.functional.embedding_bag(row, out, mode="sum", per_sample_weights=gate)
+
+
+def _log_mixture(out: Tensor, gate: Tensor, row: Tensor) -> Tensor:
+    """Log of the gated sum of exponentials; 0 for a token without a routed slot."""
+    unrouted = row == out.shape[0] - 1
+    log_gate = gate.masked_fill(unrouted, 0.0).log()
+    total = (out[row] + log_gate.unsqueeze(2)).logsumexp(1)
+    return total.masked_fill(unrouted.all(1, keepdim=True), 0.0)
+
+
+class _GroupedExperts(torch.autograd.Function):
+    """Both layers of every expert and the mixture of their outputs per token."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        tokens: Tensor,
+        gate: Tensor,
+        weight_in: Tensor,
+        bias_in: Tensor,
+        weight_out: Tensor,
+        bias_out: Tensor,
+        scale: Tensor | None,
+        grouping: _Grouping,
+        log_space: bool,
+    ) -> Tensor:
+        slot, row, counts = grouping
+        x = tokens.index_select(0, slot // gate.shape[1])
+        before = x.new_empty(len(slot), weight_in.shape[3])
+        _grouped_affine(x, weight_in, bias_in, before, counts)
+        hidden = nn.functional.gelu(before)
+        if scale is not None:
+            hidden.mul_(scale)
+        out = _rows_and_zero(x, len(slot), weight_out.shape[3])
+        _grouped_affine(hidden, weight_out, bias_out, out[:-1], counts)
+        mixed = (_log_mixture if log_space else _mixture)(out, gate, row)
+        ctx.save_for_backward(
+            gate, weight_in, weight_out, scale, slot, row, x, before, hidden, out
+        )
+        ctx.counts, ctx.mixed = counts, mixed.detach() if log_space else None
+        return mixed
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        gate, weight_in, weight_out, scale, slot, row, x, before, hidden, out = (
+            ctx.saved_tensors
+        )
+        token = slot // gate.shape[1]
+        to_out, by_gate = _mixture_backward(
+            slope.index_select(0, token),
+            out[:-1],
+            gate.flatten()[slot].unsqueeze(1),
+            None if ctx.mixed is None else ctx.mixed.index_select(0, token),
+        )
+        to_gate = gate.new_zeros(gate.numel()).index_copy_(0, slot, by_gate)
+        to_hidden = torch.empty_like(hidden)
+        to_weight_out, to_bias_out = _grouped_affine_backward(
+            to_out, hidden, weight_out, to_hidden, ctx.counts
+        )
+        if scale is not None:
+            to_hidden.mul_(scale)
+        to_before = torch.ops.aten.gelu_backward(to_hidden, before)
+        to_x = _rows_and_zero(x, len(slot), x.shape[1])
+        to_weight_in, to_bias_in = _grouped_affine_backward(
+            to_before, x, weight_in, to_x[:-1], ctx.counts
+        )
+        to_tokens = nn.functional.embedding_bag(row, to_x, mode="sum")
+        by_weights = (to_weight_in, to_bias_in, to_weight_out, to_bias_out)
+        return to_tokens, to_gate.view_as(gate), *by_weights, None, None, None
+
+
+def _mixture_backward(
+    slope: Tensor, out: Tensor, gate: Tensor, mixed: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the sorted expert outputs and their gates; overwrites `slope`.
+
+    `mixed` holds the mixture of each row's token in log space, None otherwise.
+    """
+    if mixed is None:
+        by_gate = torch.linalg.vecdot(slope, out)
+    else:
+        slope.mul_((out - mixed).exp_())
+        by_gate = slope.sum(1)
+    return slope.mul_(gate), by_gate
+
+
+class Experts(nn.Module):
+    """Pool of two-layer GELU networks; a token gets the mixture of its chosen ones.
+
+    A slot with `chosen` -1 is not routed, whatever its gate; a token without a routed
+    slot gives 0, in log space too, and its values have no influence. In log space the
+    gates of a routed token must not all be 0.
+
+    Source: FuseMoE eq. (4); Shazeer et al. 2017, eq. (1); GELU of Hendrycks and
+    Gimpel 2016 (exact form).
+    Shape: tokens `(seeds, tokens, width)`, chosen and gate `(seeds, tokens, k)`, result
+    `(seeds, tokens, outputs)`.
+
+    >>> from repro.models.stacked import initialize
+    >>> pool = Experts(1, 4, 8, 16, 8)
+    >>> initialize(pool, [torch.Generator().manual_seed(0)])
+    >>> chosen = torch.tensor([[[0, 3], [-1, -1]]])
+    >>> gate = torch.tensor([[[0.25, 0.75], [0.0, 0.0]]])
+    >>> pool(torch.ones(1, 2, 8), chosen, gate)[0, 1].abs().sum().item()
+    0.0
+    """
+
+    def __init__(self, seeds: int, experts: int, width: int, hidden: int, outputs: int):
+        super().__init__()
+        self.weight_in = stacked_parameter(seeds, experts, width, hidden)
+        self.bias_in = stacked_parameter(seeds, experts, hidden)
+        self.weight_out = stacked_parameter(seeds, experts, hidden, outputs)
+        self.bias_out = stacked_parameter(seeds, experts, outputs)
+        self.initializers = {
+            "weight_in": xavier_normal,
+            "bias_in": zeros,
+            "weight_out": xavier_normal,
+            "bias_out": zeros,
+        }
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "seeds tokens width"],
+        chosen: Int[Tensor, "seeds tokens k"],
+        gate: Float[Tensor, "seeds tokens k"],
+        *,
+        dropout: float = 0.0,
+        generators: Generators | None = None,
+        log_space: bool = False,
+    ) -> Float[Tensor, "seeds tokens outputs"]:
+        """Mixture of the chosen experts, or in log space its logarithm.
+
+        `dropout` acts on the hidden activations when `generators` is given.
+
+        Raises:
+            ValueError: an expert id outside the pool, a seed count or width that is not
+                the pool's, or a dropout rate outside [0, 1).
+        """
+        self._check(tokens, chosen, dropout)
+        grouping = _grouping(chosen, self.weight_in.shape[1])
+        mixed = _GroupedExperts.apply(
+            tokens.flatten(0, 1),
+            gate.flatten(0, 1),
+            self.weight_in,
+            self.bias_in,
+            self.weight_out,
+            self.bias_out,
+            self._dropout_scale(grouping.counts, dropout, generators),
+            grouping,
+            log_space,
+        )
+        return mixed.view(*tokens.shape[:2], self.bias_out.shape[2])
+
+    def _dropout_scale(
+        self, counts: list[int], rate: float, generators: Generators | None
+    ) -> Tensor | None:
+        """Scale of the sorted hidden rows, where the rows of a seed are one block."""
+        if generators is None or rate == 0.0:
+            return None
+        seeds, experts, _, hidden = self.weight_in.shape
+        check_generators(generators, seeds)
+        starts = range(0, len(counts), experts)
+        by_seed = [sum(counts[i : i + experts]) for i in starts]
+        scale = self.weight_in.new_empty(sum(counts), hidden)
+        for values, generator in zip(scale.split(by_seed), generators, strict=True):
+            fill_dropout_scale(values, rate, generator)
+        return scale
+
+    def _check(self, tokens: Tensor, chosen: Tensor, rate: float) -> None:
+        check_rate(rate)
+        seeds, experts, width, _ = self.weight_in.shape
+        if tokens.shape[0] != seeds or tokens.shape[2] != width:
+            raise ValueError(
+                f"tokens: got shape {tuple(tokens.shape)}; this pool takes "
+                f"({seeds}, tokens, {width})"
+            )
+        highest = int(chosen.max()) if chosen.numel() else -1
+        if highest >= experts:
+            raise ValueError(
+                f"chosen: got expert {highest} for a pool of {experts}; ids run from 0 "
+                f"to {experts - 1}, and -1 marks a slot that is not routed"
+            )

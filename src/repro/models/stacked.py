@@ -1,0 +1,231 @@
+"""Layers that carry several seeds side by side along an explicit leading dimension.
+
+Slice `s` of every parameter belongs to seed `s` and is drawn from generator `s` alone,
+so a seed has the same values however many seeds are trained beside it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+Initializer = Callable[[Tensor, Generator], None]
+Generators = Sequence[Generator]
+
+
+def xavier_normal(values: Tensor, generator: Generator) -> None:
+    """Fill the matrices in the last two dimensions with Xavier-normal draws.
+
+    Source: Glorot and Bengio 2010, eq. (12); sd = sqrt(2 / (inputs + outputs)).
+    Shape: `(..., inputs, outputs)`; leading dimensions hold independent matrices.
+    """
+    deviation = math.sqrt(2.0 / (values.shape[-2] + values.shape[-1]))
+    draws = torch.randn(
+        values.shape, generator=generator, dtype=values.dtype, device=generator.device
+    )
+    values.copy_(draws.mul_(deviation))
+
+
+def zeros(values: Tensor, generator: Generator) -> None:
+    """Fill with 0; draws nothing."""
+    values.zero_()
+
+
+def ones(values: Tensor, generator: Generator) -> None:
+    """Fill with 1; draws nothing."""
+    values.fill_(1.0)
+
+
+def stacked_parameter(seeds: int, *shape: int) -> nn.Parameter:
+    """Parameter of shape `(seeds, *shape)` holding NaN until `initialize` fills it.
+
+    NaN makes a forgotten initialization loud: the first loss is NaN.
+    """
+    return nn.Parameter(torch.full((seeds, *shape), torch.nan))
+
+
+def parameter_initializers(module: nn.Module) -> dict[str, Initializer]:
+    """Initializer of each parameter of `module`, in `named_parameters` order.
+
+    The module that owns a parameter names its rule in a mapping `initializers`.
+
+    Raises:
+        ValueError: the owner of a parameter names no rule for it.
+    """
+    rules = {}
+    for name, _ in module.named_parameters():
+        owner, _, own_name = name.rpartition(".")
+        owner_rules = getattr(module.get_submodule(owner), "initializers", {})
+        if own_name not in owner_rules:
+            raise ValueError(
+                f"parameter {name!r} has no initializer; add {own_name!r} to the "
+                f"`initializers` of {type(module.get_submodule(owner)).__name__}"
+            )
+        rules[name] = owner_rules[own_name]
+    return rules
+
+
+@torch.no_grad()
+def initialize(module: nn.Module, generators: Generators) -> None:
+    """Draw every parameter of `module`, slice `s` from generator `s`.
+
+    Raises:
+        ValueError: a parameter has no rule, or its leading dimension is not the number
+            of generators.
+
+    >>> layer = StackedLinear(2, 3, 4)
+    >>> initialize(layer, [torch.Generator().manual_seed(seed) for seed in (7, 8)])
+    >>> alone = StackedLinear(1, 3, 4)
+    >>> initialize(alone, [torch.Generator().manual_seed(8)])
+    >>> torch.equal(layer.weight[1], alone.weight[0])
+    True
+    """
+    rules = parameter_initializers(module)
+    for name, parameter in module.named_parameters():
+        seeds = parameter.shape[0] if parameter.dim() else 0
+        if seeds != len(generators):
+            raise ValueError(
+                f"parameter {name!r} stacks {seeds} seeds but {len(generators)} "
+                "generators were given; pass one generator per seed"
+            )
+        for values, generator in zip(parameter, generators, strict=True):
+            rules[name](values, generator)
+
+
+def check_generators(generators: Generators, seeds: int) -> None:
+    """Refuse a number of generators other than one per seed.
+
+    Raises:
+        ValueError: the counts differ.
+    """
+    if len(generators) != seeds:
+        raise ValueError(
+            f"generators: got {len(generators)} for {seeds} stacked seeds; "
+            "pass one generator per seed"
+        )
+
+
+def normal_draws(like: Tensor, generators: Generators) -> Tensor:
+    """Standard normal draws shaped as `like`, slice `s` from generator `s`.
+
+    Raises:
+        ValueError: the number of generators is not the leading dimension.
+    """
+    check_generators(generators, like.shape[0])
+    draws = [
+        torch.randn(like.shape[1:], generator=g, dtype=like.dtype, device=g.device)
+        for g in generators
+    ]
+    return torch.stack(draws).to(like.device)
+
+
+def fill_dropout_scale(scale: Tensor, rate: float, generator: Generator) -> None:
+    """Fill with 1 / (1 - rate) where a value is kept and 0 where it is dropped."""
+    if generator.device == scale.device:
+        scale.bernoulli_(1.0 - rate, generator=generator)
+    else:
+        draws = torch.empty(scale.shape, dtype=scale.dtype, device=generator.device)
+        scale.copy_(draws.bernoulli_(1.0 - rate, generator=generator))
+    scale.div_(1.0 - rate)
+
+
+def check_rate(rate: float) -> None:
+    """Refuse a dropout rate outside [0, 1).
+
+    Raises:
+        ValueError: the rate is outside [0, 1).
+    """
+    if not 0.0 <= rate < 1.0:
+        raise ValueError(f"rate: got {rate}; a dropout rate lies in [0, 1)")
+
+
+def dropout(
+    x: Float[Tensor, "seeds ..."], rate: float, generators: Generators | None
+) -> Float[Tensor, "seeds ..."]:
+    """Inverted dropout with one generator per seed.
+
+    The identity when `rate` is 0 or `generators` is None (evaluation).
+
+    Source: Srivastava et al. 2014.
+    Raises:
+        ValueError: the rate is outside [0, 1), or the generators are not one per seed.
+
+    >>> x = torch.ones(1, 4)
+    >>> torch.equal(dropout(x, 0.5, None), x)
+    True
+    >>> sorted(set(dropout(x, 0.5, [torch.Generator().manual_seed(0)])[0].tolist()))
+    [0.0, 2.0]
+    """
+    check_rate(rate)
+    if generators is None or rate == 0.0:
+        return x
+    check_generators(generators, x.shape[0])
+    scale = torch.empty_like(x, memory_format=torch.contiguous_format)
+    for values, generator in zip(scale, generators, strict=True):
+        fill_dropout_scale(values, rate, generator)
+    return x * scale
+
+
+class StackedLinear(nn.Module):
+    """One affine map per seed.
+
+    Shape: `(seeds, ..., inputs)` to `(seeds, ..., outputs)`.
+
+    >>> layer = StackedLinear(2, 3, 4)
+    >>> initialize(layer, [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    >>> layer(torch.zeros(2, 5, 6, 3)).shape
+    torch.Size([2, 5, 6, 4])
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(self, seeds: int, inputs: int, outputs: int, bias: bool = True):
+        super().__init__()
+        self.weight = stacked_parameter(seeds, inputs, outputs)
+        self.bias = stacked_parameter(seeds, outputs) if bias else None
+        self.initializers = {"weight": xavier_normal, "bias": zeros}
+
+    def forward(
+        self, x: Float[Tensor, "seeds *rows inputs"]
+    ) -> Float[Tensor, "seeds *rows outputs"]:
+        seeds, inputs, outputs = self.weight.shape
+        if x.shape[0] != seeds or x.shape[-1] != inputs:
+            raise ValueError(
+                f"x: got shape {tuple(x.shape)}; this layer takes "
+                f"({seeds}, ..., {inputs})"
+            )
+        rows = x.reshape(seeds, -1, inputs)
+        if self.bias is None:
+            out = torch.bmm(rows, self.weight)
+        else:
+            out = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight)
+        return out.view(*x.shape[:-1], outputs)
+
+
+class StackedLayerNorm(nn.Module):
+    """Layer normalization over the features, with one scale and shift per seed.
+
+    Source: Ba et al. 2016, eq. (4); eps 1e-5.
+    Shape: `(seeds, ..., features)`, kept.
+    """
+
+    def __init__(self, seeds: int, features: int):
+        super().__init__()
+        self.scale = stacked_parameter(seeds, features)
+        self.shift = stacked_parameter(seeds, features)
+        self.initializers = {"scale": ones, "shift": zeros}
+
+    def forward(
+        self, x: Float[Tensor, "seeds *rows features"]
+    ) -> Float[Tensor, "seeds *rows features"]:
+        seeds, features = self.scale.shape
+        if x.shape[0] != seeds or x.shape[-1] != features:
+            raise ValueError(
+                f"x: got shape {tuple(x.shape)}; this layer takes "
+                f"({seeds}, ..., {features})"
+            )
+        shape = (seeds, *(1,) * (x.dim() - 2), features)
+        normal = nn.functional.layer_norm(x, (features,), eps=1e-5)
+        return torch.addcmul(self.shift.view(shape), normal, self.scale.view(shape))

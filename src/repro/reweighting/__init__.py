@@ -1,0 +1,1 @@
+"""Modality weights inside a training run, under a protocol."""

@@ -1,0 +1,48 @@
+"""Train one cell of params.yaml: `python -m repro.stages.train <group> <key>`."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+
+import torch  # noqa: E402
+
+from repro import params, paths  # noqa: E402
+from repro.cells import fits, writing  # noqa: E402
+from repro.cells.study import load_study, read_evidence  # noqa: E402
+
+
+def main() -> None:
+    """Read the cell's data, train its models, write its run folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("group")
+    parser.add_argument("key")
+    arguments = parser.parse_args()
+    settings = params.load()
+    cell = settings.cell(arguments.group, arguments.key)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    if settings.precision == "tf32":
+        torch.set_float32_matmul_precision("high")
+    study = load_study(settings, cell)
+    match arguments.group:
+        case "unimodal":
+            results = fits.unimodal_results(study)
+        case "moe":
+            results = [fits.unweighted_result(study)]
+        case "btw" | "sweep":
+            evidence = read_evidence(study)
+            results = [fits.weighted_result(study, evidence, cell.method)]
+        case "attribution":
+            results = fits.attribution_results(study)
+        case "noise":
+            results = fits.noise_results(study)
+        case unknown:
+            raise ValueError(f"params.yaml: no way to train cells.{unknown}")
+    folder = paths.cell_folder(arguments.group, arguments.key, cell)
+    writing.write_run(study, folder, results)
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,1 @@
+"""Training: fit a stack of models, keep the best epoch of each."""

@@ -1,0 +1,70 @@
+"""Parameters and inference states of the kept epochs, as plain arrays."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from btw import InferenceState
+from repro.reweighting.inference import Snapshot
+
+
+def checkpoint_arrays(
+    model: nn.Module, snapshots: Sequence[Snapshot | None]
+) -> dict[str, np.ndarray]:
+    """Everything that predicts an instance outside train, named for safetensors.
+
+    Parameters keep their leading member dimension; states are numbered by member.
+    """
+    arrays = {
+        f"parameters.{name}": parameter.detach().cpu().numpy()
+        for name, parameter in model.named_parameters()
+    }
+    for member, snapshot in enumerate(snapshots):
+        if snapshot is None:
+            continue
+        arrays[f"states.{member}.epoch"] = np.array(snapshot.epoch)
+        for name, array in snapshot.state.to_arrays().items():
+            arrays[f"states.{member}.state.{name}"] = np.asarray(array)
+        for split, rows in snapshot.fixed.items():
+            arrays[f"states.{member}.fixed.{split}"] = rows
+    return arrays
+
+
+@torch.no_grad()
+def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put stored parameters into a model of the same shape.
+
+    Raises:
+        ValueError: a parameter is missing or has another shape.
+    """
+    for name, parameter in model.named_parameters():
+        stored = arrays.get(f"parameters.{name}")
+        if stored is None or stored.shape != tuple(parameter.shape):
+            raise ValueError(
+                f"checkpoint: parameter {name} is "
+                f"{None if stored is None else stored.shape}, the model has "
+                f"{tuple(parameter.shape)}; use the params.yaml it was trained with"
+            )
+        parameter.copy_(torch.from_numpy(stored))
+
+
+def stored_snapshots(arrays: Mapping[str, np.ndarray]) -> list[Snapshot]:
+    """The inference states of all members, in order."""
+    members = sorted({int(n.split(".")[1]) for n in arrays if n.startswith("states.")})
+    return [_snapshot(arrays, f"states.{member}.") for member in members]
+
+
+def _snapshot(arrays: Mapping[str, np.ndarray], prefix: str) -> Snapshot:
+    def below(kind: str) -> dict[str, np.ndarray]:
+        start = f"{prefix}{kind}."
+        return {
+            n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)
+        }
+
+    return Snapshot(
+        epoch=int(arrays[f"{prefix}epoch"]),
+        state=InferenceState.from_arrays(below("state")),
+        fixed=below("fixed"),
+    )

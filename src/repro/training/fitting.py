@@ -1,0 +1,251 @@
+"""Fit a stack of models and predict; no metrics tables, no data-set names, no files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from repro.members import Member, epoch_order, torch_generators
+from repro.models.batch import Batch, Inputs, gather
+from repro.models.predictor import Architecture, Predictor, Randomness
+from repro.models.stacked import initialize
+from repro.params import Training
+from repro.reweighting.application import Applied
+from repro.reweighting.inference import Snapshot
+from repro.reweighting.loop import Reweighting
+from repro.training.optimization import StackedAdam
+from repro.training.selection import Selection
+
+Rows = Mapping[str, Int[np.ndarray, " rows"]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a stack is trained and which epoch is kept.
+
+    `switches` are those of the protocol; each is read where it acts.
+    """
+
+    training: Training
+    switches: frozenset[str] = frozenset()
+    selection: str = "best_valid"
+    label: str = "training"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fitted stack leaves: predictions of the kept epoch and how it got there.
+
+    Shape: `predictions[split]` is `(members, rows)`, `weights[split]`
+    `(members, rows, modalities)` (empty for an unweighted model).
+    """
+
+    members: Sequence[Member]
+    predictions: Mapping[str, Float[np.ndarray, "members rows"]]
+    epochs: Sequence[int]
+    history: Sequence[dict]
+    model: nn.Module
+    weights: Mapping[str, Float[np.ndarray, "members rows modalities"]] = field(
+        default_factory=dict
+    )
+    states: Sequence[Snapshot | None] = ()
+
+
+def fit(
+    inputs: Inputs,
+    rows: Rows,
+    members: Sequence[Member],
+    architecture: Architecture,
+    settings: Settings,
+    reweighting: Reweighting | None = None,
+) -> Outcome:
+    """Train one model per member side by side and predict every split.
+
+    Each member keeps its own best epoch. Test rows are predicted once, from the kept
+    parameters, unless a switch of the published protocol reads them earlier.
+
+    Raises:
+        FloatingPointError: a loss stopped being finite; names member and epoch.
+    """
+    device = inputs.y.device
+    model = Predictor(len(members), inputs, architecture).to(device)
+    initialize(model, torch_generators(members, "initial", torch.device("cpu")))
+    fitting = _Fitting(inputs, rows, members, model, settings, reweighting)
+    selection = Selection(len(members), settings.training.patience, settings.selection)
+    history: list[dict] = []
+    epochs = range(1, settings.training.epochs + 1)
+    for epoch in tqdm(epochs, desc=settings.label, disable=None, leave=False):
+        history += fitting.epoch(epoch, selection)
+        if selection.finished:
+            break
+    selection.restore(model)
+    return fitting.outcome(selection, history)
+
+
+class _Fitting:
+    """The pieces of one fit that every epoch needs."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        rows: Rows,
+        members: Sequence[Member],
+        model: Predictor,
+        settings: Settings,
+        reweighting: Reweighting | None,
+    ) -> None:
+        self.inputs, self.rows, self.members = inputs, rows, members
+        self.model, self.settings, self.reweighting = model, settings, reweighting
+        training = settings.training
+        self.optimizer = StackedAdam(
+            list(model.parameters()),
+            seeds=len(members),
+            lr=training.lr,
+            weight_decay=training.weight_decay,
+            clip=training.clip,
+        )
+        generators = torch_generators(members, "training", inputs.y.device)
+        self.randomness = Randomness(dropout=generators, router=generators)
+        off = "no_balance_loss" in settings.switches
+        self.balance = 0.0 if off else training.balance_loss
+        self.y = inputs.y.double().cpu().numpy()
+
+    def epoch(self, epoch: int, selection: Selection) -> list[dict]:
+        """Train one pass, predict, let weights and selection look at the scores."""
+        applied = self.reweighting.training(epoch) if self.reweighting else None
+        train_loss = self._train(epoch, applied)
+        predictor = self.predictor(epoch)
+        if self.reweighting:
+            predictions = self.reweighting.predict(predictor)
+        else:
+            predictions = {s: predictor(s, None) for s in self._splits_read()}
+        scores = {s: self._errors(p, s) for s, p in predictions.items()}
+        judge = "test" if "test_epoch" in self.settings.switches else "valid"
+        state = self.reweighting.snapshot() if self.reweighting else None
+        selection.consider(epoch, scores[judge], self.model, state)
+        factor = self.reweighting.factors() if self.reweighting else None
+        if self.reweighting:
+            self.reweighting.update(scores)
+        return [
+            {
+                "seed": member.seed,
+                "fold": member.fold,
+                "epoch": epoch,
+                "train_mae": float(train_loss[i]),
+                "valid_mae": float(scores["valid"][i]),
+            }
+            | ({} if factor is None else {"factor": float(factor[i])})
+            for i, member in enumerate(self.members)
+        ]
+
+    def outcome(self, selection: Selection, history: list[dict]) -> Outcome:
+        """Predict every split from the kept parameters and inference states."""
+        predictor = self.predictor(0, selection.epochs)
+        weights: dict[str, np.ndarray] = {}
+        if self.reweighting:
+            kept = self.reweighting.replay(selection.states, predictor)
+            predictions = {s: k.predictions for s, k in kept.items()}
+            weights = {s: k.weights for s, k in kept.items()}
+        else:
+            predictions = {split: predictor(split, None) for split in self.rows}
+        return Outcome(
+            self.members,
+            predictions,
+            selection.epochs,
+            history,
+            self.model,
+            weights,
+            selection.states,
+        )
+
+    def predictor(
+        self, epoch: int, epochs: Sequence[int] = ()
+    ) -> Callable[[str, Applied | None], Float[np.ndarray, "members rows"]]:
+        """Prediction of one split in evaluation mode, given weights or none."""
+
+        def predicted(split: str, weights: Applied | None) -> np.ndarray:
+            router = None
+            if "eval_noise" in self.settings.switches:
+                router = torch_generators(
+                    self.members, "evaluation", self.inputs.y.device, epoch
+                )
+            return predict(
+                self.model,
+                self.inputs,
+                self.rows[split],
+                weights,
+                Randomness(router=router),
+                self.settings.training.evaluation_batch,
+            )
+
+        return predicted
+
+    def _splits_read(self) -> tuple[str, ...]:
+        early = "test_epoch" in self.settings.switches
+        return ("valid", "test") if early else ("valid",)
+
+    def _errors(self, predictions: np.ndarray, split: str) -> np.ndarray:
+        return np.abs(predictions - self.y[self.rows[split]]).mean(1)
+
+    def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
+        total = torch.zeros(len(self.members), device=self.inputs.y.device)
+        order = torch.from_numpy(
+            epoch_order(self.members, self.settings.training.batch, epoch)
+        ).to(self.inputs.y.device)
+        for index in order:
+            batch = gather(self.inputs, index)
+            total += self._step(batch, _weights_of(weights, index))
+        mean = (total / len(order)).cpu().numpy()
+        for member, loss in zip(self.members, mean, strict=True):
+            if not np.isfinite(loss):
+                raise FloatingPointError(
+                    f"{self.settings.label}: loss of seed {member.seed}, fold "
+                    f"{member.fold} is {loss} in epoch {epoch}; lower training.lr or "
+                    "check the features"
+                )
+        return mean
+
+    def _step(self, batch: Batch, weights: Tensor | None) -> Float[Tensor, " members"]:
+        output = self.model(batch, weights, self.randomness)
+        errors = (output.logits[..., 0] - batch.y).abs() * batch.real
+        loss = errors.sum(1) / batch.real.sum(1).clamp(min=1)
+        self.optimizer.zero_grad()
+        (loss + self.balance * output.losses["balance"]).sum().backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def _weights_of(weights: Applied | None, index: Tensor) -> Tensor | None:
+    """Weights of the rows of a batch: `(members, batch, modalities)`."""
+    if weights is None:
+        return None
+    member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
+    return weights[member, index.clamp(min=0)]
+
+
+@torch.no_grad()
+def predict(
+    model: Predictor,
+    inputs: Inputs,
+    rows: Int[np.ndarray, " rows"],
+    weights: Applied | None,
+    randomness: Randomness,
+    batch: int,
+) -> Float[np.ndarray, "members rows"]:
+    """Predictions of the given rows by every stacked member, in large batches.
+
+    `weights`, where given, are indexed by sample as `(members, samples, modalities)`.
+    """
+    members = next(model.parameters()).shape[0]
+    device = inputs.y.device
+    parts = []
+    for start in range(0, len(rows), batch):
+        index = torch.as_tensor(rows[start : start + batch], device=device)
+        index = index.expand(members, -1)
+        output = model(gather(inputs, index), _weights_of(weights, index), randomness)
+        parts.append(output.logits[..., 0])
+    return torch.cat(parts, 1).double().cpu().numpy()

@@ -1,0 +1,66 @@
+"""Which epoch each stacked member keeps."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Selection:
+    """The best epoch of every member, by its own score (lower is better).
+
+    `rule` is `best_valid` (first minimum wins; the caller decides which split the
+    score is of) or `last` (whatever the scores say). With a patience above 0 a member
+    stops considering epochs after that many in a row without a new best.
+    """
+
+    def __init__(self, members: int, patience: int, rule: str) -> None:
+        self.epochs = [0] * members
+        self.states: list[Any] = [None] * members
+        self._best = np.full(members, np.inf)
+        self._waited = np.zeros(members, dtype=int)
+        self._stopped = np.zeros(members, dtype=bool)
+        self._patience, self._rule = patience, rule
+        self._kept: list[Tensor] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether every member ran out of patience."""
+        return bool(self._stopped.all())
+
+    def consider(
+        self,
+        epoch: int,
+        scores: Float[np.ndarray, " members"],
+        model: nn.Module,
+        states: list[Any] | None,
+    ) -> None:
+        """Keep this epoch's parameters and states for the members it is best for."""
+        better = (scores < self._best) | (self._rule == "last")
+        chosen = better & ~self._stopped
+        self._best = np.where(better, scores, self._best)
+        self._keep(model, np.flatnonzero(chosen))
+        for member in np.flatnonzero(chosen):
+            self.epochs[member] = epoch
+            if states is not None:
+                self.states[member] = states[member]
+        self._waited = np.where(better, 0, self._waited + 1)
+        if self._patience:
+            self._stopped |= self._waited >= self._patience
+
+    @torch.no_grad()
+    def _keep(self, model: nn.Module, chosen: np.ndarray) -> None:
+        if not self._kept:
+            self._kept = [p.detach().clone() for p in model.parameters()]
+            return
+        for kept, parameter in zip(self._kept, model.parameters(), strict=True):
+            for member in chosen:
+                kept[member] = parameter[member]
+
+    @torch.no_grad()
+    def restore(self, model: nn.Module) -> None:
+        """Put every member's kept parameters back into the model."""
+        for parameter, kept in zip(model.parameters(), self._kept, strict=True):
+            parameter.copy_(kept)
