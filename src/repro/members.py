@@ -71,7 +71,7 @@ def epoch_order(
 
 
 def group_folds(
-    groups: Sequence[str], folds: int, seed: int
+    groups: Sequence[str] | np.ndarray, folds: int, seed: int
 ) -> Int[np.ndarray, " samples"]:
     """Fold 1..folds of each sample; a group (video, patient) is never divided.
 

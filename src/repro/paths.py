@@ -87,7 +87,7 @@ def cell_folder(group: str, key: str, cell: NamedCell) -> str:
     >>> from types import SimpleNamespace
     >>> mosi = SimpleNamespace(dataset="mosi", method="instance")
     >>> cell_folder("sweep", "mosi_instance_03", mosi)
-    'instance_03'
+    'mosi_instance_03'
     >>> cell_folder("attribution", "leak_free", mosi)
     'attribution_leak_free'
     """
@@ -95,7 +95,7 @@ def cell_folder(group: str, key: str, cell: NamedCell) -> str:
         "unimodal": group,
         "moe": group,
         "btw": cell.method,
-        "sweep": key.removeprefix(f"{cell.dataset}_"),
+        "sweep": key,
         "noise": key,
         "attribution": f"attribution_{key}",
     }

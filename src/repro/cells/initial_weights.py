@@ -5,7 +5,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from repro import paths
-from repro.cells.fits import SPLITS, Result, assembled_evidence, plan
+from repro.cells.fits import SPLITS, assembled_evidence, plan
+from repro.cells.result import Result
 from repro.cells.study import Study, load_study, write_evidence
 from repro.files import read_table, write_json, write_table
 from repro.params import Cell, Params

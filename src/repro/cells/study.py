@@ -1,6 +1,6 @@
 """A data set made ready for training cells: tensors, rows of the splits, settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from repro import paths
+from repro.data.preparing import read_prepared
 from repro.features.reading import read_features
 from repro.files import read_arrays, write_arrays
 from repro.members import Member, cross_fitting_members, group_folds
 from repro.models.batch import Inputs
 from repro.models.predictor import Architecture
+from repro.models.text import FineTuning
 from repro.params import Cell, Params, switches
-from repro.records import SPLITS, Ragged
+from repro.records import SPLITS, Ragged, Texts
 from repro.reweighting.evidence import Evidence
 from repro.training.fitting import Rows, Settings
 
@@ -32,6 +34,7 @@ class Study:
     rows: Rows
     meta: dict[str, Any]
     switches: frozenset[str]
+    text: FineTuning | None = None
 
     @property
     def seeds(self) -> list[int]:
@@ -49,6 +52,7 @@ class Study:
             training=self.params.active.training,
             switches=self.switches,
             selection=self.params.weighting.selection,
+            text_lr=0.0 if self.text is None else self.text.lr,
             label=label,
         )
 
@@ -63,7 +67,12 @@ class Study:
             missing=weighting.missing,
             weight_site="embedding" if embedding else weighting.site,
             log_space_experts="log_space_experts" in self.switches,
+            text=self.text,
         )
+
+    def of_seed(self, seed: int) -> "Study":
+        """The same study for one of its seeds."""
+        return replace(self, params=self.params.model_copy(update={"seeds": [seed]}))
 
     def members(self, *, folds: bool, modality: str | None = None) -> list[Member]:
         """One member per seed, and one per fold where cross-fitting is asked for.
@@ -100,6 +109,37 @@ def load_study(params: Params, cell: Cell) -> Study:
         rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
         meta=features.meta,
         switches=switches(cell.switches, params.protocol),
+        text=_fine_tuning(params, cell, inputs.names),
+    )
+
+
+def _fine_tuning(
+    params: Params, cell: Cell, modalities: tuple[str, ...]
+) -> FineTuning | None:
+    """The text encoder that is trained along, when params ask for that."""
+    encoder = params.active.encoders[cell.encoder]
+    if not encoder.finetune or "text" not in modalities:
+        return None
+    # Costs seconds to import, and only fine-tuning needs it here.
+    from repro.features.text import load_encoder
+
+    prepared = read_prepared(paths.prepared(cell.dataset))
+    texts = prepared.modalities["text"]
+    if not isinstance(texts, Texts):
+        raise ValueError(
+            f"data set {cell.dataset} has no raw text to fine-tune on; set "
+            f"presets.{params.preset}.encoders.{cell.encoder}.finetune: false"
+        )
+    is_train = prepared.samples["split"] == "train"
+    train = [t for t, kept in zip(texts.values, is_train, strict=True) if kept]
+    _, start = load_encoder(encoder, train)
+    return FineTuning(
+        modality="text",
+        start=start,
+        hidden=start.config.hidden_size,
+        pooling=encoder.pooling,
+        lr=encoder.lr,
+        bfloat16=params.precision == "bfloat16",
     )
 
 

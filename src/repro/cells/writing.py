@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
-from repro.cells.fits import Result
+from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
 from repro.process import peak_memory_bytes

@@ -128,6 +128,25 @@ def encoded(
     return features, sizes
 
 
+def token_ids(
+    encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
+) -> tuple[Ragged, dict[str, int]]:
+    """Token ids of all texts, for an encoder that is trained along with the model.
+
+    Shape: one row per token and one column; ids below 2^24 are exact in float32.
+    """
+    train = [text for text, kept in zip(texts, is_train, strict=True) if kept]
+    tokenizer, _ = load_encoder(encoder, train)
+    present = np.array([bool(text.strip()) for text in texts])
+    kept_texts = [text for text in texts if text.strip()]
+    ids, mask = tokenize(tokenizer, kept_texts, encoder.max_length)
+    counts = np.zeros(len(texts), dtype=np.int64)
+    counts[present] = mask.sum(dim=1).numpy()
+    rows = ids[mask.bool()].numpy().astype(np.float32)[:, None]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Ragged(rows, offsets), {"features": 1, "vocabulary": len(tokenizer)}
+
+
 def weight_sums(encoder: Encoder) -> dict[str, str]:
     """SHA-256 of each weight file of a local folder; empty for other weights."""
     folder = Path(encoder.weights)

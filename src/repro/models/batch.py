@@ -15,7 +15,7 @@ class Inputs:
     """
 
     names: tuple[str, ...]
-    values: tuple[Float[Tensor, "samples time features"], ...]
+    values: tuple[Float[Tensor, "samples _time _features"], ...]
     lengths: Int[Tensor, "samples modalities"]
     present: Bool[Tensor, "samples modalities"]
     y: Float[Tensor, " samples"]
@@ -36,7 +36,7 @@ class Inputs:
 class Batch:
     """Rows of `Inputs`, gathered per member; a padding row has nothing present."""
 
-    values: tuple[Float[Tensor, "seeds batch time features"], ...]
+    values: tuple[Float[Tensor, "seeds batch _time _features"], ...]
     lengths: Int[Tensor, "seeds batch modalities"]
     present: Bool[Tensor, "seeds batch modalities"]
     y: Float[Tensor, "seeds batch"]

@@ -24,13 +24,16 @@ from repro.models.stacked import (
 class _Grouping(NamedTuple):
     """Routed slots in order of (seed, expert).
 
-    `slot` is the flat (seed, token, k) index of each sorted row. `row`, of shape
-    (seeds * tokens, k), is its inverse; a slot that is not routed points one past the
-    last row. `counts` has one entry per (seed, expert).
+    `slot` is the flat (seed, token, k) index of each sorted row, `group` its flat
+    (seed, expert). `row`, of shape (seeds * tokens, k), is the inverse of `slot`; a
+    slot that is not routed points one past the last row. `ends` holds the end of each
+    group's rows, `counts` their number.
     """
 
     slot: Tensor
+    group: Tensor
     row: Tensor
+    ends: Tensor
     counts: list[int]
 
 
@@ -38,63 +41,75 @@ def _grouping(chosen: Tensor, experts: int) -> _Grouping:
     groups = chosen.shape[0] * experts
     first = torch.arange(0, groups, experts, device=chosen.device).view(-1, 1, 1)
     group = torch.where(chosen < 0, groups, chosen + first).view(-1)
-    counts = torch.bincount(group, minlength=groups + 1).tolist()[:groups]
+    number = torch.bincount(group, minlength=groups + 1)[:groups]
+    counts = number.tolist()
     rows = sum(counts)
-    slot = group.argsort(stable=True)[:rows]
+    ordered, slot = group.sort(stable=True)
     row = torch.full_like(group, rows)
-    row[slot] = torch.arange(rows, device=row.device)
-    return _Grouping(slot, row.view(-1, chosen.shape[2]), counts)
+    row[slot[:rows]] = torch.arange(rows, device=row.device)
+    ends = number.cumsum(0, dtype=torch.int32)
+    return _Grouping(
+        slot[:rows], ordered[:rows], row.view(-1, chosen.shape[2]), ends, counts
+    )
 
 
-def _rows_and_zero(like: Tensor, rows: int, width: int) -> Tensor:
-    """Uninitialized rows and a last row of zeros, where unrouted slots point."""
-    values = like.new_empty(rows + 1, width)
-    values[rows].zero_()
-    return values
+def _has_grouped_product(values: Tensor, *widths: int) -> bool:
+    """Whether torch multiplies these groups in one call: 32-bit, whole vectors."""
+    return (
+        values.device.type == "cpu"
+        and values.dtype == torch.float32
+        and all(width % 4 == 0 for width in widths)
+    )
+
+
+def _row_products(x: Tensor, matrices: Tensor, grouping: _Grouping) -> Tensor:
+    """`x @ matrices[g]` for the rows of each group."""
+    if _has_grouped_product(x, *matrices.shape[1:]):
+        return nn.functional.grouped_mm(x, matrices, offs=grouping.ends)
+    products = x.new_empty(len(x), matrices.shape[2])
+    counts = grouping.counts
+    groups = zip(x.split(counts), matrices, products.split(counts), strict=True)
+    for rows, matrix, product in groups:
+        torch.mm(rows, matrix, out=product)
+    return products
+
+
+def _outer_products(x: Tensor, slope: Tensor, grouping: _Grouping) -> Tensor:
+    """`x.t() @ slope` over the rows of each group; zeros for an empty group."""
+    if _has_grouped_product(x, x.shape[1], slope.shape[1]):
+        return nn.functional.grouped_mm(x.t(), slope, offs=grouping.ends)
+    counts = grouping.counts
+    products = x.new_empty(len(counts), x.shape[1], slope.shape[1])
+    groups = zip(x.split(counts), slope.split(counts), products, strict=True)
+    for rows, back, product in groups:
+        torch.mm(rows.t(), back, out=product)
+    return products
 
 
 def _grouped_affine(
-    x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, counts: list[int]
-) -> None:
-    """Write `x @ weight[g] + bias[g]` for the rows of each group into `out`."""
-    groups = zip(
-        counts,
-        x.split(counts),
-        weight.flatten(0, 1).unbind(),
-        bias.flatten(0, 1).unbind(),
-        out.split(counts),
-        strict=True,
-    )
-    for count, rows, matrix, shift, result in groups:
-        if count:
-            torch.addmm(shift, rows, matrix, out=result)
+    x: Tensor, weight: Tensor, bias: Tensor, grouping: _Grouping
+) -> Tensor:
+    """`x @ weight[g] + bias[g]` for the rows of each group."""
+    shift = bias.flatten(0, 1).index_select(0, grouping.group)
+    return shift.add_(_row_products(x, weight.flatten(0, 1), grouping))
 
 
 def _grouped_affine_backward(
-    slope: Tensor, x: Tensor, weight: Tensor, to_x: Tensor, counts: list[int]
-) -> tuple[Tensor, Tensor]:
-    """Write the gradient of the rows into `to_x`; return those of weight and bias."""
-    to_weight = torch.empty_like(weight)
-    to_bias = weight.new_empty(*weight.shape[:2], weight.shape[3])
-    groups = zip(
-        counts,
-        slope.split(counts),
-        x.split(counts),
-        weight.flatten(0, 1).unbind(),
-        to_x.split(counts),
-        to_weight.flatten(0, 1).unbind(),
-        to_bias.flatten(0, 1).unbind(),
-        strict=True,
-    )
-    for count, back, rows, matrix, result, by_weight, by_bias in groups:
-        if count:
-            torch.mm(back, matrix.t(), out=result)
-            torch.mm(rows.t(), back, out=by_weight)
-            torch.sum(back, 0, out=by_bias)
-        else:
-            by_weight.zero_()
-            by_bias.zero_()
-    return to_weight, to_bias
+    slope: Tensor, x: Tensor, weight: Tensor, grouping: _Grouping
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the rows, the weight and the bias."""
+    to_x = _row_products(slope, weight.flatten(0, 1).transpose(1, 2), grouping)
+    to_weight = _outer_products(x, slope, grouping)
+    starts = grouping.ends - torch.tensor(grouping.counts, device=slope.device)
+    every_row = torch.arange(len(slope), device=slope.device)
+    to_bias = nn.functional.embedding_bag(every_row, slope, starts, mode="sum")
+    groups = weight.shape[:2]
+    return to_x, to_weight.unflatten(0, groups), to_bias.unflatten(0, groups)
+
+
+def _and_zero_row(values: Tensor) -> Tensor:
+    """The rows and a last row of zeros, where unrouted slots point."""
+    return nn.functional.pad(values, (0, 0, 0, 1))
 
 
 def _mixture(out: Tensor, gate: Tensor, row: Tensor) -> Tensor:
@@ -126,50 +141,43 @@ class _GroupedExperts(torch.autograd.Function):
         grouping: _Grouping,
         log_space: bool,
     ) -> Tensor:
-        slot, row, counts = grouping
-        x = tokens.index_select(0, slot // gate.shape[1])
-        before = x.new_empty(len(slot), weight_in.shape[3])
-        _grouped_affine(x, weight_in, bias_in, before, counts)
+        x = tokens.index_select(0, grouping.slot // gate.shape[1])
+        before = _grouped_affine(x, weight_in, bias_in, grouping)
         hidden = nn.functional.gelu(before)
         if scale is not None:
             hidden.mul_(scale)
-        out = _rows_and_zero(x, len(slot), weight_out.shape[3])
-        _grouped_affine(hidden, weight_out, bias_out, out[:-1], counts)
-        mixed = (_log_mixture if log_space else _mixture)(out, gate, row)
+        out = _and_zero_row(_grouped_affine(hidden, weight_out, bias_out, grouping))
+        mixed = (_log_mixture if log_space else _mixture)(out, gate, grouping.row)
         ctx.save_for_backward(
-            gate, weight_in, weight_out, scale, slot, row, x, before, hidden, out
+            gate, weight_in, weight_out, scale, x, before, hidden, out
         )
-        ctx.counts, ctx.mixed = counts, mixed.detach() if log_space else None
+        ctx.grouping, ctx.mixed = grouping, mixed.detach() if log_space else None
         return mixed
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        gate, weight_in, weight_out, scale, slot, row, x, before, hidden, out = (
-            ctx.saved_tensors
-        )
-        token = slot // gate.shape[1]
+        gate, weight_in, weight_out, scale, x, before, hidden, out = ctx.saved_tensors
+        grouping = ctx.grouping
+        token = grouping.slot // gate.shape[1]
         to_out, by_gate = _mixture_backward(
             slope.index_select(0, token),
             out[:-1],
-            gate.flatten()[slot].unsqueeze(1),
+            gate.flatten()[grouping.slot].unsqueeze(1),
             None if ctx.mixed is None else ctx.mixed.index_select(0, token),
         )
-        to_gate = gate.new_zeros(gate.numel()).index_copy_(0, slot, by_gate)
-        to_hidden = torch.empty_like(hidden)
-        to_weight_out, to_bias_out = _grouped_affine_backward(
-            to_out, hidden, weight_out, to_hidden, ctx.counts
+        to_gate = gate.new_zeros(gate.numel()).index_copy_(0, grouping.slot, by_gate)
+        to_hidden, *by_out = _grouped_affine_backward(
+            to_out, hidden, weight_out, grouping
         )
         if scale is not None:
             to_hidden.mul_(scale)
         to_before = torch.ops.aten.gelu_backward(to_hidden, before)
-        to_x = _rows_and_zero(x, len(slot), x.shape[1])
-        to_weight_in, to_bias_in = _grouped_affine_backward(
-            to_before, x, weight_in, to_x[:-1], ctx.counts
+        to_x, *by_in = _grouped_affine_backward(to_before, x, weight_in, grouping)
+        to_tokens = nn.functional.embedding_bag(
+            grouping.row, _and_zero_row(to_x), mode="sum"
         )
-        to_tokens = nn.functional.embedding_bag(row, to_x, mode="sum")
-        by_weights = (to_weight_in, to_bias_in, to_weight_out, to_bias_out)
-        return to_tokens, to_gate.view_as(gate), *by_weights, None, None, None
+        return to_tokens, to_gate.view_as(gate), *by_in, *by_out, None, None, None
 
 
 def _mixture_backward(

@@ -11,7 +11,14 @@ from repro.models.batch import Batch, Inputs
 from repro.models.fusion import FusionInput, FusionOutput
 from repro.models.lstm import StackedLSTM
 from repro.models.moe import MoEFusion
-from repro.models.stacked import StackedLinear, stacked_parameter, xavier_normal
+from repro.models.stacked import (
+    Generators,
+    StackedLinear,
+    initialize,
+    stacked_parameter,
+    xavier_normal,
+)
+from repro.models.text import FineTunedText, FineTuning
 from repro.params import Model
 
 
@@ -25,6 +32,7 @@ class Architecture:
     missing: str = "mask"
     weight_site: str = "contribution"
     log_space_experts: bool = False
+    text: FineTuning | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,15 @@ class Projection(nn.Module):
         return self.second(torch.relu(self.first(x)))
 
 
+class AbsentTokens(nn.Module):
+    """A learned token per seed and modality, put where that modality is absent."""
+
+    def __init__(self, seeds: int, modalities: int, width: int):
+        super().__init__()
+        self.tokens = stacked_parameter(seeds, modalities, width)
+        self.initializers = {"tokens": xavier_normal}
+
+
 class Predictor(nn.Module):
     """Encoders, projections and MoE fusion for `seeds` models side by side.
 
@@ -90,28 +107,19 @@ class Predictor(nn.Module):
         super().__init__()
         model = architecture.model
         modalities = len(inputs.names)
-        encoders: list[nn.Module] = []
-        widths: list[int] = []
-        for values in inputs.values:
-            _, time, features = values.shape
-            if time == 1:
-                encoders.append(VectorEncoder())
-                widths.append(features)
-            else:
-                encoders.append(
-                    SequenceEncoder(
-                        seeds, features, model.lstm_hidden, model.lstm_output
-                    )
-                )
-                widths.append(model.lstm_output)
-        self.encoders = nn.ModuleList(encoders)
+        self.seeds = seeds
+        built = [
+            _encoder(seeds, name, values, architecture)
+            for name, values in zip(inputs.names, inputs.values, strict=True)
+        ]
+        self.encoders = nn.ModuleList(encoder for encoder, _ in built)
+        widths = [width for _, width in built]
         self.projections = nn.ModuleList(
             Projection(seeds, width, model.width) for width in widths
         )
         self.missing = architecture.missing
         if self.missing == "embedding":
-            self.absent = stacked_parameter(seeds, modalities, model.width)
-            self.initializers = {"absent": xavier_normal}
+            self.absent = AbsentTokens(seeds, modalities, model.width)
         self.fusion = MoEFusion(
             seeds,
             modalities,
@@ -128,6 +136,29 @@ class Predictor(nn.Module):
             expert_dropout=model.expert_dropout,
             log_space=architecture.log_space_experts,
         )
+
+    def initialize(self, generators: Generators) -> None:
+        """Draw every stacked parameter; a fine-tuned encoder keeps its start."""
+        for part in (*self.encoders, *self.children()):
+            if part is not self.encoders and not isinstance(part, FineTunedText):
+                initialize(part, generators)
+
+    def stacked_parameters(self) -> list[nn.Parameter]:
+        """Parameters with a leading seed dimension."""
+        own = {id(p) for group in self.own_parameters() for p in group}
+        return [p for p in self.parameters() if id(p) not in own]
+
+    def own_parameters(self) -> list[list[nn.Parameter]]:
+        """Per seed, the parameters of its fine-tuned encoder, if there is one."""
+        for encoder in self.encoders:
+            if isinstance(encoder, FineTunedText):
+                return [list(copy.parameters()) for copy in encoder.copies]
+        return [[] for _ in range(self.seeds)]
+
+    def views(self, seed: int) -> list[Tensor]:
+        """Everything that belongs to one seed, as views that share its memory."""
+        stacked = [parameter.detach()[seed] for parameter in self.stacked_parameters()]
+        return stacked + [p.detach() for p in self.own_parameters()[seed]]
 
     def forward(
         self,
@@ -160,7 +191,7 @@ class Predictor(nn.Module):
     ) -> tuple[Tensor, Bool[Tensor, "seeds modalities batch"]]:
         present = batch.present.transpose(1, 2)
         if self.missing == "embedding":
-            empty = self.absent.unsqueeze(2)
+            empty = self.absent.tokens.unsqueeze(2)
         else:
             empty = tokens.new_zeros(())
         tokens = torch.where(present.unsqueeze(-1), tokens, empty)
@@ -175,6 +206,20 @@ class Predictor(nn.Module):
         return torch.where(present, weights, 1.0)
 
 
-def parameter_count(model: nn.Module) -> int:
+def _encoder(
+    seeds: int, name: str, values: Tensor, architecture: Architecture
+) -> tuple[nn.Module, int]:
+    """The encoder of one modality and the width of what it gives."""
+    model, tuning = architecture.model, architecture.text
+    if tuning is not None and name == tuning.modality:
+        return FineTunedText(seeds, tuning), tuning.hidden
+    _, time, features = values.shape
+    if time == 1:
+        return VectorEncoder(), features
+    sequence = SequenceEncoder(seeds, features, model.lstm_hidden, model.lstm_output)
+    return sequence, model.lstm_output
+
+
+def parameter_count(model: Predictor) -> int:
     """Parameters of one of the stacked models."""
-    return sum(p[0].numel() for p in model.parameters())
+    return sum(view.numel() for view in model.views(0))

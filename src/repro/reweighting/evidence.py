@@ -1,7 +1,7 @@
 """What weights are made from, how they are to be made, and their variances."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -27,6 +27,12 @@ class Evidence:
     present: Bool[np.ndarray, "samples modalities"]
     y: Float[np.ndarray, " samples"]
     rows: Mapping[str, Int[np.ndarray, " rows"]]
+
+    def of_seeds(self, kept: Sequence[int]) -> "Evidence":
+        """The same evidence for some seeds, by position."""
+        return replace(
+            self, unimodal=self.unimodal[kept], unweighted=self.unweighted[kept]
+        )
 
     def present_in(self, split: str) -> Bool[np.ndarray, "rows modalities"]:
         """Which modalities the rows of a split have."""

@@ -12,7 +12,7 @@ from transformers.utils import logging  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
-from repro.features.text import encoded, weight_sums  # noqa: E402
+from repro.features.text import encoded, token_ids, weight_sums  # noqa: E402
 from repro.params import Encoder  # noqa: E402
 from repro.records import Texts  # noqa: E402
 
@@ -46,7 +46,8 @@ def _write(prepared: Prepared, dataset: str, name: str, encoder: Encoder) -> dic
     is_train = (prepared.samples["split"] == "train").tolist()
     made = {}
     for modality, stored in texts.items():
-        features, made[modality] = encoded(encoder, stored.values, is_train)
+        made_by = token_ids if encoder.finetune else encoded
+        features, made[modality] = made_by(encoder, stored.values, is_train)
         write_ragged(paths.features(dataset, modality, name), features)
     return {
         "absent": False,

@@ -9,7 +9,7 @@ import argparse  # noqa: E402
 import torch  # noqa: E402
 
 from repro import params, paths  # noqa: E402
-from repro.cells import fits, writing  # noqa: E402
+from repro.cells import comparisons, fits, writing  # noqa: E402
 from repro.cells.study import load_study, read_evidence  # noqa: E402
 
 
@@ -35,9 +35,9 @@ def main() -> None:
             evidence = read_evidence(study)
             results = [fits.weighted_result(study, evidence, cell.method)]
         case "attribution":
-            results = fits.attribution_results(study)
+            results = comparisons.attribution_results(study)
         case "noise":
-            results = fits.noise_results(study)
+            results = comparisons.noise_results(study)
         case unknown:
             raise ValueError(f"params.yaml: no way to train cells.{unknown}")
     folder = paths.cell_folder(arguments.group, arguments.key, cell)

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from repro.members import Member, epoch_order, torch_generators
+from repro.members import Member, epoch_order, seed_stream, torch_generators
 from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Architecture, Predictor, Randomness
-from repro.models.stacked import initialize
 from repro.params import Training
 from repro.reweighting.application import Applied
 from repro.reweighting.inference import Snapshot
@@ -33,6 +32,7 @@ class Settings:
     training: Training
     switches: frozenset[str] = frozenset()
     selection: str = "best_valid"
+    text_lr: float = 0.0
     label: str = "training"
 
 
@@ -48,7 +48,7 @@ class Outcome:
     predictions: Mapping[str, Float[np.ndarray, "members rows"]]
     epochs: Sequence[int]
     history: Sequence[dict]
-    model: nn.Module
+    model: Predictor
     weights: Mapping[str, Float[np.ndarray, "members rows modalities"]] = field(
         default_factory=dict
     )
@@ -73,7 +73,7 @@ def fit(
     """
     device = inputs.y.device
     model = Predictor(len(members), inputs, architecture).to(device)
-    initialize(model, torch_generators(members, "initial", torch.device("cpu")))
+    model.initialize(torch_generators(members, "initial", torch.device("cpu")))
     fitting = _Fitting(inputs, rows, members, model, settings, reweighting)
     selection = Selection(len(members), settings.training.patience, settings.selection)
     history: list[dict] = []
@@ -102,9 +102,11 @@ class _Fitting:
         self.model, self.settings, self.reweighting = model, settings, reweighting
         training = settings.training
         self.optimizer = StackedAdam(
-            list(model.parameters()),
+            model.stacked_parameters(),
             seeds=len(members),
             lr=training.lr,
+            own=model.own_parameters(),
+            own_lr=settings.text_lr,
             weight_decay=training.weight_decay,
             clip=training.clip,
         )
@@ -193,6 +195,7 @@ class _Fitting:
 
     def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
         total = torch.zeros(len(self.members), device=self.inputs.y.device)
+        self._start_epoch(epoch)
         order = torch.from_numpy(
             epoch_order(self.members, self.settings.training.batch, epoch)
         ).to(self.inputs.y.device)
@@ -208,6 +211,14 @@ class _Fitting:
                     "check the features"
                 )
         return mean
+
+    def _start_epoch(self, epoch: int) -> None:
+        self.model.train()
+        if self.settings.text_lr:
+            # Dropout inside a transformers model can only draw from the global state.
+            first = self.members[0]
+            stream = seed_stream(first.seed, first.fold, "training", epoch)
+            torch.manual_seed(int(stream.generate_state(1)[0]))
 
     def _step(self, batch: Batch, weights: Tensor | None) -> Float[Tensor, " members"]:
         output = self.model(batch, weights, self.randomness)
@@ -240,12 +251,12 @@ def predict(
 
     `weights`, where given, are indexed by sample as `(members, samples, modalities)`.
     """
-    members = next(model.parameters()).shape[0]
     device = inputs.y.device
+    model.eval()
     parts = []
     for start in range(0, len(rows), batch):
         index = torch.as_tensor(rows[start : start + batch], device=device)
-        index = index.expand(members, -1)
+        index = index.expand(model.seeds, -1)
         output = model(gather(inputs, index), _weights_of(weights, index), randomness)
         parts.append(output.logits[..., 0])
     return torch.cat(parts, 1).double().cpu().numpy()

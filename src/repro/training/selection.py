@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+
+from repro.models.predictor import Predictor
 
 
 class Selection:
@@ -23,7 +25,7 @@ class Selection:
         self._waited = np.zeros(members, dtype=int)
         self._stopped = np.zeros(members, dtype=bool)
         self._patience, self._rule = patience, rule
-        self._kept: list[Tensor] = []
+        self._kept: list[list[Tensor]] = [[] for _ in range(members)]
 
     @property
     def finished(self) -> bool:
@@ -34,15 +36,15 @@ class Selection:
         self,
         epoch: int,
         scores: Float[np.ndarray, " members"],
-        model: nn.Module,
+        model: Predictor,
         states: list[Any] | None,
     ) -> None:
         """Keep this epoch's parameters and states for the members it is best for."""
         better = (scores < self._best) | (self._rule == "last")
         chosen = better & ~self._stopped
         self._best = np.where(better, scores, self._best)
-        self._keep(model, np.flatnonzero(chosen))
-        for member in np.flatnonzero(chosen):
+        for member in np.flatnonzero(chosen).tolist():
+            self._kept[member] = [view.clone() for view in model.views(member)]
             self.epochs[member] = epoch
             if states is not None:
                 self.states[member] = states[member]
@@ -51,16 +53,8 @@ class Selection:
             self._stopped |= self._waited >= self._patience
 
     @torch.no_grad()
-    def _keep(self, model: nn.Module, chosen: np.ndarray) -> None:
-        if not self._kept:
-            self._kept = [p.detach().clone() for p in model.parameters()]
-            return
-        for kept, parameter in zip(self._kept, model.parameters(), strict=True):
-            for member in chosen:
-                kept[member] = parameter[member]
-
-    @torch.no_grad()
-    def restore(self, model: nn.Module) -> None:
+    def restore(self, model: Predictor) -> None:
         """Put every member's kept parameters back into the model."""
-        for parameter, kept in zip(model.parameters(), self._kept, strict=True):
-            parameter.copy_(kept)
+        for member, kept in enumerate(self._kept):
+            for view, value in zip(model.views(member), kept, strict=True):
+                view.copy_(value)

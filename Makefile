@@ -1,0 +1,35 @@
+# make repro: everything from raw files to tables and figures.  make test: all checks.
+# make bench: speed of the hot parts, each against a plain baseline.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONNOUSERSITE := 1
+
+.PHONY: repro test bench setup
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("btw needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+repro: setup
+	dvc repro
+	@echo "tables:  plots/*.md (Markdown), plots/*.tex (LaTeX), metrics/*.json (numbers)"
+	@echo "figures: plots/*.svg and plots/*.pdf"
+	@echo "report:  dvc plots show  (writes dvc_plots/index.html)"
+
+test: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest -n 2
+
+bench: setup
+	python -m benchmarks.weights --fused
+	python -m benchmarks.moe_layer
+	python -m benchmarks.unimodal
+	python -m benchmarks.training_step

@@ -1,0 +1,158 @@
+"""Predictors without a network: the train mean, and ridge on pooled features."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from repro.records import SPLITS, Ragged
+
+STRENGTHS = tuple(float(10.0**power) for power in range(-2, 7))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Predictions for every sample, the chosen ridge strength, and its size."""
+
+    prediction: Float[np.ndarray, " samples"]
+    strength: float | None
+    parameters: int
+
+
+def baselines(
+    samples: pd.DataFrame, modalities: Mapping[str, Ragged]
+) -> dict[str, Fit]:
+    """mean, ridge over all modalities, and ridge_<modality> for each one.
+
+    `samples` has split, y and `present_<modality>`; row i of every modality belongs to
+    row i of it. Samples without any modality take no part in a fit.
+
+    Raises:
+        ValueError: a split is empty, or a modality has another number of samples.
+    """
+    y = samples["y"].to_numpy(np.float64)
+    split = np.where(_has_modality(samples), samples["split"], "excluded")
+    _check(split, modalities)
+    pooled = {name: pooled_features(values) for name, values in modalities.items()}
+    mean = float(y[split == "train"].mean())
+    fits = {"mean": Fit(np.full(len(y), mean), None, 1)}
+    fits["ridge"] = ridge(np.hstack(list(pooled.values())), y, split)
+    for name, inputs in pooled.items():
+        fits[f"ridge_{name}"] = ridge(inputs, y, split)
+    return fits
+
+
+def prediction_table(samples: pd.DataFrame, fits: Mapping[str, Fit]) -> pd.DataFrame:
+    """The fits as the rows of a cell's predictions.parquet, with seed 0.
+
+    Samples without any modality are left out, as in every training cell.
+    """
+    kept = _has_modality(samples)
+    columns = samples.loc[kept, ["split", "id", "group", "y"]]
+    tables = [
+        columns.assign(method=name, seed=np.int64(0), prediction=fit.prediction[kept])
+        for name, fit in fits.items()
+    ]
+    order = ["method", "seed", "split", "id", "group", "y", "prediction"]
+    return pd.concat(tables, ignore_index=True)[order]
+
+
+def report(
+    samples: pd.DataFrame, modalities: Mapping[str, Ragged], fits: Mapping[str, Fit]
+) -> dict[str, Any]:
+    """The part of a cell's report.json that the fits and their inputs decide."""
+    kept = samples[_has_modality(samples)]
+    return {
+        "seeds": [0],
+        "methods": {
+            name: {"parameters": fit.parameters}
+            | ({} if fit.strength is None else {"strength": fit.strength})
+            for name, fit in fits.items()
+        },
+        "data": {
+            "sizes": {name: int((kept["split"] == name).sum()) for name in SPLITS},
+            "dims": {name: m.values.shape[1] for name, m in modalities.items()},
+            "modalities": list(modalities),
+            "excluded": len(samples) - len(kept),
+        },
+    }
+
+
+def pooled_features(values: Ragged) -> Float[np.ndarray, "samples features"]:
+    """Mean over the rows of each sample, and NaN where a sample has none.
+
+    >>> r = Ragged(np.array([[1.0], [3.0]], np.float32), np.array([0, 2, 2]))
+    >>> pooled_features(r).tolist()
+    [[2.0], [nan]]
+    """
+    total = np.zeros((len(values.values) + 1, values.values.shape[1]))
+    np.cumsum(values.values, axis=0, dtype=np.float64, out=total[1:])
+    sums = total[values.offsets[1:]] - total[values.offsets[:-1]]
+    counts = values.lengths[:, None].astype(np.float64)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def ridge(
+    inputs: Float[np.ndarray, "samples features"],
+    y: Float[np.ndarray, " samples"],
+    split: np.ndarray,
+) -> Fit:
+    """Ridge regression fitted on train; the strength with the lowest valid MAE.
+
+    Inputs are standardized on train; an absent value becomes 0, and a column tells
+    where it was absent.
+    """
+    train, valid = split == "train", split == "valid"
+    x = _standardized(inputs, train)
+    center = y[train].mean()
+    # One decomposition serves every strength: x = u s v.
+    u, s, v = np.linalg.svd(x[train], full_matrices=False)
+    target = u.T @ (y[train] - center)
+    best: tuple[float, float, np.ndarray] | None = None
+    for strength in STRENGTHS:
+        prediction = center + x @ (v.T @ (s / (s**2 + strength) * target))
+        error = float(np.abs(prediction[valid] - y[valid]).mean())
+        if best is None or error < best[0]:
+            best = (error, strength, prediction)
+    if best is None:
+        raise ValueError("STRENGTHS is empty; list at least one")
+    return Fit(best[2], best[1], x.shape[1] + 1)
+
+
+def _standardized(
+    inputs: Float[np.ndarray, "samples features"], train: np.ndarray
+) -> Float[np.ndarray, "samples inputs"]:
+    absent = np.isnan(inputs)
+    flags = np.unique(absent.astype(np.float64), axis=1)
+    flags = flags[:, flags.any(axis=0)]
+    seen = train[:, None] & ~absent
+    counts = np.maximum(seen.sum(axis=0), 1)
+    mean = np.where(seen, inputs, 0.0).sum(axis=0) / counts
+    centered = np.where(absent, 0.0, inputs - mean)
+    scale = np.sqrt((centered**2 * seen).sum(axis=0) / counts)
+    constant = scale < 1e-12
+    scaled = centered / np.where(constant, 1.0, scale)
+    scaled[:, constant] = 0.0
+    return np.hstack([scaled, flags - flags[train].mean(axis=0)])
+
+
+def _has_modality(samples: pd.DataFrame) -> Bool[np.ndarray, " samples"]:
+    present = [name for name in samples if str(name).startswith("present_")]
+    return samples[present].to_numpy(bool).any(axis=1)
+
+
+def _check(split: np.ndarray, modalities: Mapping[str, Ragged]) -> None:
+    for name in SPLITS:
+        if not (split == name).any():
+            raise ValueError(
+                f"samples.split: no sample is in {name!r}; prepare the data again"
+            )
+    for name, values in modalities.items():
+        if len(values.lengths) != len(split):
+            raise ValueError(
+                f"modality {name}: {len(values.lengths)} samples, but there are "
+                f"{len(split)}; make the features again"
+            )

@@ -1,0 +1,119 @@
+"""Cells that compare: attribution rows and the noise stress test."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from repro.cells.fits import (
+    SPLITS,
+    assembled_evidence,
+    by_seed,
+    multimodal_train,
+    out_of_fold,
+    unimodal_result,
+    unimodal_results,
+    unweighted_result,
+    weighted_result,
+)
+from repro.cells.parallel import in_parallel
+from repro.cells.result import Result
+from repro.cells.study import Study, read_evidence
+from repro.members import seed_stream
+from repro.models.batch import Inputs
+from repro.params import Method
+from repro.reweighting.evidence import Evidence
+from repro.training.fitting import fit
+
+# Switches that change the unweighted and unimodal models themselves.
+MODEL_SWITCHES = frozenset(
+    {"test_epoch", "eval_noise", "no_balance_loss", "log_space_experts"}
+)
+
+
+def attribution_results(study: Study) -> list[Result]:
+    """One row of the attribution table: the unweighted model and BTW beside it.
+
+    Where a switch changes the unweighted model too, it is trained again under that
+    switch, and so are the unimodal models; otherwise the evidence of the weights
+    stage serves and the unweighted predictions are those of the `moe` cell.
+    """
+    cross_fitted = multimodal_train(study) == "cross_fitted"
+    if study.switches & MODEL_SWITCHES:
+        unimodal = unimodal_results(study)
+        unweighted = unweighted_result(study)
+        evidence, _ = assembled_evidence(study, unimodal, unweighted)
+    else:
+        evidence = read_evidence(study)
+        unweighted = _retold(study, evidence)
+    if cross_fitted:
+        evidence = replace(evidence, unweighted=_cross_fitted(study, evidence))
+    methods: list[Method] = ["instance", "bi_level"]
+    plain = not study.switches and study.cell.control == "none" and not cross_fitted
+    if plain or "global_gaussian_kl" in study.switches:
+        methods.append("averaged_instance")
+    tasks = [partial(weighted_result, study, evidence, method) for method in methods]
+    return [unweighted, *in_parallel(tasks)]
+
+
+def _retold(study: Study, evidence: Evidence) -> Result:
+    predictions = {s: evidence.unweighted[:, study.rows[s]] for s in SPLITS}
+    return Result("moe", predictions, [], [], 0, 0.0, study.inputs.names)
+
+
+def _cross_fitted(study: Study, evidence: Evidence) -> np.ndarray:
+    """Unweighted predictions with the train rows held out from their model."""
+    outcome = fit(
+        study.inputs,
+        study.rows,
+        study.members(folds=True),
+        study.architecture(),
+        study.settings("moe, cross-fitted"),
+    )
+    unweighted = evidence.unweighted.copy()
+    unweighted[:, study.rows["train"]] = out_of_fold(outcome, study.rows["train"])
+    return unweighted
+
+
+def noise_results(study: Study) -> list[Result]:
+    """The stress test: pure-noise modalities added, all models trained with them."""
+    noisy = replace(study, inputs=with_noise(study.inputs, study.cell.noise))
+    names = noisy.inputs.names[len(study.inputs.names) :]
+    known = read_evidence(study)
+    tasks: list[Callable[[], Result]] = [
+        *(partial(by_seed, noisy, partial(unimodal_result, modality=n)) for n in names),
+        partial(unweighted_result, noisy),
+    ]
+    *noise, unweighted = in_parallel(tasks)
+    evidence, _ = assembled_evidence(noisy, noise, unweighted)
+    evidence = replace(
+        evidence,
+        unimodal=np.concatenate([known.unimodal, evidence.unimodal], axis=2),
+    )
+    methods: tuple[Method, ...] = ("instance", "modality", "bi_level")
+    more = [partial(weighted_result, noisy, evidence, method) for method in methods]
+    return [unweighted, *in_parallel(more)]
+
+
+def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
+    """Add modalities of standard normal vectors that know nothing of the label.
+
+    Noise modality `k` is the same whatever `count` is.
+    """
+    device, samples = inputs.y.device, len(inputs.y)
+    draws = [
+        np.random.default_rng(seed_stream(0, k, "control")).standard_normal(
+            (samples, 1, features), dtype=np.float32
+        )
+        for k in range(1, count + 1)
+    ]
+    ones = torch.ones((samples, count), dtype=torch.int64, device=device)
+    return Inputs(
+        names=(*inputs.names, *(f"noise_{k}" for k in range(1, count + 1))),
+        values=(*inputs.values, *(torch.from_numpy(d).to(device) for d in draws)),
+        lengths=torch.cat([inputs.lengths, ones], 1),
+        present=torch.cat([inputs.present, ones.bool()], 1),
+        y=inputs.y,
+    )

@@ -1,0 +1,1 @@
+"""Figures: each module gives the data series of a figure and draws them."""

@@ -1,0 +1,105 @@
+"""The look of every figure, and files that are the same bytes on every run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro import paths
+from repro.files import write_bytes, write_text
+
+# Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GRAY = "#7F7F7F"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "figure.dpi": 100.0,
+    "savefig.dpi": 200.0,
+    "svg.hashsalt": "btw",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+WIDTH = 7.4  # inches
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save in the style of the project, whatever the user's settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def panels(
+    rows: int, columns: int, height: float, *, share_y: bool = False
+) -> tuple[Figure, np.ndarray]:
+    """A figure with a grid of axes; `height` is that of one row, in inches."""
+    figure = Figure(figsize=(WIDTH, rows * height + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
+    return figure, axes
+
+
+def heading(dataset: str, simulated: bool) -> str:
+    """Name of a data set in a title, with the word simulated where it is.
+
+    >>> heading("mosi", True), heading("mosei", False)
+    ('MOSI (simulated data)', 'MOSEI')
+    """
+    return f"{dataset.upper()} (simulated data)" if simulated else dataset.upper()
+
+
+def shared_legend(figure: Figure) -> None:
+    """One legend below all panels: every label once, in order of appearance."""
+    entries: dict[str, Artist] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(str(label), handle)
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=len(entries),
+    )
+
+
+def said_in_words(sentence: str) -> Figure:
+    """A figure that has nothing to draw and says why."""
+    figure, axes = panels(1, 1, 1.2)
+    axis: Axes = axes[0, 0]
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True)
+    return figure
+
+
+def write_figure(name: str, series: pd.DataFrame, figure: Figure) -> None:
+    """Write plots/<name>.csv, .svg and .pdf; call it inside `styled`."""
+    write_text(paths.plot(name, "csv"), series.to_csv(index=False))
+    write_bytes(paths.plot(name, "svg"), rendered(figure, "svg", {"Date": None}))
+    dates = {"CreationDate": None, "ModDate": None}
+    write_bytes(paths.plot(name, "pdf"), rendered(figure, "pdf", dates))
+
+
+def rendered(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    """The figure as the bytes of a file of this kind."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

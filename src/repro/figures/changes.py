@@ -1,0 +1,195 @@
+"""Figures 4, 6 and 7: which instances the weights put right, and which wrong."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import gaussian_kde
+
+from repro.figures.canvas import GRAY, PALETTE, heading, panels
+from repro.metrics import rounded_class
+from repro.params import Params
+from repro.results import Run, cell_run, cells_of, group_run, paired
+
+METHODS = ("instance", "bi_level")
+SETS = ("all", "corrected", "newly wrong")
+COLORS = {"all": GRAY, "corrected": PALETTE[0], "newly wrong": PALETTE[1]}
+SCORES = np.linspace(-3.0, 3.0, 81)
+MANY = 2000  # points from which on a scatter is drawn as an image inside the svg
+
+
+def changes(params: Params, methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
+    """One row per test instance and seed: true score, error change, class change.
+
+    `change` is |error of the MoE| - |error of the weighted model|: positive means
+    that the weights improved the prediction. `corrected` and `newly_wrong` tell
+    whether the 7-class label became right or wrong.
+    """
+    tables = []
+    for dataset in params.datasets:
+        moe = group_run(params, "moe", dataset)
+        for key, cell in cells_of(params, "btw", dataset).items():
+            if cell.method in methods:
+                run = cell_run(params, "btw", key)
+                table = _changes_of(moe, run, cell.method)
+                tables.append(table.assign(name=params.names[cell.method]))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _changes_of(moe: Run, run: Run, method: str) -> pd.DataFrame:
+    before, after = moe.predictions("moe"), run.predictions(method)
+    change = -paired(after, before)
+    truth = rounded_class(before.y, 3)
+    right_before = np.array([rounded_class(p, 3) == truth for p in before.prediction])
+    right_after = np.array([rounded_class(p, 3) == truth for p in after.prediction])
+    seeds, count = change.shape
+    return pd.DataFrame(
+        {
+            "dataset": run.dataset,
+            "simulated": run.simulated,
+            "method": method,
+            "seed": np.repeat(before.seeds, count),
+            "id": np.tile(before.id, seeds),
+            "y": np.tile(before.y, seeds),
+            "change": change.ravel(),
+            "corrected": (right_after & ~right_before).ravel(),
+            "newly_wrong": (right_before & ~right_after).ravel(),
+        }
+    )
+
+
+def density(values: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " scores"]:
+    """Gaussian kernel density on `SCORES`; NaN where fewer than two values differ.
+
+    >>> bool(np.isnan(density(np.array([1.0, 1.0]))).all())
+    True
+    """
+    if len(np.unique(values)) < 2:
+        return np.full(len(SCORES), np.nan)
+    return gaussian_kde(values)(SCORES)
+
+
+def densities(rows: pd.DataFrame) -> pd.DataFrame:
+    """Density of the true score for all, corrected and newly wrong instances.
+
+    Pooled over seeds: an instance counts once for every seed that changed it.
+    """
+    tables = []
+    by = ["dataset", "method"]
+    for (dataset, method), part in rows.groupby(by, sort=False):
+        chosen = {
+            "all": part,
+            "corrected": part[part["corrected"]],
+            "newly wrong": part[part["newly_wrong"]],
+        }
+        for name, members in chosen.items():
+            table = pd.DataFrame(
+                {"score": SCORES, "density": density(members["y"].to_numpy())}
+            )
+            about = {"dataset": dataset, "method": method, "set": name}
+            about |= {"simulated": part["simulated"].iloc[0]}
+            about |= {"name": part["name"].iloc[0], "n": len(members)}
+            tables.append(table.assign(**about))
+    return pd.concat(tables, ignore_index=True)
+
+
+def density_columns(series: pd.DataFrame) -> pd.DataFrame:
+    """One row per score, one column per data set, method and set of instances."""
+    names = series["set"].str.replace(" ", "_")
+    column = series["dataset"] + "_" + series["method"] + "_" + names
+    wide = series.assign(column=column).pivot(
+        index="score", columns="column", values="density"
+    )
+    return wide[list(dict.fromkeys(column))].reset_index()
+
+
+def figure4(series: pd.DataFrame) -> Figure:
+    """Density curves; a row per data set, a column per method."""
+    datasets = list(dict.fromkeys(series["dataset"]))
+    figure, axes = panels(len(datasets), len(METHODS), 2.3)
+    for row, dataset in zip(axes, datasets, strict=True):
+        for axis, method in zip(row, METHODS, strict=True):
+            part = series[(series["dataset"] == dataset) & (series["method"] == method)]
+            if part.empty:
+                axis.set_axis_off()
+                continue
+            _curves(axis, part)
+            title = heading(dataset, bool(part["simulated"].iloc[0]))
+            axis.set_title(f"{title}, {part['name'].iloc[0]}")
+        row[0].set_ylabel("density")
+    for axis in axes[-1]:
+        axis.set_xlabel("true score")
+    figure.suptitle(
+        "Figure 4. True score of the instances whose 7-class label the weights change\n"
+        "(n: instances times seeds)"
+    )
+    return figure
+
+
+def _curves(axis: Axes, part: pd.DataFrame) -> None:
+    for name in SETS:
+        curve = part[part["set"] == name]
+        n = int(curve["n"].iloc[0])
+        drawn = curve["density"].notna().all()
+        label = f"{name} (n = {n})" if drawn else f"{name} (n = {n}, no density)"
+        axis.plot(curve["score"], curve["density"], color=COLORS[name], label=label)
+        if drawn:
+            axis.fill_between(
+                curve["score"], curve["density"], color=COLORS[name], alpha=0.1, lw=0
+            )
+    axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * 1.35)
+    axis.legend(loc="upper left", fontsize=7.5, ncols=2, columnspacing=1.0)
+
+
+def error_changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per test instance: error change averaged over seeds.
+
+    `mistake`: the 7-class label became wrong in more seeds than it became right.
+    """
+    by = ["dataset", "simulated", "method", "name", "id"]
+    found = rows.groupby(by, sort=False, as_index=False).agg(
+        y=("y", "first"),
+        change=("change", "mean"),
+        right=("corrected", "sum"),
+        wrong=("newly_wrong", "sum"),
+    )
+    found["mistake"] = found["wrong"] > found["right"]
+    return found.drop(columns=["right", "wrong"])
+
+
+def figure67(series: pd.DataFrame, number: int) -> Figure:
+    """Scatter of the error change against the true score, a panel per data set."""
+    datasets = list(dict.fromkeys(series["dataset"]))
+    figure, axes = panels(1, len(datasets), 2.9, share_y=True)
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        part = series[series["dataset"] == dataset]
+        _points(axis, part)
+        axis.set_title(heading(dataset, bool(part["simulated"].iloc[0])))
+        axis.set_xlabel("true score")
+    axes[0, 0].set_ylabel("change of |error|\n(positive: improved)")
+    name = series["name"].iloc[0]
+    figure.suptitle(
+        f"Figure {number}. {name}: error of the MoE minus error with weights, "
+        "mean over seeds"
+    )
+    return figure
+
+
+def _points(axis: Axes, part: pd.DataFrame) -> None:
+    axis.axhline(0.0, color=GRAY, linewidth=0.9)
+    for mistake, label in ((False, "other"), (True, "newly wrong 7-class label")):
+        chosen = part[part["mistake"] == mistake]
+        axis.scatter(
+            chosen["y"],
+            chosen["change"],
+            s=13 if mistake else 9,
+            color=PALETTE[1] if mistake else PALETTE[0],
+            alpha=0.8 if mistake else 0.4,
+            linewidths=0,
+            label=f"{label} (n = {len(chosen)})",
+            rasterized=len(part) > MANY,
+        )
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.22 * (high - low))
+    axis.legend(loc="upper left", handletextpad=0.2)

@@ -1,0 +1,196 @@
+"""Do the weights know what a modality is worth: added noise, planted truth."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+
+from repro import paths
+from repro.figures.canvas import (
+    GRAY,
+    PALETTE,
+    heading,
+    panels,
+    said_in_words,
+    shared_legend,
+)
+from repro.files import read_table
+from repro.params import Params
+from repro.results import cell_run, cells_of
+from repro.tables.noise import noise
+
+SCORED = ("instance", "bi_level")
+TRUTH_COLUMNS = [
+    "dataset",
+    "method",
+    "name",
+    "modality",
+    "label",
+    "reliable",
+    "unreliable",
+    "auroc",
+    "n_reliable",
+    "n_unreliable",
+]
+
+
+def noise_series(params: Params) -> pd.DataFrame:
+    """Noise modalities by MAE and share of weight: one column per number and method."""
+    rows = noise(params)
+    rows = rows[rows["metric"].str.endswith(("_mae", "_noise_share"))]
+    rows = rows.assign(count=rows["row"].str.removeprefix("noise_").astype(int))
+    wide = rows.pivot(
+        index=["dataset", "simulated", "count"], columns="metric", values=["mean", "sd"]
+    )
+    wide.columns = [m if kind == "mean" else f"{m}_sd" for kind, m in wide.columns]
+    return wide.dropna(axis="columns", how="all").reset_index()
+
+
+def noise_figure(series: pd.DataFrame, names: dict[str, str]) -> Figure:
+    """MAE and share of weight against the number of noise modalities."""
+    datasets = list(dict.fromkeys(series["dataset"]))
+    figure, axes = panels(len(datasets), 2, 2.6)
+    for (left, right), dataset in zip(axes, datasets, strict=True):
+        part = series[series["dataset"] == dataset]
+        _noise_lines(left, part, "_mae", names)
+        _noise_lines(right, part, "_noise_share", names)
+        right.plot(
+            part["count"],
+            part["uniform_noise_share"],
+            color=GRAY,
+            linestyle="--",
+            label="uniform weights",
+        )
+        title = heading(dataset, bool(part["simulated"].iloc[0]))
+        left.set_title(f"{title}: test MAE")
+        right.set_title(f"{title}: weight on noise")
+        for axis in (left, right):
+            axis.set_xlabel("noise modalities added")
+            axis.set_xticks(sorted(part["count"]))
+            axis.legend()
+        right.set_ylim(bottom=0)
+    figure.suptitle("Noise modalities: what they cost and what weight they get")
+    return figure
+
+
+def _noise_lines(
+    axis: Axes, part: pd.DataFrame, suffix: str, names: dict[str, str]
+) -> None:
+    for k, (method, name) in enumerate(names.items()):
+        column = f"{method}{suffix}"
+        if column not in part:
+            continue
+        deviation = part.get(f"{column}_sd")
+        axis.errorbar(
+            part["count"],
+            part[column],
+            yerr=None if deviation is None else deviation.fillna(0.0),
+            color=PALETTE[k % len(PALETTE)],
+            marker="o",
+            markersize=4,
+            capsize=2.5,
+            elinewidth=1.0,
+            label=name,
+        )
+
+
+def truth_series(params: Params) -> pd.DataFrame:
+    """Weight of a modality where it is reliable and where it is pure noise, on test.
+
+    `auroc` is the chance that a reliable instance has the larger weight, averaged over
+    seeds; NaN where only one kind occurs. Real data sets have no planted truth.
+    """
+    rows: list[tuple] = []  # type: ignore[type-arg]
+    for dataset in params.datasets:
+        for key, cell in cells_of(params, "btw", dataset).items():
+            if cell.method not in SCORED:
+                continue
+            run = cell_run(params, "btw", key)
+            if not run.simulated:
+                continue
+            weights = read_table(paths.run(dataset, run.folder) / "weights.parquet")
+            truth = read_table(paths.simulated_truth(dataset))
+            joined = weights[weights["split"] == "test"].merge(truth, on="id")
+            name = params.names[cell.method]
+            for modality in run.report["data"]["modalities"]:
+                label = f"{heading(dataset, True)}, {name}, {modality}"
+                about = (dataset, cell.method, name, modality, label)
+                rows.append((*about, *_scored(joined, modality)))
+    return pd.DataFrame(rows, columns=TRUTH_COLUMNS)
+
+
+def _scored(
+    joined: pd.DataFrame, modality: str
+) -> tuple[float, float, float, int, int]:
+    """Mean weight where reliable and where not, AUROC, and the two counts."""
+    present = joined[joined[f"w_{modality}"] > 0]
+    weight = present[f"w_{modality}"].to_numpy(np.float64)
+    reliable = present[f"reliable_{modality}"].to_numpy(bool)
+    seeds = present["seed"].to_numpy()
+    areas = [auroc(weight[seeds == s], reliable[seeds == s]) for s in np.unique(seeds)]
+    count = max(len(areas), 1)
+    return (
+        float(weight[reliable].mean()) if reliable.any() else float("nan"),
+        float(weight[~reliable].mean()) if not reliable.all() else float("nan"),
+        float(np.mean(areas)) if areas else float("nan"),
+        int(reliable.sum()) // count,
+        int((~reliable).sum()) // count,
+    )
+
+
+def auroc(
+    score: Float[np.ndarray, " samples"], positive: Bool[np.ndarray, " samples"]
+) -> float:
+    """Area under the ROC curve, ties counted half; NaN with one class only.
+
+    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    hits = int(positive.sum())
+    misses = len(positive) - hits
+    if hits == 0 or misses == 0:
+        return float("nan")
+    ranks = rankdata(score)[positive].sum()
+    return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def truth_figure(series: pd.DataFrame) -> Figure:
+    """Mean weights where reliable and unreliable, with the AUROC above them."""
+    if series.empty:
+        return said_in_words(
+            "Weights against the planted truth: no data set of this run is simulated, "
+            "so there is no truth to compare with."
+        )
+    datasets = list(dict.fromkeys(series["dataset"]))
+    methods = list(dict.fromkeys(series["method"]))
+    figure, axes = panels(len(datasets), len(methods), 2.3, share_y=True)
+    for row, dataset in zip(axes, datasets, strict=True):
+        for axis, method in zip(row, methods, strict=True):
+            part = series[(series["dataset"] == dataset) & (series["method"] == method)]
+            if part.empty:
+                axis.set_axis_off()
+                continue
+            _pairs_of_bars(axis, part)
+            axis.set_title(f"{heading(dataset, True)}, {part['name'].iloc[0]}")
+        row[0].set_ylabel("mean weight on test")
+    shared_legend(figure)
+    figure.suptitle("Weights against the planted truth (number: AUROC, 0.5 is chance)")
+    return figure
+
+
+def _pairs_of_bars(axis: Axes, part: pd.DataFrame) -> None:
+    x = np.arange(len(part), dtype=np.float64)
+    pairs = (("reliable", "modality reliable"), ("unreliable", "modality pure noise"))
+    for k, (column, label) in enumerate(pairs):
+        heights = part[column].fillna(0.0).to_numpy()
+        color = PALETTE[k]
+        axis.bar(x + (k - 0.5) * 0.36, heights, width=0.34, color=color, label=label)
+    tops = part[["reliable", "unreliable"]].max(axis=1).fillna(0.0)
+    for position, top, area in zip(x.tolist(), tops, part["auroc"], strict=True):
+        text = "one kind only" if np.isnan(area) else f"{area:.2f}"
+        axis.text(position, top + 0.02, text, ha="center", va="bottom", fontsize=8.5)
+    axis.set_xticks(x, part["modality"])
+    axis.margins(y=0.18)
+    axis.grid(axis="x", visible=False)

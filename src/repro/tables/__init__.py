@@ -1,0 +1,1 @@
+"""Tables: one function per table gives its rows; rendering and writing are shared."""

@@ -1,0 +1,218 @@
+"""One number of a table, the block it stands in, and what is known beside it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from repro.results import Run
+from repro.statistics import Difference, Summary, holm
+from repro.verdict import Facts
+
+NOTE_SEPARATOR = " | "
+
+# Columns of plots/<table>.csv in their order, with their types.
+TYPES = {
+    "block": "str",
+    "dataset": "str",
+    "source": "str",
+    "protocol": "str",
+    "simulated": "bool",
+    "order": "int64",
+    "row": "str",
+    "name": "str",
+    "alpha": "float64",
+    "metric": "str",
+    "mean": "float64",
+    "sd": "float64",
+    "n": "Int64",
+    "lower": "float64",
+    "upper": "float64",
+    "p": "float64",
+    "p_holm": "float64",
+    "published_mean": "float64",
+    "published_sd": "float64",
+    "difference": "float64",
+    "verdict": "str",
+    "condition": "str",
+    "modalities": "str",
+    "notes": "str",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A data set from one source under one protocol: the unit a run replaces."""
+
+    dataset: str
+    source: str
+    protocol: str  # leak_free, published, names of switches, or by_row
+    simulated: bool
+    modalities: str
+    notes: str
+
+    @property
+    def key(self) -> str:
+        """Key of the block in metrics/*.json.
+
+        >>> Block("mosi", "mmsa", "leak_free", False, "", "").key
+        'mosi__mmsa'
+        >>> Block("mosi", "mmsa", "published", False, "", "").key
+        'mosi__mmsa__published'
+        """
+        plain = self.protocol in ("leak_free", "by_row")
+        suffix = "" if plain else f"__{self.protocol}"
+        return f"{self.dataset}__{self.source}{suffix}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One number of one row, ours or only printed; what is unknown is None."""
+
+    row: str
+    name: str
+    metric: str
+    mean: float | None = None
+    sd: float | None = None
+    n: int | None = None
+    alpha: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    published_mean: float | None = None
+    published_sd: float | None = None
+    difference: float | None = None
+    verdict: str = ""
+    condition: str = ""
+
+
+def summary_entry(row: str, name: str, metric: str, found: Summary) -> Entry:
+    """A mean over seeds without anything printed beside it."""
+    return Entry(row, name, metric, mean=found.mean, sd=found.sd, n=found.n)
+
+
+def difference_entry(
+    row: str, name: str, metric: str, found: Difference, n: int
+) -> Entry:
+    """A paired difference with its interval and p."""
+    return Entry(
+        row,
+        name,
+        metric,
+        mean=found.mean,
+        n=n,
+        lower=found.lower,
+        upper=found.upper,
+        p=found.p,
+    )
+
+
+def holm_adjusted(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with Holm-adjusted p over all of them that have a p."""
+    tested = [entry.p for entry in entries if entry.p is not None]
+    adjusted = iter(holm(np.array(tested, dtype=np.float64)).tolist())
+    return [
+        entry if entry.p is None else replace(entry, p_holm=next(adjusted))
+        for entry in entries
+    ]
+
+
+def frame(block: Block, entries: Sequence[Entry]) -> pd.DataFrame:
+    """Entries of one block as a frame with the columns of plots/<table>.csv."""
+    rows = pd.DataFrame([asdict(entry) for entry in entries])
+    rows = rows.assign(
+        block=block.key,
+        dataset=block.dataset,
+        source=block.source,
+        protocol=block.protocol,
+        simulated=block.simulated,
+        modalities=block.modalities,
+        notes=block.notes,
+        order=range(len(rows)),
+    )
+    return rows[list(TYPES)].astype(TYPES)
+
+
+def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
+    """The block that the runs of one data set belong to.
+
+    `varied` is for tables whose rows differ in their switches, which each row tells.
+
+    Raises:
+        ValueError: the runs come from different sources or protocols.
+    """
+    sources = {source_of(run) for run in runs}
+    protocols = {"by_row"} if varied else {protocol_of(run) for run in runs}
+    if len(sources) != 1 or len(protocols) != 1:
+        shown = {run.folder: (source_of(run), protocol_of(run)) for run in runs}
+        raise ValueError(
+            f"runs/{runs[0].dataset}: sources or protocols differ within one table "
+            f"({shown}); train all of its cells again"
+        )
+    return Block(
+        dataset=runs[0].dataset,
+        source=sources.pop(),
+        protocol=protocols.pop(),
+        simulated=runs[0].simulated,
+        modalities=", ".join(runs[0].report["data"]["modalities"]),
+        notes=joined_notes(*data_notes(runs[0])),
+    )
+
+
+def data_notes(run: Run) -> list[str]:
+    """What the readers repaired or warned of, and how many samples are left out."""
+    data = run.report["data"]
+    excluded = data.get("excluded", 0)
+    left_out = [f"{excluded} samples without any modality are excluded"]
+    return [*data["notes"], *data["warnings"], *(left_out if excluded else [])]
+
+
+def joined_notes(*notes: str) -> str:
+    """Notes as one string for the csv; empty ones are left out.
+
+    >>> joined_notes("frozen encoder", "")
+    'frozen encoder'
+    """
+    return NOTE_SEPARATOR.join(note for note in notes if note)
+
+
+def source_of(run: Run) -> str:
+    """Reader of the raw files; simulated data keep their own name, whatever reads them.
+
+    Simulated files have the layout of real ones, so their reader is a real one's.
+    """
+    return "simulated" if run.simulated else str(run.report["data"]["source"])
+
+
+def protocol_of(run: Run) -> str:
+    """leak_free, published, or the names of the switches that are on."""
+    report = run.report
+    if report["protocol"] == "published" or not report.get("switches"):
+        return str(report["protocol"])
+    return "_".join(sorted(report["switches"]))
+
+
+def not_converged(run: Run, method: str) -> bool:
+    """Whether the chosen epoch is the last one in more than half of the seeds."""
+    report = run.report["methods"][method]
+    at_end = [epoch == report["last_epoch"] for epoch in report["epochs"]]
+    return 2 * sum(at_end) > len(at_end)
+
+
+def facts(run: Run, n: int, alpha: float | None) -> Facts:
+    """What decides whether the run can be set beside the paper."""
+    report = run.report
+    settings = {"experts": report["experts"], "top_k": report["top_k"], "alpha": alpha}
+    return Facts(
+        dataset=run.dataset,
+        simulated=run.simulated,
+        sizes=report["data"]["sizes"],
+        dims=report["data"]["dims"],
+        preset=report["preset"],
+        encoder_weights=report["text_weights"],
+        finetuned=report["finetune"],
+        n=n,
+        settings={k: float(v) for k, v in settings.items() if v is not None},
+    )

@@ -1,0 +1,108 @@
+"""A table's files: new blocks replace their own rows and leave the others alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from repro import paths
+from repro.files import read_json, write_json, write_text
+from repro.tables.rendering import (
+    TITLES,
+    latex,
+    latex_table,
+    markdown,
+    markdown_table,
+)
+from repro.tables.rows import TYPES
+
+# Number in metrics/*.json -> column of plots/*.csv.
+METRIC_COLUMNS = {
+    "mean": "mean",
+    "sd": "sd",
+    "n": "n",
+    "lower": "lower",
+    "upper": "upper",
+    "p": "p",
+    "p_holm": "p_holm",
+    "published": "published_mean",
+    "difference": "difference",
+}
+
+
+def write_merged(table: str, rows: pd.DataFrame) -> None:
+    """Write metrics/<table>.json and plots/<table>.{csv,md,tex} from new rows.
+
+    A block is a data set from one source under one protocol. Blocks that are not in
+    `rows` keep what they had.
+    """
+    csv, metrics = paths.plot(table, "csv"), paths.table_metrics(table)
+    kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
+    every = merged(kept, rows)
+    before = read_json(metrics) if metrics.is_file() else {}
+    write_json(metrics, {**before, **metric_tree(rows)})
+    write_text(csv, every.to_csv(index=False))
+    write_text(paths.plot(table, "md"), markdown(table, every))
+    write_text(paths.plot(table, "tex"), latex(table, every))
+
+
+def write_plain(table: str, rows: pd.DataFrame) -> None:
+    """Write a table of texts without metrics as plots/<table>.{csv,md,tex}."""
+    title = TITLES[table]
+    write_text(paths.plot(table, "csv"), rows.to_csv(index=False))
+    text = f"# {title}\n\n{markdown_table(rows)}\n"
+    write_text(paths.plot(table, "md"), text)
+    write_text(paths.plot(table, "tex"), latex_table(rows, f"{title}.", table))
+
+
+def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The kept rows of other blocks and the new rows, in a fixed order."""
+    others = kept[~kept["block"].isin(set(rows["block"]))]
+    every = pd.concat([others, rows], ignore_index=True).astype(TYPES)
+    by = ["dataset", "source", "protocol", "order"]
+    return every.sort_values(by, kind="stable", ignore_index=True)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read plots/<table>.csv back, to the last digit.
+
+    Raises:
+        ValueError: its columns are not those of a table.
+    """
+    text = [name for name, kind in TYPES.items() if kind == "str"]
+    rows = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(text, "str"),
+        keep_default_na=False,
+        na_values={name: [""] for name in TYPES if name not in text},
+    )
+    if list(rows.columns) != list(TYPES):
+        raise ValueError(
+            f"{path}: columns {list(rows.columns)} are not {list(TYPES)}; "
+            "delete the file and run the stage again"
+        )
+    return rows.astype(TYPES)
+
+
+def metric_tree(rows: pd.DataFrame) -> dict[str, dict]:  # type: ignore[type-arg]
+    """block -> row -> metric -> numbers; an unknown number has no key.
+
+    Numbers that are only printed have no metric, and simulated data bear no printed
+    number.
+    """
+    tree: dict[str, dict] = {}  # type: ignore[type-arg]
+    for record in rows[rows["mean"].notna()].to_dict("records"):
+        row = tree.setdefault(record["block"], {}).setdefault(record["row"], {})
+        row[record["metric"]] = _numbers(record)
+    return tree
+
+
+def _numbers(record: Mapping[str, object]) -> dict[str, float | int]:
+    hidden = {"published", "difference"} if record["simulated"] else set()
+    found: dict[str, float | int] = {}
+    for name, column in METRIC_COLUMNS.items():
+        value = record[column]
+        if name in hidden or pd.isna(value):
+            continue
+        found[name] = int(value) if name == "n" else float(value)  # type: ignore[call-overload,arg-type]
+    return found
