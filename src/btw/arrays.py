@@ -66,11 +66,11 @@ def float64(values: Array, name: str, axes: tuple[str, ...]) -> np.ndarray:
 
 
 def in_kind_of(reference: Array, values: np.ndarray) -> Array:
-    """Values as the reference's kind: its tensor type and device, or NumPy float64."""
+    """Values as the reference's kind: its tensor type (a mask: float32) and device."""
     if not hasattr(reference, "detach"):
         return values
     floating = reference.is_floating_point()
-    return (reference if floating else reference.double()).detach().new_tensor(values)
+    return (reference if floating else reference.float()).detach().new_tensor(values)
 
 
 def check_finite(

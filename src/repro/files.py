@@ -94,7 +94,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as one safetensors file."""
-    contiguous = {name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}
+    # Unlike ascontiguousarray, this keeps a number a number (no dimension added).
+    contiguous = {name: np.asarray(a, order="C") for name, a in sorted(arrays.items())}
     write_bytes(path, save(contiguous))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
 
@@ -177,7 +177,7 @@ class Params(_Strict):
     alpha: Share
     experts: Count
     top_k: Count
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     preset: str
     protocol: Literal["leak_free", "published"]
     device: Literal["auto", "cpu", "cuda"]
@@ -267,7 +267,10 @@ def load(path: Path = paths.PARAMS) -> Params:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file; run from the repository root")
-    content = YAML(typ="safe").load(path)
+    try:
+        content = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        raise ValueError(f"{path}: not readable as YAML: {error}") from error
     try:
         return Params.model_validate(content)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """What a stage process sets about itself before heavy libraries are imported."""
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -45,7 +46,12 @@ def peak_memory_bytes() -> int:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; a known error ends it with its message alone, exit status 1."""
+    """Run a stage; a known error ends it with its message alone, exit status 1.
+
+    What it reports on the way goes to standard error, one plain line each.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("repro").setLevel(logging.INFO)
     try:
         main()
     except (ValueError, OSError, FloatingPointError) as error:

@@ -13,6 +13,7 @@ from repro.cells.fits import (
     by_seed,
     multimodal_train,
     out_of_fold,
+    prediction_columns,
     unimodal_result,
     unimodal_results,
     unweighted_result,
@@ -20,7 +21,7 @@ from repro.cells.fits import (
 )
 from repro.cells.parallel import in_parallel
 from repro.cells.result import Result
-from repro.cells.study import Study, read_evidence
+from repro.cells.study import Study, evidence_of, read_evidence
 from repro.members import seed_stream
 from repro.models.batch import Inputs
 from repro.params import Method
@@ -87,10 +88,14 @@ def noise_results(study: Study) -> list[Result]:
         partial(unweighted_result, noisy),
     ]
     *noise, unweighted = in_parallel(tasks)
-    evidence, _ = assembled_evidence(noisy, noise, unweighted)
-    evidence = replace(
-        evidence,
-        unimodal=np.concatenate([known.unimodal, evidence.unimodal], axis=2),
+    in_sample = "in_sample_unimodal" in study.switches
+    columns = prediction_columns(
+        noisy, noise, "train_in_sample" if in_sample else "train"
+    )
+    evidence = evidence_of(
+        noisy,
+        np.concatenate([known.unimodal, columns], axis=2),
+        prediction_columns(noisy, [unweighted])[..., 0],
     )
     methods: tuple[Method, ...] = ("instance", "modality", "bi_level")
     more = [partial(weighted_result, noisy, evidence, method) for method in methods]

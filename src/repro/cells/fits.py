@@ -172,20 +172,26 @@ def assembled_evidence(
     study: Study, unimodal: Sequence[Result], unweighted: Result
 ) -> tuple[Evidence, np.ndarray]:
     """Evidence from trained models, and its in-sample unimodal variant."""
-    shape = (len(study.seeds), len(study.samples))
-    together = np.zeros(shape)
-    for split in SPLITS:
-        together[:, study.rows[split]] = unweighted.predictions[split]
-    variants = []
-    for train in ("train", "train_in_sample"):
-        columns = np.zeros((*shape, len(unimodal)))
-        for m, result in enumerate(unimodal):
-            for split in SPLITS:
-                source = train if split == "train" else split
-                columns[:, study.rows[split], m] = result.predictions[source]
-        variants.append(columns)
-    in_sample = "in_sample_unimodal" in study.switches
-    return evidence_of(study, variants[int(in_sample)], together), variants[1]
+    out_of_fold = prediction_columns(study, unimodal)
+    in_sample = prediction_columns(study, unimodal, "train_in_sample")
+    used = in_sample if "in_sample_unimodal" in study.switches else out_of_fold
+    together = prediction_columns(study, [unweighted])[..., 0]
+    return evidence_of(study, used, together), in_sample
+
+
+def prediction_columns(
+    study: Study, results: Sequence[Result], train: str = "train"
+) -> Float[np.ndarray, "seeds samples models"]:
+    """Predictions of all samples, one column per model; `train` names those of train.
+
+    Samples without any modality, which are in no split, get 0.
+    """
+    columns = np.zeros((len(study.seeds), len(study.samples), len(results)))
+    for m, result in enumerate(results):
+        for split in SPLITS:
+            name = train if split == "train" else split
+            columns[:, study.rows[split], m] = result.predictions[name]
+    return columns
 
 
 def multimodal_train(study: Study) -> str:

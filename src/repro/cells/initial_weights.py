@@ -19,7 +19,7 @@ def write(params: Params, dataset: str) -> None:
     unimodal = [stored(study, "unimodal", name) for name in study.inputs.names]
     unweighted = stored(study, "moe", "moe")
     evidence, in_sample = assembled_evidence(study, unimodal, unweighted)
-    write_evidence(evidence, in_sample, dataset)
+    write_evidence(study, evidence, in_sample)
     first = Reweighting(evidence, study.members(folds=False), plan(study, "instance"))
     frames = []
     for seed, snapshot in zip(study.seeds, first.snapshot(), strict=True):
@@ -78,7 +78,9 @@ def _rectangle(
     rows = table[table["split"] == name]
     split = "train" if name.startswith("train") else name
     ids = study.samples["id"].to_numpy()[study.rows[split]]
-    if rows["id"].tolist() != ids.tolist() * len(study.seeds):
+    is_same = rows["id"].tolist() == ids.tolist() * len(study.seeds)
+    seeds = np.repeat(study.seeds, len(ids))
+    if not is_same or rows["seed"].tolist() != seeds.tolist():
         raise ValueError(
             f"{where}: split {name} does not hold the samples of data/prepared for "
             f"seeds {study.seeds}; run dvc repro for that cell"

@@ -198,11 +198,12 @@ def padded(
     return torch.from_numpy(result)
 
 
-def write_evidence(evidence: Evidence, in_sample: np.ndarray, dataset: str) -> None:
+def write_evidence(study: Study, evidence: Evidence, in_sample: np.ndarray) -> None:
     """Write what weights are made from; see `read_evidence`."""
     write_arrays(
-        paths.run(dataset, "weights") / "evidence.safetensors",
+        paths.run(study.cell.dataset, "weights") / "evidence.safetensors",
         {
+            "seeds": np.array(study.seeds, dtype=np.int64),
             "unimodal": evidence.unimodal,
             "unimodal_in_sample": in_sample,
             "unweighted": evidence.unweighted,
@@ -218,11 +219,12 @@ def read_evidence(study: Study) -> Evidence:
     """
     path = paths.run(study.cell.dataset, "weights") / "evidence.safetensors"
     arrays = read_arrays(path)
-    expected = (len(study.seeds), len(study.samples))
-    if arrays["unweighted"].shape != expected:
+    seeds, samples = arrays["seeds"].tolist(), arrays["unweighted"].shape[1]
+    if seeds != study.seeds or samples != len(study.samples):
         raise ValueError(
-            f"{path}: holds (seeds, samples) = {arrays['unweighted'].shape}, "
-            f"params.yaml asks for {expected}; run dvc repro for the weights stage"
+            f"{path}: holds seeds {seeds} of {samples} samples, params.yaml and "
+            f"data/prepared ask for seeds {study.seeds} of {len(study.samples)}; "
+            "run dvc repro for the weights stage"
         )
     in_sample = "in_sample_unimodal" in study.switches
     return evidence_of(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from repro import paths
 from repro.cells.result import Result
@@ -82,7 +83,46 @@ def _method_report(study: Study, result: Result) -> dict[str, Any]:
         "parameters": result.parameters,
         "trained": bool(result.history),
         "modalities": list(result.modalities),
+        "mae": {
+            split: np.abs(p - _labels(study, split)).mean(1).round(6).tolist()
+            for split, p in result.predictions.items()
+        },
+        **({"weight_shift": weight_shift(result)} if result.weights else {}),
     }
+
+
+def weight_shift(result: Result) -> dict[str, dict[str, float]]:
+    """How far the weights of valid lie from those of train, per modality.
+
+    `mean` is the difference of the means (valid minus train), `ks` the
+    Kolmogorov-Smirnov distance, both averaged over seeds.
+    """
+    train, valid = result.weights["train"], result.weights["valid"]
+    return {
+        name: {
+            "mean": float(valid[..., m].mean() - train[..., m].mean()),
+            "ks": float(
+                np.mean(
+                    [
+                        ks_distance(a[:, m], b[:, m])
+                        for a, b in zip(train, valid, strict=True)
+                    ]
+                )
+            ),
+        }
+        for m, name in enumerate(result.modalities)
+    }
+
+
+def ks_distance(a: Float[np.ndarray, " a"], b: Float[np.ndarray, " b"]) -> float:
+    """Largest gap between two empirical distribution functions.
+
+    >>> ks_distance(np.array([0.0, 1.0]), np.array([2.0, 3.0]))
+    1.0
+    """
+    points = np.sort(np.concatenate([a, b]))
+    below = [np.searchsorted(np.sort(v), points, side="right") / len(v) for v in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
 
 
 def timing(results: Sequence[Result]) -> dict[str, Any]:
@@ -122,6 +162,10 @@ def _weights(study: Study, result: Result) -> pd.DataFrame:
                 frame[f"w_{name}"] = rows[:, m]
             frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _labels(study: Study, split: str) -> Float[np.ndarray, " rows"]:
+    return _rows(study, split)["y"].to_numpy(np.float64)
 
 
 def _rows(study: Study, split: str) -> pd.DataFrame:

@@ -69,8 +69,8 @@ def noise_figure(series: pd.DataFrame, names: dict[str, str]) -> Figure:
         for axis in (left, right):
             axis.set_xlabel("noise modalities added")
             axis.set_xticks(sorted(part["count"]))
-            axis.legend()
         right.set_ylim(bottom=0)
+    shared_legend(figure)
     figure.suptitle("Noise modalities: what they cost and what weight they get")
     return figure
 
@@ -80,8 +80,8 @@ def _noise_lines(
 ) -> None:
     for k, (method, name) in enumerate(names.items()):
         column = f"{method}{suffix}"
-        if column not in part:
-            continue
+        if column not in part or part[column].count() < 2:
+            continue  # a method that has the row without noise only draws no line
         deviation = part.get(f"{column}_sd")
         axis.errorbar(
             part["count"],

@@ -196,7 +196,8 @@ class MoEFusion(nn.Module):
         if self.weight_site == "embedding":
             tokens = weighted(tokens, inputs.weights)
             inputs = _without_weights(inputs)
-        x = tokens * self.scale
+        # What a token that does not count stores (NaN too) must not reach a gradient.
+        x = tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0) * self.scale
         balances, gates = [], {}
         for number, layer in enumerate(self.layers):
             x, balance, gates[f"layer_{number}"] = layer(x, inputs)

@@ -1,15 +1,15 @@
 """The whole model: encoders per modality, projection, missing modalities, fusion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from repro.models.batch import Batch, Inputs
 from repro.models.fusion import FusionInput, FusionOutput
-from repro.models.lstm import StackedLSTM
+from repro.models.lstm import StackedLSTM, last_states
 from repro.models.moe import MoEFusion
 from repro.models.stacked import (
     Generators,
@@ -60,7 +60,30 @@ class SequenceEncoder(nn.Module):
     def forward(
         self, values: Float[Tensor, "seeds batch time features"], lengths: Tensor
     ) -> Float[Tensor, "seeds batch outputs"]:
-        return self.output(self.lstm(values, lengths))
+        return encoded([self], [values], [lengths])[0]
+
+
+def encoded(
+    encoders: Iterable[nn.Module],
+    values: Sequence[Float[Tensor, "seeds batch _time _features"]],
+    lengths: Sequence[Int[Tensor, "seeds batch"]],
+) -> list[Float[Tensor, "seeds batch _outputs"]]:
+    """Output of every encoder; the sequence encoders share one loop over time."""
+    triples = list(zip(encoders, values, lengths, strict=True))
+    with_time = [triple for triple in triples if isinstance(triple[0], SequenceEncoder)]
+    states = iter(
+        last_states(
+            [encoder.lstm for encoder, _, _ in with_time],
+            [x for _, x, _ in with_time],
+            [own for _, _, own in with_time],
+        )
+    )
+    return [
+        encoder.output(next(states))
+        if isinstance(encoder, SequenceEncoder)
+        else encoder(x, own)
+        for encoder, x, own in triples
+    ]
 
 
 class VectorEncoder(nn.Module):
@@ -69,7 +92,8 @@ class VectorEncoder(nn.Module):
     def forward(
         self, values: Float[Tensor, "seeds batch time features"], lengths: Tensor
     ) -> Float[Tensor, "seeds batch features"]:
-        return values[:, :, 0]
+        # Zero where there is none: a stored NaN would reach the gradient otherwise.
+        return values[:, :, 0].masked_fill(lengths.unsqueeze(2) == 0, 0.0)
 
 
 class Projection(nn.Module):
@@ -166,12 +190,11 @@ class Predictor(nn.Module):
         weights: Float[Tensor, "seeds batch modalities"] | None = None,
         randomness: Randomness = EVALUATION,
     ) -> FusionOutput:
+        outputs = encoded(self.encoders, batch.values, batch.lengths.unbind(2))
         tokens = torch.stack(
             [
-                projection(encoder(values, batch.lengths[..., m]))
-                for m, (encoder, projection, values) in enumerate(
-                    zip(self.encoders, self.projections, batch.values, strict=True)
-                )
+                projection(output)
+                for projection, output in zip(self.projections, outputs, strict=True)
             ],
             dim=1,
         )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from btw import InferenceState, squared_residuals
+from btw.combination import INFORMATION_VARIANTS
 from repro.reweighting.application import Application, Applied
 from repro.reweighting.evidence import Evidence, Plan, split_information
 
@@ -93,9 +94,12 @@ class TwoPasses:
         return Kept(first, weights)
 
     def _ends_after_first(self, split: str, snapshots: Sequence[Snapshot]) -> bool:
+        variant = self.plan.variant
+        # The information of these rows themselves needs their predictions first.
+        is_own = variant == "modality" and "transductive_mi" in self.plan
         return (
             split in snapshots[0].fixed
-            or self.plan.variant in _ONE_PASS_VARIANTS
+            or (variant in _ONE_PASS_VARIANTS and not is_own)
             or self.plan.control in _ONE_PASS_CONTROLS
         )
 
@@ -110,6 +114,6 @@ class TwoPasses:
             own["unimodal_variance"] = self.unimodal_variance[seed][rows]
         if "own_label_variance" in plan:
             own["multimodal_variance"] = squared_residuals(first, evidence.y_in(split))
-        if "transductive_mi" in plan and plan.variant == "bi_level":
+        if "transductive_mi" in plan and plan.variant in INFORMATION_VARIANTS:
             own["information"] = split_information(evidence, plan, seed, split, first)
         return own

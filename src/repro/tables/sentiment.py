@@ -102,7 +102,8 @@ def _table6_block(params: Params, dataset: str) -> pd.DataFrame:
         run, method = cell_run(params, "sweep", key), cell.method
         predictions = run.predictions(method)
         name = f"{params.names[method]}, alpha {cell.alpha:g}"
-        lines.append(Line(run.folder, method, name, run, predictions, cell.alpha))
+        row = run.folder.removeprefix(f"{dataset}_")
+        lines.append(Line(row, method, name, run, predictions, cell.alpha))
     return _block_frame(params, "table6", lines)
 
 

@@ -1,5 +1,6 @@
 """Fit a stack of models and predict; no metrics tables, no data-set names, no files."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from repro.reweighting.loop import Reweighting
 from repro.training.optimization import StackedAdam
 from repro.training.selection import Selection
 
+_log = logging.getLogger(__name__)
 Rows = Mapping[str, Int[np.ndarray, " rows"]]
 
 
@@ -83,6 +85,9 @@ def fit(
         if selection.finished:
             break
     selection.restore(model)
+    _log.info(
+        "%s: %d members, epochs kept %s", settings.label, len(members), selection.epochs
+    )
     return fitting.outcome(selection, history)
 
 
@@ -120,7 +125,7 @@ class _Fitting:
         """Train one pass, predict, let weights and selection look at the scores."""
         applied = self.reweighting.training(epoch) if self.reweighting else None
         train_loss = self._train(epoch, applied)
-        predictor = self.predictor(epoch)
+        predictor = self.predictor([epoch] * len(self.members))
         if self.reweighting:
             predictions = self.reweighting.predict(predictor)
         else:
@@ -146,7 +151,7 @@ class _Fitting:
 
     def outcome(self, selection: Selection, history: list[dict]) -> Outcome:
         """Predict every split from the kept parameters and inference states."""
-        predictor = self.predictor(0, selection.epochs)
+        predictor = self.predictor(selection.epochs)
         weights: dict[str, np.ndarray] = {}
         if self.reweighting:
             kept = self.reweighting.replay(selection.states, predictor)
@@ -165,16 +170,22 @@ class _Fitting:
         )
 
     def predictor(
-        self, epoch: int, epochs: Sequence[int] = ()
+        self, epochs: Sequence[int]
     ) -> Callable[[str, Applied | None], Float[np.ndarray, "members rows"]]:
-        """Prediction of one split in evaluation mode, given weights or none."""
+        """Prediction of one split in evaluation mode, given weights or none.
+
+        `epochs` is the epoch of each member; released router noise is drawn anew in
+        every epoch, and a kept epoch keeps its own.
+        """
 
         def predicted(split: str, weights: Applied | None) -> np.ndarray:
             router = None
             if "eval_noise" in self.settings.switches:
-                router = torch_generators(
-                    self.members, "evaluation", self.inputs.y.device, epoch
-                )
+                device = self.inputs.y.device
+                router = [
+                    torch_generators([member], "evaluation", device, epoch)[0]
+                    for member, epoch in zip(self.members, epochs, strict=True)
+                ]
             return predict(
                 self.model,
                 self.inputs,
@@ -194,11 +205,13 @@ class _Fitting:
         return np.abs(predictions - self.y[self.rows[split]]).mean(1)
 
     def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
-        total = torch.zeros(len(self.members), device=self.inputs.y.device)
+        device = self.inputs.y.device
+        weights = None if weights is None else weights.to(device)
+        total = torch.zeros(len(self.members), device=device)
         self._start_epoch(epoch)
         order = torch.from_numpy(
             epoch_order(self.members, self.settings.training.batch, epoch)
-        ).to(self.inputs.y.device)
+        ).to(device)
         for index in order:
             batch = gather(self.inputs, index)
             total += self._step(batch, _weights_of(weights, index))
@@ -252,6 +265,7 @@ def predict(
     `weights`, where given, are indexed by sample as `(members, samples, modalities)`.
     """
     device = inputs.y.device
+    weights = None if weights is None else weights.to(device)
     model.eval()
     parts = []
     for start in range(0, len(rows), batch):

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
 
 class StackedAdam:
     """One fused Adam per stacked member, with the gradient norm clipped per member.
 
     The clip factor travels inside the fused step (as a gradient scale), so
-    gradients are not read and written once more for it.
+    gradients are not read and written once more for it. The kernel of
+    `torch.optim.Adam(fused=True)` is called directly: with many small parameters the
+    optimizer object around it costs more than the step.
 
     Source: Kingma and Ba 2015; weight decay as L2, the released setting (BTW code).
     """
@@ -29,11 +33,11 @@ class StackedAdam:
         self._stacked = list(stacked)
         self._own = [list(group) for group in own] or [[] for _ in range(seeds)]
         self._clip = clip
-        self._slices = [[p.detach()[s] for p in self._stacked] for s in range(seeds)]
-        self._optimizers = [
-            _fused_adam(slices, group, lr, own_lr, weight_decay)
-            for slices, group in zip(self._slices, self._own, strict=True)
+        slices = [parameter.detach().unbind() for parameter in self._stacked]
+        self._moments = [
+            _Moments(member, lr, weight_decay) for member in zip(*slices, strict=True)
         ]
+        self._own_moments = [_Moments(g, own_lr, weight_decay) for g in self._own]
 
     def zero_grad(self) -> None:
         """Drop all gradients, so that the next backward pass writes fresh ones."""
@@ -43,31 +47,83 @@ class StackedAdam:
             for parameter in group:
                 parameter.grad = None
 
+    @torch.no_grad()
     def step(self) -> None:
         """Clip each member's gradient norm and take one Adam step."""
-        used = [p.grad is not None for p in self._stacked]
-        for s, optimizer in enumerate(self._optimizers):
-            for slice_, parameter, is_used in zip(
-                self._slices[s], self._stacked, used, strict=True
-            ):
-                slice_.grad = parameter.grad[s] if is_used else None  # type: ignore[index]
-            gradients = [p.grad for p in (*self._slices[s], *self._own[s])]
-            norm = nn.utils.get_total_norm([g for g in gradients if g is not None])
-            # The fused kernel divides by grad_scale.
-            optimizer.grad_scale = (norm / self._clip).clamp(min=1.0)  # type: ignore[attr-defined]
-            optimizer.step()
+        members = range(len(self._own))
+        stacked = [p.grad for p in self._stacked]
+        gradients = _by_member(stacked, len(members))
+        own = [[p.grad for p in group] for group in self._own]
+        # The fused kernel divides by its scale.
+        scales = (self._norms(stacked, own) / self._clip).clamp(min=1.0).unbind()
+        for s in members:
+            self._moments[s].step(gradients[s], scales[s])
+            if own[s]:
+                self._own_moments[s].step(own[s], scales[s])
+
+    def _norms(
+        self, stacked: list[Tensor | None], own: list[list[Tensor | None]]
+    ) -> Tensor:
+        """Norm of all gradients of each member."""
+        parts = [
+            torch.linalg.vector_norm(g.flatten(1), dim=1)
+            for g in stacked
+            if g is not None
+        ]
+        if any(own):
+            norms = [
+                nn.utils.get_total_norm([g for g in group if g is not None])
+                for group in own
+            ]
+            parts.append(torch.stack(norms))
+        return torch.linalg.vector_norm(torch.stack(parts), dim=0)
 
 
-def _fused_adam(
-    slices: list[Tensor],
-    own: list[nn.Parameter],
-    lr: float,
-    own_lr: float,
-    weight_decay: float,
-) -> torch.optim.Adam:
-    groups = [{"params": slices, "lr": lr}]
-    if own:
-        groups.append({"params": own, "lr": own_lr})
-    optimizer = torch.optim.Adam(groups, lr=lr, weight_decay=weight_decay, fused=True)
-    optimizer.found_inf = torch.zeros((), device=slices[0].device)  # type: ignore[attr-defined]
-    return optimizer
+class _Moments:
+    """What Adam remembers of one member's parameters, and its step."""
+
+    def __init__(
+        self, parameters: Sequence[Tensor], lr: float, weight_decay: float
+    ) -> None:
+        self._parameters = [p.detach() for p in parameters]
+        self._means = [torch.zeros_like(p) for p in self._parameters]
+        self._squares = [torch.zeros_like(p) for p in self._parameters]
+        device = parameters[0].device if parameters else None
+        self._steps = torch.zeros(len(parameters), device=device)
+        self._own_steps = self._steps.unbind()
+        self._lr, self._weight_decay = lr, weight_decay
+
+    def step(self, gradients: Sequence[Tensor | None], scale: Tensor) -> None:
+        """Update every parameter that has a gradient."""
+        used = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        if len(used) == len(gradients):
+            self._steps += 1
+        else:
+            self._steps[used] += 1
+        torch._fused_adam_(
+            [self._parameters[i] for i in used],
+            [gradients[i] for i in used],  # type: ignore[misc]
+            [self._means[i] for i in used],
+            [self._squares[i] for i in used],
+            [],
+            [self._own_steps[i] for i in used],
+            lr=self._lr,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=self._weight_decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=scale,
+        )
+
+
+def _by_member(
+    stacked: Sequence[Tensor | None], seeds: int
+) -> list[tuple[Tensor | None, ...]]:
+    """One sequence of slices per member; None stays None."""
+    slices = [
+        (None,) * seeds if values is None else values.detach().unbind()
+        for values in stacked
+    ]
+    return list(zip(*slices, strict=True))

@@ -1,0 +1,150 @@
+"""What the methods find in simulated data whose truth is known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from small_study import small_params
+
+from repro import params as parameters
+from repro.cells import fits
+from repro.cells.study import Study, tensors
+from repro.data import mmsa, preparing, simulated
+from repro.features.series import fitted_scale, standardized
+from repro.features.text import encoded
+from repro.params import Cell, Params, Simulation, switches
+from repro.records import Dataset, Ragged, Texts
+from repro.statistics import Difference, paired_bootstrap
+
+# Methods compared on one data set; each interval is that much wider (Bonferroni).
+LOOKS = 4
+SIZES = [700, 150, 500]
+SILENT = {"unique": [0.0, 0.0, 0.0], "shared": 0.0, "synergy": 0.0, "label_noise": 1.0}
+
+
+def reduced(epochs: int) -> Params:
+    """A small model, one seed."""
+    training = {"epochs": epochs, "batch": 64, "lr": 0.004, "evaluation_batch": 512}
+    model = {"width": 16, "expert_hidden": 16, "feed_forward": 16}
+    return small_params([0], training=training, model=model)
+
+
+def simulation(**changes: object) -> Simulation:
+    """The simulator of params.yaml with short sequences and the given signals."""
+    short = {"words": [8, 16], "frames": [4, 8], "zero_length": 0.0}
+    settings = parameters.load(Path(__file__).parents[2] / "params.yaml").simulation
+    return settings.model_copy(update=short | changes)
+
+
+def dataset(settings: Simulation, folder: Path) -> tuple[Dataset, pd.DataFrame]:
+    """Simulated raw files, read back by the true reader, and their truth."""
+    content, truth = simulated.simulate(
+        settings, SIZES, simulated.DIMS["mosi"], np.random.default_rng(settings.seed)
+    )
+    path = folder / "aligned_50.pkl"
+    simulated.write(path, content)
+    read = mmsa.read(path, simulated=True)
+    return preparing.check(read, str(path), "refuse"), truth
+
+
+def features(found: Dataset, settings: Params) -> dict[str, Ragged]:
+    """Features of every modality, as the feature stages make them."""
+    train = (found.samples["split"] == "train").to_numpy()
+    encoder = settings.active.encoders["bert"]
+    made = {}
+    for name, modality in found.modalities.items():
+        if isinstance(modality, Texts):
+            made[name], _ = encoded(encoder, modality.values, train.tolist())
+        else:
+            made[name], _ = standardized(modality, fitted_scale(modality, train))
+    return made
+
+
+def study(found: Dataset, settings: Params, *names: str) -> Study:
+    """A study of simulated data."""
+    samples = found.samples.copy()
+    for name, modality in found.modalities.items():
+        samples[f"present_{name}"] = preparing.presence(modality)
+    inputs = tensors(samples, features(found, settings), torch.device("cpu"))
+    split = samples["split"].to_numpy()
+    return Study(
+        params=settings,
+        cell=Cell(dataset="mosi"),
+        samples=samples,
+        inputs=inputs,
+        rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
+        meta={},
+        switches=switches(list(names)),
+    )
+
+
+def advantage(
+    known: Study, ours: Sequence[float] | np.ndarray, theirs: np.ndarray | float
+) -> Difference:
+    """How much smaller our absolute test errors are, with the paired interval."""
+    test = known.samples.iloc[known.rows["test"]]
+    y = test["y"].to_numpy()
+    gain = np.abs(np.asarray(theirs) - y) - np.abs(np.asarray(ours) - y)
+    return paired_bootstrap(
+        np.atleast_2d(gain),
+        test["group"].to_numpy(),
+        resamples=4000,
+        confidence=1 - 0.05 / LOOKS,
+    )
+
+
+def train_mean(known: Study) -> float:
+    """The mean predictor."""
+    return float(known.samples["y"].to_numpy()[known.rows["train"]].mean())
+
+
+def test_no_method_finds_a_signal_where_there_is_none(tmp_path: Path) -> None:
+    found, _ = dataset(simulation(**SILENT), tmp_path)
+    known = study(found, reduced(epochs=3))
+    unimodal = fits.unimodal_results(known)
+    moe = fits.unweighted_result(known)
+    evidence, _ = fits.assembled_evidence(known, unimodal, moe)
+    results = [moe] + [
+        fits.weighted_result(known, evidence, method)
+        for method in ("instance", "modality", "bi_level")
+    ]
+    for result in results:
+        gain = advantage(known, result.predictions["test"][0], train_mean(known))
+        assert gain.lower <= 0, (result.method, gain)
+
+
+def test_synergy_alone_is_out_of_reach_of_every_single_modality(
+    tmp_path: Path,
+) -> None:
+    changes = {"synergy": 1.0, "label_noise": 0.3, "unreliable": [0.1, 0.1, 0.1]}
+    settings = simulation(**(SILENT | changes))
+    found, truth = dataset(settings, tmp_path)
+    known = study(found, reduced(epochs=4), "in_sample_unimodal")
+    for result in fits.unimodal_results(known):
+        gain = advantage(known, result.predictions["test"][0], train_mean(known))
+        assert gain.lower <= 0, (result.method, gain)
+    seen = truth[[f"seen_{m}_synergy" for m in simulated.MODALITIES]].to_numpy()
+    products = np.stack([seen[:, 0] * seen[:, 1], seen[:, 0] * seen[:, 2]], 1)
+    design = np.column_stack([np.ones(len(seen)), products, seen[:, 1] * seen[:, 2]])
+    y, train = known.samples["y"].to_numpy(), known.rows["train"]
+    slope, *_ = np.linalg.lstsq(design[train], y[train], rcond=None)
+    oracle = (design @ slope)[known.rows["test"]]
+    assert advantage(known, oracle, train_mean(known)).lower > 0.05
+
+
+def test_unique_signals_make_the_multimodal_model_better(tmp_path: Path) -> None:
+    changes = {
+        "unique": [1.0, 0.8, 0.8],
+        "label_noise": 0.3,
+        "unreliable": [0.1, 0.1, 0.1],
+    }
+    found, _ = dataset(simulation(**(SILENT | changes)), tmp_path)
+    known = study(found, reduced(epochs=8), "in_sample_unimodal")
+    moe = fits.unweighted_result(known).predictions["test"][0]
+    singles = [r.predictions["test"][0] for r in fits.unimodal_results(known)]
+    for single in singles:
+        gain = advantage(known, moe, single)
+        assert gain.lower > 0, gain
+    assert advantage(known, moe, train_mean(known)).lower > 0

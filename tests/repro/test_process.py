@@ -1,0 +1,82 @@
+"""A stage process: one thread, an end with its parent, clean errors."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from repro.process import peak_memory_bytes, run_stage
+
+PREPARE = "from repro import process; process.prepare()"
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux")
+def test_a_stage_ends_with_its_parent() -> None:
+    child = f"import time; {PREPARE}; print('ready', flush=True); time.sleep(60)"
+    parent = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+    runner = subprocess.Popen(
+        [sys.executable, "-c", parent],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert runner.stdout is not None
+    pid = int(runner.stdout.readline())
+    assert is_running(pid)
+    runner.kill()
+    runner.communicate()
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(pid)
+
+
+def test_a_process_uses_one_thread() -> None:
+    program = f"{PREPARE}; import torch; print(torch.get_num_threads())"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "3"},
+        check=True,
+    )
+    assert run.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, FloatingPointError])
+def test_a_known_error_is_one_line(error: type[Exception]) -> None:
+    def main() -> None:
+        raise error("params.yaml: alpha is wrong")
+
+    with pytest.raises(SystemExit, match=r"^error: params\.yaml: alpha is wrong$"):
+        run_stage(main)
+
+
+def test_an_unknown_error_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        run_stage(main)
+
+
+def test_memory_is_counted_in_bytes() -> None:
+    assert 10**7 < peak_memory_bytes() < 10**12
