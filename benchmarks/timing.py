@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 PROCESS_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": "4000000000",
@@ -41,3 +42,9 @@ def alternating_medians(
             function()
             seconds[name].append(time.process_time() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this program (Linux); getrusage counts its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(n.split()[1]) for n in lines if n.startswith("VmHWM:"))

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from repro.models.stacked import stacked_parameter, xavier_normal, zeros
 
-EVALUATION_ROWS = 128
+EVALUATION_ROWS = 256
 
 
 def _operands(x: Tensor, lengths: Tensor, hidden: int) -> Tensor:

@@ -70,12 +70,16 @@ def encoded(
 ) -> list[Float[Tensor, "seeds batch _outputs"]]:
     """Output of every encoder; the sequence encoders share one loop over time."""
     triples = list(zip(encoders, values, lengths, strict=True))
-    with_time = [triple for triple in triples if isinstance(triple[0], SequenceEncoder)]
+    in_time = [
+        (encoder.lstm, x, own)
+        for encoder, x, own in triples
+        if isinstance(encoder, SequenceEncoder)
+    ]
     states = iter(
         last_states(
-            [encoder.lstm for encoder, _, _ in with_time],
-            [x for _, x, _ in with_time],
-            [own for _, _, own in with_time],
+            [lstm for lstm, _, _ in in_time],
+            [x for _, x, _ in in_time],
+            [own for _, _, own in in_time],
         )
     )
     return [

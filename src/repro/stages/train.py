@@ -22,7 +22,8 @@ def main() -> None:
     settings = params.load()
     cell = settings.cell(arguments.group, arguments.key)
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    # As use_deterministic_algorithms(True), without its import of the compiler (1 s).
+    torch.set_deterministic_debug_mode("error")
     if settings.precision == "tf32":
         torch.set_float32_matmul_precision("high")
     study = load_study(settings, cell)

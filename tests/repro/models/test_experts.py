@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -239,3 +241,23 @@ def test_refuses_bad_input():
         experts(x, chosen, gate, dropout=1.0)
     with pytest.raises(ValueError, match="got 1 for 2 stacked seeds"):
         experts(x, chosen, gate, dropout=0.5, generators=[Generator()])
+
+
+@pytest.mark.parametrize("outputs", [8, 6])
+@pytest.mark.parametrize("routed", [True, False])
+def test_single_precision_agrees_with_double(outputs, routed):
+    # Eight outputs take the product of all groups in one call, six the loop.
+    double = Experts(SEEDS, EXPERTS, 4, 12, outputs)
+    initialize(double, [Generator().manual_seed(seed) for seed in range(SEEDS)])
+    single, double = copy.deepcopy(double), double.double()
+    tokens, (chosen, gate) = normal(SEEDS, 9, 4), routes(9, 2)
+    chosen = chosen.masked_fill(chosen == 2, -1) if routed else chosen.fill_(-1)
+    results = []
+    for experts, kind in ((double, torch.float64), (single, torch.float32)):
+        own = tokens.to(kind, copy=True).requires_grad_()
+        out = experts(own, chosen, gate.to(kind))
+        out.square().sum().backward()
+        results.append([out, own.grad, *(p.grad for p in experts.parameters())])
+    for value, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(value.double(), expected, atol=1e-5, rtol=1e-5)
+    assert single.weight_in.grad[:, 2].abs().max().item() == 0.0

@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from repro.models import lstm as lstm_module
-from repro.models.lstm import StackedLSTM
+from repro.models.lstm import StackedLSTM, last_states
 from repro.models.stacked import initialize
 
 
@@ -165,3 +165,37 @@ def test_refuses_lengths_outside_the_steps(length):
 def test_refuses_other_shapes():
     with pytest.raises(ValueError, match=r"takes \(1, batch, time, 3\)"):
         random_lstm(1, 3, 4)(sequences(1, 2, 5, 2), torch.tensor([[1, 1]]))
+
+
+@pytest.mark.parametrize("rows", [2, 256])
+def test_several_lstms_in_one_loop_equal_each_alone(rows, monkeypatch):
+    lstms = [random_lstm(2, inputs, 4) for inputs in (3, 5, 2)]
+    values = [sequences(2, 6, 7, 3), sequences(2, 6, 4, 5), sequences(2, 6, 1, 2)]
+    draw = Generator().manual_seed(3)
+    lengths = [
+        torch.randint(0, len(x[0, 0]) + 1, (2, 6), generator=draw) for x in values
+    ]
+    together = [x.clone().requires_grad_() for x in values]
+    alone = [x.clone().requires_grad_() for x in values]
+    results = []
+    for outs, inputs in (
+        (last_states(lstms, together, lengths), together),
+        ([f(x, n) for f, x, n in zip(lstms, alone, lengths, strict=True)], alone),
+    ):
+        for lstm in lstms:
+            lstm.zero_grad()
+        sum((k + 1) * out.sin().sum() for k, out in enumerate(outs)).backward()
+        parameters = [p.grad for lstm in lstms for p in lstm.parameters()]
+        results.append([*outs, *(x.grad for x in inputs), *parameters])
+    for value, expected in zip(*results, strict=True):
+        torch.testing.assert_close(value, expected, atol=1e-12, rtol=0)
+    monkeypatch.setattr(lstm_module, "EVALUATION_ROWS", rows)
+    with torch.no_grad():
+        for value, expected in zip(
+            last_states(lstms, values, lengths), results[1], strict=False
+        ):
+            torch.testing.assert_close(value, expected, atol=1e-12, rtol=0)
+
+
+def test_no_lstm_gives_no_state():
+    assert last_states([], [], []) == []

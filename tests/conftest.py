@@ -1,0 +1,17 @@
+"""The small clone that the pipeline tests and the README's commands share."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_clone import Clone, small_clone
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A small clone after one `dvc repro`, committed; copy it before changing it."""
+    made = small_clone(tmp_path_factory.mktemp("finished") / "clone")
+    output = made.run("dvc repro")
+    Path(made.path.parent / "output.txt").write_text(output)
+    made.commit("Reproduce")
+    return made

@@ -1,0 +1,256 @@
+"""One `dvc repro` on the tiny profile, and what users do with it afterwards."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline_clone import RESULTS, Clone, matches
+from pipeline_graph import stages, yaml_content
+from repro import files, paths
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+BTW = ("instance", "averaged_instance", "modality", "bi_level")
+CELLS = "pipelines/sentiment/dvc.yaml"
+ALPHA_STAGES = {f"{CELLS}:btw@mosi_{method}" for method in BTW}
+
+
+@pytest.fixture(scope="module")
+def at_alpha(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy after `dvc exp run -S alpha=0.3`."""
+    made = finished.copy(tmp_path_factory.mktemp("alpha") / "clone")
+    output = made.run("dvc exp run -S alpha=0.3")
+    (made.path.parent / "output.txt").write_text(output)
+    return made
+
+
+@pytest.fixture
+def other(finished: Clone, tmp_path: Path) -> Clone:
+    """A fresh copy of the finished clone."""
+    return finished.copy(tmp_path / "clone")
+
+
+def stages_run(output: str) -> set[str]:
+    """Addresses of the stages that dvc executed."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage")]
+    return {line.split("'")[1] for line in lines}
+
+
+def numbers(content: object) -> Iterator[object]:
+    """The leaves of nested mappings."""
+    if isinstance(content, dict):
+        for value in content.values():
+            yield from numbers(value)
+    else:
+        yield content
+
+
+def test_every_table_and_figure_is_there_and_says_simulated(finished):
+    small = [s for s in stages(finished.path) if s.file == "dvc.yaml"]
+    outs = [out for stage in small for out in stage.cached]
+    assert [out for out in outs if not (finished.path / out).exists()] == []
+    shown = [out for out in outs if out.startswith("plots/")]
+    assert len(shown) > 30
+    plain = ("plots/hyperparameters.*", "*.csv", "*.pdf")
+    for out in shown:
+        if not matches(out, plain):
+            assert "simulated" in (finished.path / out).read_text(), out
+
+
+def test_metrics_are_numbers_only(finished):
+    found = sorted((finished.path / "metrics").glob("*.json"))
+    assert len(found) == 5
+    for file in found:
+        content = json.loads(file.read_text())
+        assert all("__simulated" in block for block in content), file.name
+        leaves = list(numbers(content))
+        assert leaves, file.name
+        for leaf in leaves:
+            assert type(leaf) in (int, float) and math.isfinite(leaf), file.name
+
+
+def test_a_second_repro_does_nothing(finished):
+    start = time.monotonic()
+    output = finished.run("dvc repro")
+    assert "Data and pipelines are up to date." in output
+    assert stages_run(output) == set()
+    assert time.monotonic() - start < 10
+    assert finished.run("git status --porcelain") == ""
+
+
+def test_alpha_retrains_the_unpinned_cells_only(finished, at_alpha):
+    output = (at_alpha.path.parent / "output.txt").read_text()
+    trained = {s for s in stages_run(output) if s.startswith("pipelines/")}
+    assert trained == ALPHA_STAGES
+    before, after = finished.locked(), at_alpha.locked()
+    cells = [name for name in before if name.startswith("pipelines/")]
+    assert {c for c in cells if before[c] != after[c]} == ALPHA_STAGES
+
+
+def test_alpha_changes_their_numbers_and_no_other_file(finished, at_alpha):
+    before, after = finished.sums("runs"), at_alpha.sums("runs")
+    changed = {name for name in before if before[name] != after[name]}
+    assert before.keys() == after.keys()
+    places = {f"runs/mosi/{method}" for method in BTW}
+    assert {p for p in places if f"{p}/predictions.parquet" in changed} >= {
+        "runs/mosi/instance",
+        "runs/mosi/bi_level",
+    }
+    outside = {n for n in changed if not matches(n, [f"{p}[/.]*" for p in places])}
+    assert outside == set()
+    report = files.read_json(at_alpha.path / "runs/mosi/instance/report.json")
+    assert report["alpha"] == 0.3
+
+
+def test_alpha_shows_in_table3_but_not_in_its_moe_row(finished, at_alpha):
+    name = "metrics/table3.json"
+    before, after = (files.read_json(c.path / name) for c in (finished, at_alpha))
+    (block,) = before
+    same = ("mean", "ridge", "unimodal", "moe")
+    assert [before[block][m] == after[block][m] for m in same] == [True] * 4
+    assert before[block]["instance"] != after[block]["instance"]
+    kept = finished.sums("metrics/table6.json", "metrics/attribution.json")
+    assert kept == at_alpha.sums("metrics/table6.json", "metrics/attribution.json")
+
+
+def test_diffs_show_the_effect(at_alpha):
+    assert "alpha" in at_alpha.run("dvc params diff")
+    found = at_alpha.run("dvc metrics diff")
+    assert "table3.json" in found and "instance.mae.mean" in found
+    assert "table6.json" not in found
+    assert "index.html" in at_alpha.run("dvc plots diff")
+    assert "workspace" in at_alpha.run("dvc exp show --only-changed")
+
+
+def test_all_plots_load(at_alpha):
+    output = at_alpha.run("dvc plots show -o out")
+    assert "failed to load" not in output.lower()
+    page = (at_alpha.path / "out/index.html").read_text()
+    named = yaml_content(at_alpha.path / "dvc.yaml")["plots"]
+    for plot in named:
+        title = plot if isinstance(plot, str) else next(iter(plot.values()))["title"]
+        assert Path(title).name in page or title in page, title
+
+
+def test_going_back_restores_everything(finished, at_alpha, tmp_path):
+    back = at_alpha.copy(tmp_path / "clone")
+    shown = "table3 hyperparameters figure3"
+    output = back.run(f"dvc exp run -S alpha=0.5 {shown}")
+    assert stages_run(output) == set(shown.split())
+    assert output.count("is cached - skipping run") == len(BTW)
+    outs = [
+        out
+        for stage in stages(back.path)
+        if stage.name in shown.split()
+        for out in stage.cached
+    ]
+    assert back.sums("runs", *outs) == finished.sums("runs", *outs)
+
+
+def test_experts_and_top_k_can_be_changed_together(other):
+    output = other.run(f"dvc exp run -S experts=8 -S top_k=1 {CELLS}:moe@mosi")
+    assert f"{CELLS}:moe@mosi" in stages_run(output)
+    report = files.read_json(other.path / "runs/mosi/moe/report.json")
+    assert (report["experts"], report["top_k"]) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("-S alpha=1.5", "params.yaml: alpha = 1.5: Input should be less than"),
+        ("-S top_k=17", "top_k=17 is more than experts=16"),
+    ],
+)
+def test_a_bad_value_is_named_and_nothing_is_lost(finished, other, setting, message):
+    output = other.run(f"dvc exp run {setting} {CELLS}:btw@mosi_instance", expect=1)
+    assert message in output
+    assert "Traceback" not in output
+    other.run("git restore --staged --worktree . && dvc checkout")
+    assert other.sums(*RESULTS) == finished.sums(*RESULTS)
+    assert "up to date" in other.run("dvc repro --dry")
+
+
+def test_a_queued_experiment_runs(other):
+    target = f"{CELLS}:btw@mosi_instance"
+    other.run(f"dvc exp run --queue -n seven -S alpha=0.7 {target}")
+    assert "Queued" in other.run("dvc queue status")
+    other.run("dvc queue start")
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            status = other.run("dvc queue status")
+            if "Success" in status or "Failed" in status:
+                break
+            time.sleep(2)
+    finally:
+        other.run("dvc queue stop --kill")
+    assert "Success" in status, status + other.run("dvc queue logs seven")
+    other.run("dvc exp apply seven")
+    report = files.read_json(other.path / "runs/mosi/instance/report.json")
+    assert report["alpha"] == 0.7
+
+
+def test_own_data_add_their_block_and_keep_the_others(finished, other):
+    folder = write_own_data(other.path / "data/raw/mine")
+    source = "-S datasets.mosi.source=table -S datasets.mosi.path=data/raw/mine"
+    output = other.run(f"dvc exp run {source} table3")
+    assert folder.is_dir() and "simulate@mosi" not in stages_run(output)
+    before = files.read_json(finished.path / "metrics/table3.json")
+    after = files.read_json(other.path / "metrics/table3.json")
+    (block,) = before
+    assert json.dumps(after[block]) == json.dumps(before[block])
+    assert set(after) == {block, block.replace("__simulated", "__table")}
+    lines = (finished.path / "plots/table3.csv").read_text().splitlines()
+    assert set(lines) <= set((other.path / "plots/table3.csv").read_text().splitlines())
+    assert f"{CELLS}:moe@mosi" in stages_run(output)
+
+
+def write_own_data(folder: Path) -> Path:
+    """Ninety samples in the columns and files that params.yaml names for mosi."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    label = generator.normal(size=90).round(2)
+    splits = np.repeat(["train", "valid", "test"], 30)
+    rows = ["id,video_id,split,label,text"]
+    for i, (split, y) in enumerate(zip(splits, label, strict=True)):
+        word = "good" if y > 0 else "bad"
+        rows.append(f"s{i},v{i // 3},{split},{y},a {word} film")
+    (folder / "utterances.csv").write_text("\n".join(rows) + "\n")
+    for name, width in (("audio", 4), ("video", 6)):
+        array = generator.normal(size=(90, 5, width)) + label[:, None, None]
+        np.save(folder / f"{name}.npy", array.astype(np.float32))
+    return folder
+
+
+def test_a_second_run_gives_the_same_bytes_and_lock(finished, other):
+    names = ["simulate", "prepare", "series", "text", "baselines"]
+    some = [f"{name}@mosi" for name in names]
+    cells = ["unimodal@mosi", "moe@mosi", "weights@mosi", "btw@mosi_bi_level"]
+    some += [f"{CELLS}:{name}" for name in cells]
+    some += ["pipelines/attribution/dvc.yaml:attribution@published", "figure1"]
+    shown = [out for s in stages(other.path) if s.address in some for out in s.cached]
+    other.run("rm -rf " + " ".join(shown))
+    output = other.run("dvc repro -s -f --no-run-cache " + " ".join(some))
+    assert stages_run(output) == set(some)
+    unstable = paths.NOT_DETERMINISTIC
+    assert other.sums(*RESULTS, "plots", but=unstable) == finished.sums(
+        *RESULTS, "plots", but=unstable
+    )
+    assert _stable(other.locked()) == _stable(finished.locked())
+
+
+def _stable(locked: dict) -> dict:
+    """Lock entries without the outs and deps that carry measured seconds."""
+    return {
+        stage: {
+            part: [e for e in values if not matches(e["path"], paths.NOT_DETERMINISTIC)]
+            if part in ("deps", "outs")
+            else values
+            for part, values in entry.items()
+        }
+        for stage, entry in locked.items()
+    }

@@ -1,0 +1,160 @@
+"""The commands, code and names of README.md are real."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline_clone import Clone, clone
+from pipeline_graph import ROOT, stages
+
+TEXT = (ROOT / "README.md").read_text()
+BLOCK = re.compile(
+    r"(?:<!-- (?P<mark>[^>]*?) -->\n+)?^```(?P<language>\w+)\n(?P<body>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+# A long command as one that is checked by its tool and then not run.
+ONLY_TOLD = {
+    "make": "make -n",
+    "dvc repro": "dvc repro --dry --allow-missing",
+    "dvc exp run": "dvc exp run --queue",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block; `mark` is the HTML comment above it."""
+
+    mark: str
+    language: str
+    body: str
+
+
+BLOCKS = [
+    Block(m["mark"] or "", m["language"], m["body"]) for m in BLOCK.finditer(TEXT)
+]
+
+
+def commands(block: Block) -> list[str]:
+    """The command lines of a block, continued lines joined, without comments."""
+    lines = block.body.replace("\\\n", " ").splitlines()
+    bare = [re.sub(r"(^|\s)#\s.*$", "", line).strip() for line in lines]
+    return [line for line in bare if line]
+
+
+def blocks(language: str, mark: str) -> list[Block]:
+    """Blocks of a language whose mark starts with the word; "" means unmarked."""
+    found = [b for b in BLOCKS if b.language == language]
+    return [b for b in found if (b.mark.split(":")[0] if mark else b.mark) == mark]
+
+
+def told(command: str) -> str | None:
+    """The command as one that its tool only checks; None if there is none."""
+    for start, form in ONLY_TOLD.items():
+        if command == start or command.startswith(f"{start} "):
+            return f"{form}{command.removeprefix(start)}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone with every cell and no results, for commands that only tell."""
+    return clone(tmp_path_factory.mktemp("whole") / "clone")
+
+
+def test_there_is_something_to_run():
+    assert blocks("bash", "") and blocks("bash", "long") and blocks("python", "")
+    assert len(BLOCKS) == TEXT.count("```") / 2, "a block the tests do not see"
+    marks = {b.mark.split(":")[0] for b in BLOCKS}
+    assert marks <= {"", "long", "skip"}
+    assert all(len(b.mark) > len("skip: ") for b in blocks("bash", "skip"))
+
+
+@pytest.mark.pipeline
+@pytest.mark.xdist_group("pipeline")
+def test_commands_run(finished, tmp_path):
+    here = finished.copy(tmp_path / "clone")
+    for block in blocks("bash", ""):
+        for command in commands(block):
+            here.run(command)
+
+
+@pytest.mark.pipeline
+@pytest.mark.xdist_group("pipeline")
+@pytest.mark.parametrize(
+    "command", [c for b in blocks("bash", "long") for c in commands(b)]
+)
+def test_long_commands_are_understood(finished, whole, command):
+    if command == "source .venv/bin/activate":
+        return
+    check = told(command)
+    assert check, "neither make nor dvc"
+    here = finished if command.startswith("dvc repro") else whole
+    here.run(check)
+
+
+@pytest.mark.pipeline
+@pytest.mark.xdist_group("pipeline")
+@pytest.mark.parametrize(
+    "command", ["make -n nothing", "dvc exp run --queue -S nothing=1"]
+)
+def test_a_wrong_command_would_fail(whole, command):
+    with pytest.raises(AssertionError, match=re.escape(command)):
+        whole.run(command)
+
+
+@pytest.mark.parametrize(
+    "body", [b.body for b in blocks("python", "")], ids=lambda body: body.split("\n")[0]
+)
+def test_python_runs(body, tmp_path):
+    command = [sys.executable, "-W", "error", "-c", body]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_named_stages_exist():
+    names = {stage.name for stage in stages() if stage.file == "dvc.yaml"}
+    named = re.findall(r"`dvc repro ([^`]+)`", TEXT)
+    assert named
+    for line in named:
+        assert set(line.split()) <= names, line
+
+
+def test_linked_files_exist():
+    made = {out for stage in stages() for out in stage.cached}
+    links = re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT)
+    assert links
+    lost = [x for x in links if x not in made and not (ROOT / x).exists()]
+    assert lost == []
+
+
+def test_linked_sections_exist():
+    titles = re.findall(r"^#+ (.+)$", re.sub(BLOCK, "", TEXT), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}
+    named = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
+    assert named and named <= anchors
+
+
+def test_every_output_stands_below_its_command():
+    for before, block in zip([None, *BLOCKS], BLOCKS, strict=False):
+        if block.language == "text" and "dvc.yaml" not in block.body.split("\n")[0]:
+            assert before is not None and before.language == "bash", block.body
+
+
+def test_no_placeholder_is_left():
+    assert re.findall(r"@[A-Z_]+@", TEXT) == []
+
+
+def test_layout_names_real_folders():
+    (layout,) = [b for b in blocks("text", "") if b.body.startswith("dvc.yaml")]
+    named = re.findall(r"(?:^|\s)((?:[\w.]+/)+)(?=\s|$)", layout.body)
+    assert named
+    for name in named:
+        places = (Path(name), Path("src/repro") / name)
+        made_later = name in ("runs/", "metrics/", "plots/")
+        assert made_later or any((ROOT / p).is_dir() for p in places), name
