@@ -20,7 +20,8 @@ repro: setup
 	dvc repro
 	@echo "tables:  plots/*.md (Markdown), plots/*.tex (LaTeX), metrics/*.json (numbers)"
 	@echo "figures: plots/*.svg and plots/*.pdf"
-	@echo "report:  dvc plots show  (writes dvc_plots/index.html)"
+	@dvc plots show
+	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
 
 test: setup
 	ruff check .
@@ -29,7 +30,7 @@ test: setup
 	pytest -n 2
 
 bench: setup
-	python -m benchmarks.weights --fused
+	python -m benchmarks.weights
 	python -m benchmarks.moe_layer
 	python -m benchmarks.unimodal
 	python -m benchmarks.training_step

@@ -43,6 +43,14 @@ class Method:
                 f"named {', '.join(self.modalities)}"
             )
 
+    def settings(self) -> dict[str, int | float]:
+        """Choices as their position among the possible ones, and numbers."""
+        places: dict[str, int | float] = {
+            n: c.index(getattr(self, n)) for n, c in CODES.items()
+        }
+        numbers = {"neighbors": self.neighbors, "random_state": self.random_state}
+        return places | numbers
+
     @property
     def uses_variances(self) -> bool:
         """Whether normal variances enter the weights."""

@@ -35,6 +35,10 @@ class Smoothing:
         """Weighted mean `factor * new + (1 - factor) * old`."""
         return self.factor * new + (1 - self.factor) * old
 
+    def note(self, score: float, higher_is_better: bool = False) -> None:
+        """Remember a score that is the best so far; the factor stays."""
+        self.best = min(self.best, -float(score) if higher_is_better else float(score))
+
     def adapt(self, score: float, higher_is_better: bool = False) -> None:
         """Move the factor up when the score strictly beats the best, else down.
 

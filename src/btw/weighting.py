@@ -16,7 +16,7 @@ from btw.arrays import (
 from btw.combination import present_mean
 from btw.divergence import refuse_variances
 from btw.epoch import Method, epoch_weights
-from btw.inference import CODES, InferenceState
+from btw.inference import InferenceState
 from btw.protocol import (
     PROTOCOLS,
     Labels,
@@ -26,6 +26,7 @@ from btw.protocol import (
     refuse_labels,
     unimodal_spread,
 )
+from btw.resuming import check_resumable
 from btw.smoothing import Smoothing
 
 INITIAL = ("weights", "ones")
@@ -176,6 +177,11 @@ class ModalityWeighting:
             self._smoothing.adapt(float(score), higher_is_better)
         return self.weights
 
+    def skip(self, score: float, *, higher_is_better: bool = False) -> None:
+        """Leave weights and factor as they are; remember a new best score."""
+        self._held.pop("pending", None)
+        self._smoothing.note(score, higher_is_better)
+
     def update(
         self,
         multimodal: Array,
@@ -238,32 +244,18 @@ class ModalityWeighting:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from a `state_dict`; weights come back as NumPy until `observe`."""
-        for name, value in self._settings().items():
-            if state.get(name) != value:
-                raise ValueError(
-                    f"state: {name} is {state.get(name)}, this weighting has {value}; "
-                    "build it with the same settings"
-                )
-        needed = {"factor", "best"}
-        if "weights" in state:
-            needed |= {"unimodal", "present"}
-        if missing := needed - set(state):
-            raise ValueError(f"state: {', '.join(sorted(missing))} missing")
+        check_resumable(state, self._settings())
         self._smoothing.factor = float(state["factor"])
         self._smoothing.best = float(state["best"])
         names = (*STORED, *DERIVED, *SPREADS)
         self._held = {name: np.array(state[name]) for name in names if name in state}
         self._kind = None
 
-    def _settings(self) -> dict[str, int]:
-        numbers = {
-            name: choices.index(getattr(self._method, name))
-            for name, choices in CODES.items()
+    def _settings(self) -> dict[str, int | float]:
+        return self._method.settings() | {
+            "protocol": PROTOCOLS.index(self.protocol),
+            "alpha_step": self._smoothing.step,
         }
-        numbers["protocol"] = PROTOCOLS.index(self.protocol)
-        for name in ("neighbors", "random_state"):
-            numbers[name] = getattr(self._method, name)
-        return numbers
 
     def _get(self, name: str) -> np.ndarray:
         if name not in self._held:

@@ -32,6 +32,11 @@ def features(dataset: str, modality: str, encoder: str | None = None) -> Path:
     return features_folder(dataset, encoder) / f"{modality}.safetensors"
 
 
+def pooled_text(dataset: str, encoder: str) -> Path:
+    """One vector per text where the features are the ids of a fine-tuned encoder."""
+    return features_folder(dataset, encoder) / "pooled.safetensors"
+
+
 def features_meta(dataset: str, encoder: str | None = None) -> Path:
     """How the features of one folder were made."""
     return features_folder(dataset, encoder) / "meta.json"

@@ -22,6 +22,8 @@ def prepare() -> None:
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    # Without it CUDA matrix products are not deterministic.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_MAX, 0)

@@ -53,6 +53,5 @@ class Dataset:
     simulated: bool = False
     task: str = "regression"
     classes: int = 0
-    label_range: tuple[float, float] = (-3.0, 3.0)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())

@@ -72,11 +72,9 @@ class Run:
 
 
 def read_run(dataset: str, folder: str) -> Run:
-    """Read runs/<dataset>/<folder>; of unimodal rows, those selected on valid."""
+    """Read report and predictions of runs/<dataset>/<folder>."""
     place = paths.run(dataset, folder)
     table = read_table(place / "predictions.parquet")
-    if "selection" in table:
-        table = table[table["selection"] == "valid"]
     return Run(dataset, folder, read_json(place / "report.json"), table)
 
 

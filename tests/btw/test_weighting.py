@@ -186,6 +186,11 @@ def test_load_refuses_other_settings() -> None:
     saved = fitted("instance").state_dict()
     with pytest.raises(ValueError, match="state: variant is 0"):
         ModalityWeighting("regression").load_state_dict(saved)
+    other = ModalityWeighting("regression", "instance", alpha_step=0.1)
+    with pytest.raises(
+        ValueError, match=r"alpha_step is 0\.05, this weighting has 0\.1"
+    ):
+        other.load_state_dict(saved)
     del saved["best"]
     with pytest.raises(ValueError, match="state: best missing"):
         ModalityWeighting("regression", "instance").load_state_dict(saved)

@@ -22,6 +22,7 @@ DIMS = {
     "mosi": {"text": 16, "audio": 5, "video": 20},
     "mosei": {"text": 16, "audio": 74, "video": 35},
 }
+MODEL = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
 SPREAD = {
     "mean": 1.6,
     "ridge": 1.1,
@@ -94,6 +95,9 @@ def report(dataset: str, cell: str, methods: list[str], **changes: object) -> di
         "finetune": False,
         "experts": 16,
         "top_k": 2,
+        "model": MODEL,
+        "training": {"epochs": 12, "batch": 64},
+        "weighting": {"scale": "mean_one"},
         "data": data,
     }
     content |= {**changes, "data": data}
@@ -150,9 +154,9 @@ def write_cell(dataset: str, cell: str, methods: list[str], **changes: object) -
     sizes = content["data"]["sizes"]
     tables = [predictions(dataset, cell, m, seeds, sizes) for m in methods]
     table = pd.concat(tables, ignore_index=True)
-    if cell == "unimodal":
-        other = table.assign(selection="test", prediction=table["y"])
-        table = pd.concat([table.assign(selection="valid"), other], ignore_index=True)
+    if content["control"] == "ones":
+        same = predictions(dataset, cell, "moe", seeds, sizes)["prediction"].to_numpy()
+        table["prediction"] = np.tile(same, len(methods))
     folder = paths.run(dataset, cell)
     write_table(folder / "predictions.parquet", table)
     write_json(folder / "report.json", content)
@@ -196,6 +200,7 @@ def write_runs(params: Params, **changes: object) -> None:
                 methods,
                 noise=cell.noise,
                 switches=cell.switches,
+                control=cell.control,
                 alpha=None if group in ("unimodal", "moe") else alpha,
                 **changes,
             )

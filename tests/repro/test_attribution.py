@@ -3,12 +3,13 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
 from repro import paths
 from repro.figures.named import FIGURES
-from repro.files import read_json, read_table, write_table
+from repro.files import read_json, read_table, write_json, write_table
 from repro.tables.attribution import attribution
 from repro.tables.named import MERGED
 from repro.tables.noise import noise
@@ -79,15 +80,82 @@ def test_times_add_up_beside_the_printed_ones(study: SimpleNamespace) -> None:
     assert ("moe", "text_overhead_s") not in rows.index
 
 
+def test_overhead_columns_are_the_modalities_of_the_data(
+    study: SimpleNamespace,
+) -> None:
+    names = ["speech", "audio"]
+    study.write_runs(study.params, data={"modalities": names})
+    for dataset in study.params.datasets:
+        path = paths.timing(dataset, "unimodal")
+        seconds = {"audio": 2.0, "speech": 3.0}
+        write_json(path, {**read_json(path), "seconds": seconds})
+    rows = table10(study.params)
+    metrics = list(dict.fromkeys(rows["metric"]))
+    overhead = [metric for metric in metrics if metric.endswith("_overhead_s")]
+    assert overhead == ["speech_overhead_s", "audio_overhead_s"]
+    printed = rows[rows["published_mean"].notna()]
+    assert "speech_overhead_s" not in set(printed["metric"])
+    write_merged("table10", rows)
+    assert "| speech (s)   | audio (s)" in paths.plot("table10", "md").read_text()
+    write_json(path, {**read_json(path), "seconds": {"audio": 2.0}})
+    with pytest.raises(ValueError, match=r"unimodal\.timing\.json: seconds of"):
+        table10(study.params)
+
+
+def test_weights_held_at_one_must_give_the_moe(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = attribution(study.params).set_index(["row", "metric"])
+    assert rows.loc[("weights_one", "bi_level_gain"), "mean"] == 0
+    path = paths.run("mosi", "attribution_weights_one") / "predictions.parquet"
+    table = read_table(path)
+    chosen = (table["method"] == "bi_level") & (table["split"] == "test")
+    first = table.index[chosen][0]
+    table.loc[first, "prediction"] = np.nextafter(table.loc[first, "prediction"], 9.0)
+    write_table(path, table)
+    with pytest.raises(ValueError, match="weights_one.*'bi_level' differs from the"):
+        attribution(study.params)
+
+
+@pytest.mark.parametrize("folder", ["attribution_eval_state", "noise_3", "unimodal"])
+def test_cells_of_other_settings_are_refused(
+    study: SimpleNamespace, folder: str
+) -> None:
+    study.write_runs(study.params)
+    path = paths.run("mosi", folder) / "report.json"
+    write_json(path, {**read_json(path), "training": {"epochs": 99}})
+    make = noise if folder == "noise_3" else attribution
+    with pytest.raises(ValueError, match=rf"runs/mosi/{folder}: .*training: .*99"):
+        make(study.params)
+
+
+def test_every_merged_table_tells_its_setup(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    for name, make in MERGED.items():
+        write_merged(name, make(study.params))
+        text = paths.plot(name, "md").read_text()
+        assert "- preset default, text encoder bert (random, frozen)" in text, name
+
+
+def test_one_noise_modality_is_singular(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    names = set(noise(study.params)["name"])
+    assert {"1 noise modality", "3 noise modalities"} <= names
+    assert "1 noise modalities" not in names
+
+
 def test_hyperparameters_agree_only_under_the_paper_preset(
     study: SimpleNamespace,
 ) -> None:
-    ours = hyperparameters(study.params).set_index("setting")["same"]
+    ours = hyperparameters(study.params).rows.set_index("setting")["same"]
     assert ours["FFN hidden size"] == "no" and ours["Top k"] == "yes"
     paper = study.params.model_copy(update={"preset": "paper"})
-    assert (hyperparameters(paper)["same"] == "yes").all()
+    assert (hyperparameters(paper).rows["same"] == "yes").all()
     write_plain("hyperparameters", hyperparameters(paper))
     assert r"per\_modality" in paths.plot("hyperparameters", "tex").read_text()
+    for kind in ("md", "tex"):
+        text = paths.plot("hyperparameters", kind).read_text()
+        assert "preset paper" in text
+        assert "text encoder bert (bert-base-uncased, fine-tuned)" in text
 
 
 def test_column_labels_are_the_paper_names_of_params(study: SimpleNamespace) -> None:

@@ -124,6 +124,23 @@ def test_noise_series_has_one_row_per_number(study: SimpleNamespace) -> None:
     assert series["bi_level_mae"].notna().all()
 
 
+def test_figure4_of_one_seed_without_densities_is_laid_out(
+    study: SimpleNamespace,
+) -> None:
+    """A warning of the layout, which is an error here, would drop the panels."""
+    study.write_runs(study.params)
+    for dataset in study.params.datasets:
+        source = read_table(paths.run(dataset, "moe") / "predictions.parquet")
+        source = source[source["seed"] == 0]
+        for cell in ("moe", "instance", "bi_level"):
+            path = paths.run(dataset, cell) / "predictions.parquet"
+            write_table(path, source.assign(method=cell))
+    with styled():
+        series, figure = FIGURES["figure4"](study.params)
+        write_figure("figure4", series, figure)
+    assert all(axis.get_position().height > 0.1 for axis in figure.axes)
+
+
 @pytest.mark.parametrize("name", sorted(FIGURES))
 def test_files_are_the_same_bytes_twice_and_say_simulated(
     study: SimpleNamespace, name: str

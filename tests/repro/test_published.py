@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from repro.params import load
 from repro.published import contents, decimals, published
-from repro.verdict import Facts, first_failing_condition, verdict
+from repro.verdict import (
+    PAPER_SETTINGS,
+    Facts,
+    first_failing_condition,
+    verdict,
+)
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "data/published/btw.yaml"
@@ -19,7 +25,9 @@ PAPER = Facts(
     encoder_weights="bert-base-uncased",
     finetuned=True,
     n=3,
-    settings={"experts": 16.0, "top_k": 2.0, "alpha": 0.5},
+    modalities=("text", "audio", "video"),
+    settings=PAPER_SETTINGS,
+    alpha=0.5,
 )
 
 
@@ -82,8 +90,13 @@ def test_without_spread_half_a_printed_digit_is_allowed() -> None:
         ({"dims": {"audio": 74, "video": 20}}, "audio features 74, paper 5"),
         ({"dims": {"audio": 5}}, "video features none, paper 20"),
         ({"preset": "default"}, "preset default"),
-        ({"settings": {"experts": 8.0}}, "experts 8, paper 16"),
-        ({"settings": {"alpha": 0.3}}, "alpha 0.3, paper 0.5"),
+        ({"modalities": ("audio", "video")}, "audio, video, paper has text"),
+        ({"settings": {**PAPER_SETTINGS, "experts": 8}}, "experts 8, paper 16"),
+        ({"settings": {**PAPER_SETTINGS, "top_k": 4}}, "top_k 4, paper 2"),
+        ({"settings": {**PAPER_SETTINGS, "layers": 1}}, "layers 1, paper 3"),
+        ({"settings": {**PAPER_SETTINGS, "gate": "softmax"}}, "gate softmax, paper"),
+        ({"settings": {"experts": 16, "top_k": 2}}, "expert_hidden none, paper 512"),
+        ({"alpha": 0.3}, "alpha 0.3, paper 0.5"),
         ({"encoder_weights": "random"}, "encoder random"),
         ({"finetuned": False}, "bert-base-uncased frozen"),
         ({"n": 2}, "2 seed"),
@@ -98,7 +111,19 @@ def test_each_condition_alone_makes_it_not_comparable(
     assert reason in found.condition
 
 
+def test_the_paper_settings_are_those_of_the_paper_preset() -> None:
+    loaded = load(ROOT / "params.yaml")
+    paper = loaded.presets["paper"]
+    known = {**loaded.model_dump(), **paper.model.model_dump()}
+    known |= paper.training.model_dump()
+    assert {name: known[name] for name in PAPER_SETTINGS} == dict(PAPER_SETTINGS)
+
+
 def test_the_first_failing_condition_is_reported() -> None:
+    both = {**PAPER_SETTINGS, "router": "joint", "batch": 64}
+    found = first_failing_condition(replace(PAPER, settings=both))
+    assert found == "router joint, paper per_modality"
+    assert first_failing_condition(replace(PAPER, alpha=None)) is None
     facts = replace(PAPER, n=1, preset="default", dims={"audio": 1, "video": 1})
     assert first_failing_condition(facts) == "audio features 1, paper 5"
     assert first_failing_condition(PAPER) is None

@@ -42,7 +42,7 @@ def attribution_results(study: Study) -> list[Result]:
     stage serves and the unweighted predictions are those of the `moe` cell.
     """
     cross_fitted = multimodal_train(study) == "cross_fitted"
-    if study.switches & MODEL_SWITCHES:
+    if study.switches & MODEL_SWITCHES or study.protocol != study.params.protocol:
         unimodal = unimodal_results(study)
         unweighted = unweighted_result(study)
         evidence, _ = assembled_evidence(study, unimodal, unweighted)

@@ -146,13 +146,6 @@ def _weighted(study: Study, evidence: Evidence, method: Method) -> Result:
 def plan(study: Study, method: Method) -> Plan:
     """How this cell makes and applies its weights."""
     weighting = study.params.weighting
-    if "swap_audio_video" in study.switches and not (
-        {"audio", "video"} <= set(study.inputs.names)
-    ):
-        raise ValueError(
-            f"switch swap_audio_video: data set {study.cell.dataset} has modalities "
-            f"{study.inputs.names}; it needs audio and video"
-        )
     return Plan(
         variant=method,
         alpha=study.alpha,

@@ -34,6 +34,8 @@ class Study:
     rows: Rows
     meta: dict[str, Any]
     switches: frozenset[str]
+    protocol: str = "leak_free"
+    notes: tuple[str, ...] = ()
     text: FineTuning | None = None
 
     @property
@@ -94,13 +96,19 @@ class Study:
         )
 
 
-def load_study(params: Params, cell: Cell) -> Study:
-    """Read a data set's features as padded tensors on the device in force."""
+def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study:
+    """Read a data set's features as padded tensors on the device in force.
+
+    `protocol` is that of params unless given (attribution rows bring their own).
+    """
     features = read_features(cell.dataset, cell.encoder)
     samples = features.samples
-    inputs = tensors(samples, features.modalities, chosen_device(params.device))
+    device = chosen_device(params.device, params.precision)
+    inputs = tensors(samples, features.modalities, device)
     split = samples["split"].to_numpy()
     some = inputs.present.any(1).cpu().numpy()
+    protocol = protocol or params.protocol
+    chosen, notes = applicable(switches(cell.switches, protocol), inputs.names)
     return Study(
         params=params,
         cell=cell,
@@ -108,9 +116,21 @@ def load_study(params: Params, cell: Cell) -> Study:
         inputs=inputs,
         rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
         meta=features.meta,
-        switches=switches(cell.switches, params.protocol),
+        switches=chosen,
+        protocol=protocol,
+        notes=notes,
         text=_fine_tuning(params, cell, inputs.names),
     )
+
+
+def applicable(
+    chosen: frozenset[str], modalities: tuple[str, ...]
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Switches without those that have no meaning here, and a sentence on each."""
+    if "swap_audio_video" not in chosen or {"audio", "video"} <= set(modalities):
+        return chosen, ()
+    note = "switch swap_audio_video: not applicable, there is no audio and video"
+    return chosen - {"swap_audio_video"}, (note,)
 
 
 def _fine_tuning(
@@ -143,16 +163,21 @@ def _fine_tuning(
     )
 
 
-def chosen_device(name: str) -> torch.device:
+def chosen_device(name: str, precision: str = "float32") -> torch.device:
     """The device of params: `auto` takes CUDA when there is one.
 
     Raises:
-        ValueError: cuda is asked for and torch finds none.
+        ValueError: cuda is asked for, by name or by precision, and there is none.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             "params.yaml: device = 'cuda', but torch finds no CUDA device; "
             "set device: auto or cpu"
+        )
+    if precision != "float32" and (name == "cpu" or not torch.cuda.is_available()):
+        raise ValueError(
+            f"params.yaml: precision = {precision!r} needs a CUDA device; "
+            "set precision: float32"
         )
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

@@ -44,8 +44,10 @@ def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, An
         "cell": folder,
         "encoder": study.cell.encoder,
         "text_weights": params.active.encoders[study.cell.encoder].weights,
-        "finetune": params.active.encoders[study.cell.encoder].finetune,
-        "protocol": params.protocol,
+        "finetune": study.text is not None,
+        "device": study.inputs.y.device.type,
+        "precision": params.precision,
+        "protocol": study.protocol,
         "switches": sorted(study.switches),
         "control": study.cell.control,
         **({"alpha": study.alpha} if weighted else {}),
@@ -70,7 +72,7 @@ def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, An
             "modalities": list(study.inputs.names),
             "excluded": len(study.samples)
             - sum(len(rows) for rows in study.rows.values()),
-            "notes": meta["notes"],
+            "notes": [*meta["notes"], *study.notes],
             "warnings": meta["warnings"],
         },
     }

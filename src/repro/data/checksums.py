@@ -27,19 +27,44 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def sum_warnings(path: Path) -> tuple[str, ...]:
-    """Warn when a file has the name of a public one but not its sum.
+def sum_warnings(path: Path, dataset: str) -> tuple[str, ...]:
+    """Warn when a file is not the public one of its name and data set.
 
-    The warning is also returned, for the tables. A file with another name has no
-    known sum and gives no warning.
+    That is a file with a public name but no public sum, or with the sum of another
+    public file or data set. The warning is also returned, for the tables. A data set
+    with a name of its own may hold any of the public ones.
     """
-    known = {data: total for (data, name), total in KNOWN.items() if name == path.name}
-    if not known:
-        return ()
     found = sha256(path)
-    if found in known.values():
+    owner = next((key for key, total in KNOWN.items() if total == found), None)
+    message = _unknown(path, dataset, found)
+    if owner is not None:
+        message = _misplaced(path, dataset, owner)
+    if not message:
         return ()
-    expected = " or ".join(f"{total} ({data})" for data, total in known.items())
-    message = f"{path}: SHA-256 is {found}, the public file has {expected}"
     warnings.warn(message, UserWarning, stacklevel=2)
     return (message,)
+
+
+def _unknown(path: Path, dataset: str, found: str) -> str:
+    expected = {
+        data: total for (data, name), total in KNOWN.items() if name == path.name
+    }
+    if not expected:
+        return ""
+    own = {data: total for data, total in expected.items() if data == dataset}
+    public = " or ".join(
+        f"{total} ({data})" for data, total in (own or expected).items()
+    )
+    return f"{path}: SHA-256 is {found}, the public file has {public}"
+
+
+def _misplaced(path: Path, dataset: str, owner: tuple[str, str]) -> str:
+    data, name = owner
+    is_other_data = data != dataset and any(dataset == known for known, _ in KNOWN)
+    is_other_file = name != path.name and any(path.name == known for _, known in KNOWN)
+    if not is_other_data and not is_other_file:
+        return ""
+    return (
+        f"{path}: stands for data set {dataset}, but by its SHA-256 it is {name} of "
+        f"{data}; give the right file"
+    )

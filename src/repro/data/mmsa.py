@@ -19,11 +19,12 @@ SERIES = {
 }
 
 
-def read(path: Path, *, simulated: bool = False) -> Dataset:
+def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     """Raw text, audio and video of every utterance, with sentiment labels.
 
     Ids are `video$_$clip`, so the video is the group. Frames are those of the stored
-    lengths, or what is left without all-zero rows at either end.
+    lengths, or what is left without all-zero rows at either end. The sum of
+    the file is compared with that of the public one of `dataset`, unless simulated.
 
     Source: the layout described in the README of MMSA.
     Raises:
@@ -45,7 +46,7 @@ def read(path: Path, *, simulated: bool = False) -> Dataset:
         parts = [_series(content[split], name, f"{path}: {split}") for split in SPLITS]
         layout.check_same_features(parts, f"{path}: {name}")
         modalities[name] = padding.concatenated(parts)
-    warnings = () if simulated else sum_warnings(path)
+    warnings = () if simulated else sum_warnings(path, dataset)
     return Dataset(
         samples,
         modalities,

@@ -136,7 +136,6 @@ def _meta(dataset: Dataset) -> dict[str, Any]:
     return {
         "task": dataset.task,
         "classes": dataset.classes,
-        "label_range": list(dataset.label_range),
         "modalities": list(dataset.modalities),
         "kinds": {name: _kind(m) for name, m in dataset.modalities.items()},
         "features": {

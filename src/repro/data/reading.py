@@ -7,8 +7,8 @@ from repro.params import Source
 from repro.records import Dataset
 
 
-def read(source: Source) -> Dataset:
-    """The data set of a source, as its reader gives it, not yet checked.
+def read(source: Source, name: str) -> Dataset:
+    """The data set `name` from its source, as the reader gives it, not yet checked.
 
     Raises:
         ValueError: the files are missing or bad, or an option of another source is
@@ -27,9 +27,9 @@ def read(source: Source) -> Dataset:
         )
     match source.source:
         case "simulated":
-            return mmsa.read(path, simulated=True)
+            return mmsa.read(path, name, simulated=True)
         case "mmsa":
-            return mmsa.read(path)
+            return mmsa.read(path, name)
         case "mult":
             labels = None if source.labels == "none" else Path(source.labels)
             return mult.read(path, labels)

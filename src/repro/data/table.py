@@ -9,18 +9,23 @@ from repro.data import layout, padding
 from repro.params import TableMapping
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
+MOST_CLASSES = 20  # so many distinct integers may be meant as classes
+
 
 def read(root: Path, mapping: TableMapping, keep: str = "all") -> Dataset:
     """Samples and modalities of a folder.
 
     Row `i` of every array belongs to row `i` of the CSV. A 2-D array gives one vector
     per sample, a 3-D array sequences, whose all-zero rows at the end are padding.
+    A vector of nothing but NaN means that the modality is absent in its sample.
     `keep` is `all`, `column=value` or `file.csv:column=value`, where the file has the
-    same id column; the other rows are dropped. Numeric labels are a regression.
+    same id column; the other rows are dropped. Labels are a regression, also where they
+    look like classes; that is a warning of the data set.
 
     Raises:
         ValueError: a file is missing or damaged, a column is missing, a split or
-            label is unknown, or the arrays and the CSV differ in length.
+            label is unknown, the arrays and the CSV differ in length, or a vector is
+            NaN in some features only.
     """
     columns = [mapping.id, mapping.group, mapping.split, mapping.label]
     if mapping.text != "none":
@@ -28,6 +33,7 @@ def read(root: Path, mapping: TableMapping, keep: str = "all") -> Dataset:
     table = layout.csv_table(root / mapping.samples, columns)
     samples = _samples(table, mapping, root / mapping.samples)
     modalities: dict[str, Ragged | Texts] = {}
+    notes = []
     kept = _kept(table, mapping, keep, root)
     if mapping.text != "none":
         texts = table[mapping.text][kept].str.strip().tolist()
@@ -38,12 +44,21 @@ def read(root: Path, mapping: TableMapping, keep: str = "all") -> Dataset:
                 f"{root / mapping.samples}: {name!r} is both a text column and an "
                 "array; drop one of them from the table mapping"
             )
-        modalities[name] = _ragged(root / file, len(table), kept)
+        rows = samples["id"][kept]
+        array = _matching(root / file, len(table))[kept]
+        modalities[name], absent = _ragged(array, root / file, rows)
+        if absent:
+            notes.append(f"{name}: {absent} vectors of NaN, taken as absent")
     if not modalities:
         raise ValueError(f"{root}: the table mapping names no modality; add one")
-    notes = () if kept.all() else (f"kept {kept.sum()} of {len(kept)} rows ({keep})",)
+    if not kept.all():
+        notes.insert(0, f"kept {kept.sum()} of {len(kept)} rows ({keep})")
     return Dataset(
-        samples[kept].reset_index(drop=True), modalities, source="table", notes=notes
+        samples[kept].reset_index(drop=True),
+        modalities,
+        source="table",
+        notes=tuple(notes),
+        warnings=_class_warnings(samples["y"][kept], mapping.label),
     )
 
 
@@ -109,7 +124,17 @@ def _kept(
     return kept
 
 
-def _ragged(path: Path, rows: int, kept: np.ndarray) -> Ragged:
+def _class_warnings(labels: pd.Series, column: str) -> tuple[str, ...]:
+    distinct = labels.dropna().unique()
+    if len(distinct) > MOST_CLASSES or (distinct % 1 != 0).any():
+        return ()
+    return (
+        f"column {column} has {len(distinct)} distinct integers; they are treated as a "
+        "regression, not as classes",
+    )
+
+
+def _matching(path: Path, rows: int) -> np.ndarray:
     array = _array(path)
     if array.ndim not in (2, 3):
         raise ValueError(
@@ -121,11 +146,24 @@ def _ragged(path: Path, rows: int, kept: np.ndarray) -> Ragged:
             f"{path}: has {len(array)} rows, the samples have {rows}; row i of the "
             "array must belong to row i of the samples"
         )
-    array = array[kept]
-    if array.ndim == 2:
-        every = np.ones((len(array), 1), dtype=bool)
-        return padding.ragged(array[:, None, :], every)
-    return padding.ragged(array, padding.kept_rows(array, front=False))
+    return array
+
+
+def _ragged(array: np.ndarray, path: Path, ids: pd.Series) -> tuple[Ragged, int]:
+    """The array as sequences, and the number of its vectors that are all NaN."""
+    if array.ndim == 3:
+        return padding.ragged(array, padding.kept_rows(array, front=False)), 0
+    unknown = np.isnan(array)
+    absent = unknown.all(axis=1)
+    partly = unknown.any(axis=1) & ~absent
+    if partly.any():
+        raise ValueError(
+            f"{path}: {partly.sum()} vectors are NaN in some features only (first ids "
+            f"{', '.join(ids[partly].head(5))}); fill them, or make the whole vector "
+            "NaN where the modality is absent"
+        )
+    present = ~absent[:, None]
+    return padding.ragged(array[:, None, :], present), int(absent.sum())
 
 
 def _array(path: Path) -> np.ndarray:

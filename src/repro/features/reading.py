@@ -22,14 +22,12 @@ class Features:
     modalities: dict[str, Ragged]
     meta: dict[str, Any]
 
-    @property
-    def order(self) -> tuple[str, ...]:
-        """Names of the modalities, in order."""
-        return tuple(self.modalities)
 
-
-def read_features(dataset: str, encoder: str) -> Features:
+def read_features(dataset: str, encoder: str, *, pooled: bool = False) -> Features:
     """Features of every modality; texts are those of `encoder`.
+
+    Of an encoder that is fine-tuned these are token ids, or, when `pooled`, the vectors
+    of the encoder before any training.
 
     Raises:
         ValueError: a file is missing or cut short, or does not have the samples of the
@@ -38,10 +36,14 @@ def read_features(dataset: str, encoder: str) -> Features:
     folder = paths.prepared(dataset)
     meta = files.read_json(folder / "meta.json")
     samples = files.read_table(folder / "samples.parquet")
+    text_meta = files.read_json(paths.features_meta(dataset, encoder))
+    has_ids = not text_meta["absent"] and text_meta["encoder"]["finetune"]
     modalities = {}
     for name in meta["modalities"]:
         is_text = meta["kinds"][name] == "text"
         path = paths.features(dataset, name, encoder if is_text else None)
+        if is_text and has_ids and pooled:
+            path = paths.pooled_text(dataset, encoder)
         modalities[name] = read_ragged(path)
         rows = modalities[name].lengths > 0
         if len(rows) != len(samples) or (rows != samples[f"present_{name}"]).any():
@@ -50,5 +52,5 @@ def read_features(dataset: str, encoder: str) -> Features:
                 "writes it again"
             )
     meta["series"] = files.read_json(paths.features_meta(dataset))
-    meta["text"] = files.read_json(paths.features_meta(dataset, encoder))
+    meta["text"] = text_meta
     return Features(samples, modalities, meta)

@@ -110,8 +110,8 @@ def text_features(
 
 def encoded(
     encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
-) -> tuple[Ragged, dict[str, int]]:
-    """Frozen features of all texts, and the sizes of what made them.
+) -> tuple[Ragged, dict[str, int | str]]:
+    """Frozen features of all texts, and sizes and revision of what made them.
 
     Every feature is standardized with its mean and sd over the train texts: a frozen
     encoder's features differ little between texts beside a large common offset.
@@ -120,23 +120,23 @@ def encoded(
     tokenizer, model = load_encoder(encoder, train)
     raw = text_features(tokenizer, model, texts, encoder)
     features, _ = standardized(raw, fitted_scale(raw, np.asarray(is_train, bool)))
-    sizes = {
+    about: dict[str, int | str] = {
         "features": features.values.shape[1],
         "vocabulary": len(tokenizer),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-    return features, sizes
+    return features, about | _revision(model)
 
 
 def token_ids(
     encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
-) -> tuple[Ragged, dict[str, int]]:
+) -> tuple[Ragged, dict[str, int | str]]:
     """Token ids of all texts, for an encoder that is trained along with the model.
 
     Shape: one row per token and one column; ids below 2^24 are exact in float32.
     """
     train = [text for text, kept in zip(texts, is_train, strict=True) if kept]
-    tokenizer, _ = load_encoder(encoder, train)
+    tokenizer, model = load_encoder(encoder, train)
     present = np.array([bool(text.strip()) for text in texts])
     kept_texts = [text for text in texts if text.strip()]
     ids, mask = tokenize(tokenizer, kept_texts, encoder.max_length)
@@ -144,7 +144,8 @@ def token_ids(
     counts[present] = mask.sum(dim=1).numpy()
     rows = ids[mask.bool()].numpy().astype(np.float32)[:, None]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Ragged(rows, offsets), {"features": 1, "vocabulary": len(tokenizer)}
+    about: dict[str, int | str] = {"features": 1, "vocabulary": len(tokenizer)}
+    return Ragged(rows, offsets), about | _revision(model)
 
 
 def weight_sums(encoder: Encoder) -> dict[str, str]:
@@ -156,6 +157,12 @@ def weight_sums(encoder: Encoder) -> dict[str, str]:
         p for p in sorted(folder.iterdir()) if p.suffix in (".safetensors", ".bin")
     ]
     return {path.name: sha256(path) for path in found}
+
+
+def _revision(model: PreTrainedModel) -> dict[str, int | str]:
+    """The commit a model of the hub was resolved to; other models have none."""
+    commit = getattr(model.config, "_commit_hash", None)
+    return {} if commit is None else {"revision": commit}
 
 
 def _random_encoder(

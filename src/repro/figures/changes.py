@@ -138,8 +138,10 @@ def _curves(axis: Axes, part: pd.DataFrame) -> None:
             axis.fill_between(
                 curve["score"], curve["density"], color=COLORS[name], alpha=0.1, lw=0
             )
-    axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * 1.35)
-    axis.legend(loc="upper left", fontsize=7.5, ncols=2, columnspacing=1.0)
+    axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * 1.5)
+    legend = axis.legend(loc="upper left", fontsize=7.5, labelspacing=0.3)
+    # Long labels must not shrink the panels to nothing.
+    legend.set_in_layout(False)
 
 
 def error_changes(rows: pd.DataFrame) -> pd.DataFrame:

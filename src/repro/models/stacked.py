@@ -202,30 +202,3 @@ class StackedLinear(nn.Module):
         else:
             out = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight)
         return out.view(*x.shape[:-1], outputs)
-
-
-class StackedLayerNorm(nn.Module):
-    """Layer normalization over the features, with one scale and shift per seed.
-
-    Source: Ba et al. 2016, eq. (4); eps 1e-5.
-    Shape: `(seeds, ..., features)`, kept.
-    """
-
-    def __init__(self, seeds: int, features: int):
-        super().__init__()
-        self.scale = stacked_parameter(seeds, features)
-        self.shift = stacked_parameter(seeds, features)
-        self.initializers = {"scale": ones, "shift": zeros}
-
-    def forward(
-        self, x: Float[Tensor, "seeds *rows features"]
-    ) -> Float[Tensor, "seeds *rows features"]:
-        seeds, features = self.scale.shape
-        if x.shape[0] != seeds or x.shape[-1] != features:
-            raise ValueError(
-                f"x: got shape {tuple(x.shape)}; this layer takes "
-                f"({seeds}, ..., {features})"
-            )
-        shape = (seeds, *(1,) * (x.dim() - 2), features)
-        normal = nn.functional.layer_norm(x, (features,), eps=1e-5)
-        return torch.addcmul(self.shift.view(shape), normal, self.scale.view(shape))

@@ -109,13 +109,14 @@ class Reweighting:
             valid = float(scores["valid"][leader])
             improved = valid < self._best_valid[s]
             self._best_valid[s] = min(valid, self._best_valid[s])
+            score = float(scores[judge][leader])
             if "update_on_valid_improvement" in self._plan and not improved:
+                self._weightings[s].skip(score)
                 continue
             if self._memory:
                 state = self._weightings[s].state()
                 for split, predictions in self._latest.items():
                     self._memory[s].update(split, predictions[leader], state)
-            score = float(scores[judge][leader])
             self._weightings[s].step(score, held=self._plan.hold_factor)
         self._record()
 
@@ -165,6 +166,8 @@ class Reweighting:
             "multimodal_variance": multimodal_variance(evidence, plan, train, valid)
         }
         if plan.variant == "averaged_instance" and "global_gaussian_kl" in plan:
+            # Departure: the released code does this per split, with its labels, and
+            # leaves the result unnormalized; here train alone gives it, then scaled.
             spread["averaged"] = dataset_gaussian_kl(
                 evidence.unimodal_in("train", seed),
                 train,

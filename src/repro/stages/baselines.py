@@ -20,7 +20,7 @@ def main() -> None:
     datasets = params.load().datasets
     if name not in datasets:
         raise ValueError(f"dataset={name!r}: choose one of {sorted(datasets)}")
-    features = read_features(name, ENCODER)
+    features = read_features(name, ENCODER, pooled=True)
     fits = baselines.baselines(features.samples, features.modalities)
     table = baselines.prediction_table(features.samples, fits)
     folder = paths.run(name, BASELINES)

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     if name not in datasets:
         raise ValueError(f"dataset={name!r}: choose one of {sorted(datasets)}")
     source = datasets[name]
-    dataset = reading.read(source)
+    dataset = reading.read(source, name)
     checked = preparing.check(dataset, source.path, source.shared_groups)
     preparing.write(checked, paths.prepared(name))
 

@@ -1,4 +1,4 @@
-"""Write the frozen text features of a data set."""
+"""Write the text features of a data set: vectors, or ids for a fine-tuned encoder."""
 
 from repro import process
 
@@ -49,6 +49,9 @@ def _write(prepared: Prepared, dataset: str, name: str, encoder: Encoder) -> dic
         made_by = token_ids if encoder.finetune else encoded
         features, made[modality] = made_by(encoder, stored.values, is_train)
         write_ragged(paths.features(dataset, modality, name), features)
+        if encoder.finetune:  # for models without a network, which ids tell nothing
+            vectors, _ = encoded(encoder, stored.values, is_train)
+            write_ragged(paths.pooled_text(dataset, name), vectors)
     return {
         "absent": False,
         "encoder": encoder.model_dump(),

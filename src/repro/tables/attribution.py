@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
+from repro import paths
 from repro.params import Cell, Params
 from repro.results import (
     BASELINES,
@@ -18,7 +20,6 @@ from repro.results import (
 )
 from repro.statistics import paired_bootstrap
 from repro.tables.rows import (
-    Block,
     Entry,
     block_of,
     difference_entry,
@@ -26,6 +27,7 @@ from repro.tables.rows import (
     holm_adjusted,
     joined_notes,
     not_converged,
+    refuse_unlike,
     summary_entry,
 )
 
@@ -67,13 +69,36 @@ def gains(params: Params, row: str, name: str, run: Run) -> list[Entry]:
         )
         metric = f"{method}_gain"
         entries.append(difference_entry(row, name, metric, gain, mae.n))
-    return [replace(entry, alpha=run.alpha) for entry in entries]
+    remark = "MoE not converged" if not_converged(run, "moe") else ""
+    return [replace(entry, alpha=run.alpha, remark=remark) for entry in entries]
 
 
-def baseline_notes(params: Params, dataset: str) -> str:
-    """Test MAE of the trivial baselines, as a sentence."""
-    baselines = read_run(dataset, BASELINES)
-    unimodal = group_run(params, "unimodal", dataset)
+def refuse_unequal_ones(run: Run) -> None:
+    """Stop at a run whose weights are held at one but that differs from its MoE.
+
+    Raises:
+        ValueError: a test prediction of a method is not that of the MoE, bit for bit.
+    """
+    if run.report["control"] != "ones" or run.report["switches"]:
+        return
+    moe = run.predictions("moe")
+    for method in METHODS[1:]:
+        if not (run.table["method"] == method).any():
+            continue
+        largest = np.abs(run.predictions(method).prediction - moe.prediction).max()
+        if largest != 0:
+            raise ValueError(
+                f"{paths.run(run.dataset, run.folder)}/predictions.parquet: weights "
+                f"are held at one, but method {method!r} differs from the MoE by up to "
+                f"{largest:.3g}, so the two were trained differently; run dvc repro"
+            )
+
+
+def baseline_notes(params: Params, run: Run) -> str:
+    """Test MAE of the trivial baselines of a run's data set, as a sentence."""
+    baselines = read_run(run.dataset, BASELINES)
+    unimodal = group_run(params, "unimodal", run.dataset)
+    refuse_unlike([run, unimodal])
     best = best_unimodal(unimodal)
     found = {
         params.names["mean"]: baselines.predictions("mean"),
@@ -94,18 +119,13 @@ def _block_frame(params: Params, dataset: str) -> pd.DataFrame:
     block = block_of(list(runs.values()), varied=True)
     entries = []
     for key, run in runs.items():
-        name = key.replace("_", " ")
-        if not_converged(run, "moe"):
-            name += ", MoE not converged"
-        entries += gains(params, key, name, run)
-    return frame(_with_notes(params, block), holm_adjusted(entries))
-
-
-def _with_notes(params: Params, block: Block) -> Block:
+        refuse_unequal_ones(run)
+        entries += gains(params, key, key.replace("_", " "), run)
     notes = [
         "gain = MAE of the MoE under the same switches minus MAE of the method, "
         "positive is better",
-        baseline_notes(params, block.dataset),
+        baseline_notes(params, next(iter(runs.values()))),
         block.notes,
     ]
-    return replace(block, notes=joined_notes(*notes))
+    block = replace(block, notes=joined_notes(*notes))
+    return frame(block, holm_adjusted(entries))

@@ -33,17 +33,18 @@ def noise(params: Params) -> pd.DataFrame:
     for dataset in datasets:
         chosen = [source for source in sources if source[0] == dataset]
         runs = [cell_run(params, group, key) for _, _, group, key in chosen]
+        block = block_of(runs)
         entries: list[Entry] = []
         for (_, count, _, _), run in zip(chosen, runs, strict=True):
-            row, name = f"noise_{count}", f"{count} noise modalities"
+            row = f"noise_{count}"
+            name = f"{count} noise {'modality' if count == 1 else 'modalities'}"
             entries += gains(params, row, name, run)
             shares = share_entries(row, name, run)
             entries += [replace(entry, alpha=run.alpha) for entry in shares]
-        block = block_of(runs)
         notes = [
             "noise share = weight on added noise over all weight, mean over test, "
             "uniform = the share that equal weights would give",
-            baseline_notes(params, dataset),
+            baseline_notes(params, runs[0]),
             block.notes,
         ]
         block = replace(block, notes=joined_notes(*notes))
@@ -55,10 +56,12 @@ def noise_sources(params: Params) -> list[tuple[str, int, str, str]]:
     """(data set, noise count, cell group, cell key), sorted by count.
 
     The row without noise is the attribution cell that changes nothing and has the
-    alpha of the noise cells.
+    alpha of the noise cells. It is leak-free, so it stands in no other protocol.
     """
     cells = {k: c for k, c in params.cells[GROUP].items() if c.encoder == ENCODER}
     found = [(cell.dataset, cell.noise, GROUP, key) for key, cell in cells.items()]
+    if params.protocol != "leak_free":
+        return sorted(found)
     wanted = {(cell.dataset, cell.alpha) for cell in cells.values()}
     for key, cell in params.cells.get("attribution", {}).items():
         plain = cell.model_dump(exclude={"dataset", "alpha"}, exclude_defaults=True)

@@ -24,9 +24,6 @@ LABELS = {
     "f1_has0": "F1 has0 ↑",
     "f1_non0": "F1 non0 ↑",
     "mae_vs_moe": "MAE minus MoE [interval], Holm p",
-    "text_overhead_s": "text (s)",
-    "audio_overhead_s": "audio (s)",
-    "video_overhead_s": "video (s)",
     "main_training_s": "main training (s)",
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
@@ -44,7 +41,13 @@ SUFFIX_LABELS = {
     "_gain": "gain ↑ [interval], Holm p",
     "_noise_share": "noise share",
 }
+OVERHEAD = "_overhead_s"  # after the name of a modality
 SIGNIFICANT = 0.05
+INTERVAL = (
+    "[interval]: over test groups (videos), for these trained models; the noise of "
+    "training itself (another seed, another run) is not in it, the sd over seeds hints "
+    "at it"
+)
 LATEX = (
     ("±", r"$\pm$"),
     ("↓", r"$\downarrow$"),
@@ -104,6 +107,8 @@ def notes(block: pd.DataFrame) -> list[str]:
     for condition, rows in block[block["condition"] != ""].groupby("condition"):
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
+    if block["lower"].notna().any():
+        found.append(INTERVAL)
     if block["p_holm"].notna().any():
         found.append(
             f"* = differs from the MoE, Holm-adjusted p < {SIGNIFICANT} within "
@@ -149,11 +154,13 @@ def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
 def metric_label(metric: str) -> str:
     """Column heading of a metric.
 
-    >>> metric_label("mae"), metric_label("instance_gain")
-    ('MAE ↓', 'BTW-local (KL) gain ↑ [interval], Holm p')
+    >>> metric_label("text_overhead_s"), metric_label("instance_gain")
+    ('text (s)', 'BTW-local (KL) gain ↑ [interval], Holm p')
     """
     if metric in LABELS:
         return LABELS[metric]
+    if metric.endswith(OVERHEAD):
+        return f"{metric.removesuffix(OVERHEAD)} (s)"
     for suffix, label in SUFFIX_LABELS.items():
         method = metric.removesuffix(suffix)
         if method != metric and method in METHOD_LABELS:
@@ -166,7 +173,8 @@ def _wide(block: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     lines: dict[str, dict[str, str]] = {}
     has_alpha = block["alpha"].notna().any()
     for (_, row), text in zip(block.iterrows(), texts, strict=True):
-        line = lines.setdefault(row["row"], {"method": row["name"]})
+        name = ", ".join(part for part in (row["name"], row["remark"]) if part)
+        line = lines.setdefault(row["row"], {"method": name})
         if has_alpha:
             line["alpha"] = "" if pd.isna(row["alpha"]) else f"{row['alpha']:g}"
         line[row["metric"]] = text

@@ -6,11 +6,25 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from repro.results import Run
+from repro import paths
+from repro.results import BASELINES, Run
 from repro.statistics import Difference, Summary, holm
-from repro.verdict import Facts
+from repro.verdict import PAPER_SETTINGS, Facts
 
 NOTE_SEPARATOR = " | "
+# Fields of a report in which the runs of one table have to agree.
+ALIKE = (
+    "training",
+    "model",
+    "weighting",
+    "preset",
+    "seeds",
+    "experts",
+    "top_k",
+    "encoder",
+    "text_weights",
+    "finetune",
+)
 
 # Columns of plots/<table>.csv in their order, with their types.
 TYPES = {
@@ -22,6 +36,7 @@ TYPES = {
     "order": "int64",
     "row": "str",
     "name": "str",
+    "remark": "str",
     "alpha": "float64",
     "metric": "str",
     "mean": "float64",
@@ -86,6 +101,15 @@ class Entry:
     difference: float | None = None
     verdict: str = ""
     condition: str = ""
+    remark: str = ""  # stands beside the name in the row's label, nowhere else
+
+
+@dataclass(frozen=True)
+class PlainTable:
+    """A table of texts, and the notes under it."""
+
+    rows: pd.DataFrame
+    notes: Sequence[str]
 
 
 def summary_entry(row: str, name: str, metric: str, found: Summary) -> Entry:
@@ -141,7 +165,7 @@ def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
     `varied` is for tables whose rows differ in their switches, which each row tells.
 
     Raises:
-        ValueError: the runs come from different sources or protocols.
+        ValueError: the runs differ in source, protocol or a field of `ALIKE`.
     """
     sources = {source_of(run) for run in runs}
     protocols = {"by_row"} if varied else {protocol_of(run) for run in runs}
@@ -151,14 +175,64 @@ def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
             f"runs/{runs[0].dataset}: sources or protocols differ within one table "
             f"({shown}); train all of its cells again"
         )
+    refuse_unlike(runs)
     return Block(
         dataset=runs[0].dataset,
         source=sources.pop(),
         protocol=protocols.pop(),
         simulated=runs[0].simulated,
         modalities=", ".join(runs[0].report["data"]["modalities"]),
-        notes=joined_notes(*data_notes(runs[0])),
+        notes=joined_notes(setup_of(runs[0]), *data_notes(runs[0])),
     )
+
+
+def refuse_unlike(runs: Sequence[Run]) -> None:
+    """Stop at runs that were trained with different settings.
+
+    The baselines have no settings and agree with every run.
+
+    Raises:
+        ValueError: two reports differ; the first field that does is named.
+    """
+    trained = [run for run in runs if run.folder != BASELINES]
+    for run in trained[1:]:
+        for field in ALIKE:
+            here, first = run.report.get(field), trained[0].report.get(field)
+            if here != first:
+                places = [paths.run(r.dataset, r.folder) for r in (trained[0], run)]
+                raise ValueError(
+                    f"{places[0]} and {places[1]}: report.json, {field}: {first} and "
+                    f"{here} cannot stand in one table; run dvc repro"
+                )
+
+
+def setup_of(run: Run) -> str:
+    """Preset of a run and, where its data have text, the text encoder."""
+    report = run.report
+    if "text" not in report["data"]["modalities"]:
+        return preset_note(report["preset"])
+    text = encoder_note(report["encoder"], report["text_weights"], report["finetune"])
+    return f"{preset_note(report['preset'])}, {text}"
+
+
+def preset_note(preset: str) -> str:
+    """Name of the preset; of the tiny one also that its numbers mean nothing.
+
+    >>> preset_note("default")
+    'preset default'
+    """
+    warning = " (seconds of training: the numbers mean nothing)"
+    return f"preset {preset}{warning if preset == 'tiny' else ''}"
+
+
+def encoder_note(encoder: str, weights: str, is_tuned: bool) -> str:
+    """Text encoder, its weights, and whether they are trained along.
+
+    >>> encoder_note("bert", "random", False)
+    'text encoder bert (random, frozen)'
+    """
+    how = "fine-tuned" if is_tuned else "frozen"
+    return f"text encoder {encoder} ({weights}, {how})"
 
 
 def data_notes(run: Run) -> list[str]:
@@ -204,15 +278,17 @@ def not_converged(run: Run, method: str) -> bool:
 def facts(run: Run, n: int, alpha: float | None) -> Facts:
     """What decides whether the run can be set beside the paper."""
     report = run.report
-    settings = {"experts": report["experts"], "top_k": report["top_k"], "alpha": alpha}
+    known = {**report, **report["model"], **report["training"]}
     return Facts(
         dataset=run.dataset,
         simulated=run.simulated,
         sizes=report["data"]["sizes"],
         dims=report["data"]["dims"],
+        modalities=tuple(report["data"]["modalities"]),
         preset=report["preset"],
         encoder_weights=report["text_weights"],
         finetuned=report["finetune"],
         n=n,
-        settings={k: float(v) for k, v in settings.items() if v is not None},
+        settings={name: known[name] for name in PAPER_SETTINGS},
+        alpha=alpha,
     )

@@ -22,14 +22,12 @@ from repro.results import (
 )
 from repro.statistics import paired_bootstrap
 from repro.tables.rows import (
-    Block,
     Entry,
     block_of,
     difference_entry,
     facts,
     frame,
     holm_adjusted,
-    joined_notes,
     not_converged,
     summary_entry,
 )
@@ -49,6 +47,7 @@ class Line:
     run: Run
     predictions: Predictions
     label: float | None = None  # the smoothing factor the row stands for (Table 6)
+    remark: str = ""
 
 
 def table3(params: Params) -> pd.DataFrame:
@@ -81,8 +80,8 @@ def reference_lines(params: Params, dataset: str) -> list[Line]:
 
 
 def _trained(row: str, name: str, run: Run, method: str) -> Line:
-    suffix = ", not converged" if not_converged(run, method) else ""
-    return Line(row, row, f"{name}{suffix}", run, run.predictions(method))
+    remark = "not converged" if not_converged(run, method) else ""
+    return Line(row, row, name, run, run.predictions(method), remark=remark)
 
 
 def _table3_block(params: Params, dataset: str) -> pd.DataFrame:
@@ -91,8 +90,7 @@ def _table3_block(params: Params, dataset: str) -> pd.DataFrame:
     lines = reference_lines(params, dataset)
     for key in order:
         run, method = cell_run(params, "btw", key), cells[key].method
-        name = params.names[method]
-        lines.append(Line(method, method, name, run, run.predictions(method)))
+        lines.append(_trained(method, params.names[method], run, method))
     return _block_frame(params, "table3", lines)
 
 
@@ -100,10 +98,10 @@ def _table6_block(params: Params, dataset: str) -> pd.DataFrame:
     lines = reference_lines(params, dataset)
     for key, cell in cells_of(params, "sweep", dataset).items():
         run, method = cell_run(params, "sweep", key), cell.method
-        predictions = run.predictions(method)
         name = f"{params.names[method]}, alpha {cell.alpha:g}"
         row = run.folder.removeprefix(f"{dataset}_")
-        lines.append(Line(row, method, name, run, predictions, cell.alpha))
+        line = _trained(row, name, run, method)
+        lines.append(replace(line, method=method, label=cell.alpha))
     return _block_frame(params, "table6", lines)
 
 
@@ -121,18 +119,7 @@ def _block_frame(params: Params, table: str, lines: list[Line]) -> pd.DataFrame:
         entries += [e for e in against if e.row == line.row]
     if table == "table3":
         entries += _printed_only(printed, {line.method for line in lines})
-    return frame(_with_setup(block, lines), entries)
-
-
-def _with_setup(block: Block, lines: list[Line]) -> Block:
-    """The block with a note on preset and text encoder."""
-    report = lines[-1].run.report
-    tuned = "fine-tuned" if report["finetune"] else "frozen"
-    setup = (
-        f"preset {report['preset']}, text encoder {report['encoder']} "
-        f"({report['text_weights']}, {tuned})"
-    )
-    return replace(block, notes=joined_notes(setup, block.notes))
+    return frame(block, entries)
 
 
 def _printed_of(printed: pd.DataFrame, line: Line) -> pd.DataFrame:
@@ -147,7 +134,7 @@ def _printed_of(printed: pd.DataFrame, line: Line) -> pd.DataFrame:
 def _metric_entries(line: Line, printed: pd.DataFrame) -> Iterator[Entry]:
     for metric, found in seed_metrics(line.predictions).items():
         entry = summary_entry(line.row, line.name, metric, found)
-        entry = replace(entry, alpha=line.run.alpha)
+        entry = replace(entry, alpha=line.run.alpha, remark=line.remark)
         if metric in printed.index:
             entry = _beside_printed(line, entry, printed.loc[metric])
         yield entry
@@ -187,7 +174,7 @@ def _against_moe(params: Params, lines: list[Line]) -> list[Entry]:
         )
         n = len(moe.predictions.seeds)
         entry = difference_entry(line.row, line.name, AGAINST_MOE, found, n)
-        entries.append(replace(entry, alpha=line.run.alpha))
+        entries.append(replace(entry, alpha=line.run.alpha, remark=line.remark))
     return holm_adjusted(entries)
 
 

@@ -4,12 +4,21 @@ import pandas as pd
 
 from repro.params import Params
 from repro.published import contents
+from repro.results import ENCODER
+from repro.tables.rows import PlainTable, encoder_note, preset_note
 
 ROUTERS = {"permod": "per_modality"}
 
 
-def hyperparameters(params: Params) -> pd.DataFrame:
+def hyperparameters(params: Params) -> PlainTable:
     """Setting, value here, value printed, and whether they agree."""
+    encoder = params.active.encoders[ENCODER]
+    about_text = encoder_note(ENCODER, encoder.weights, encoder.finetune)
+    notes = (preset_note(params.preset), f"{about_text} where the data have text")
+    return PlainTable(_settings(params), notes)
+
+
+def _settings(params: Params) -> pd.DataFrame:
     model = params.active.model
     ours: dict[str, object] = {
         "Number of Experts": params.experts,

@@ -10,7 +10,7 @@ from repro import paths
 from repro.files import read_json
 from repro.params import Params
 from repro.published import published
-from repro.results import Run, cells_of, group_run, read_run
+from repro.results import Run, cell_run, cells_of, group_run
 from repro.tables.rows import Block, Entry, block_of, frame, joined_notes
 
 NOTES = (
@@ -18,7 +18,6 @@ NOTES = (
     "overhead = training the unimodal models, cross-fitted",
     "the unweighted model that BTW's first weights come from is the MoE row",
 )
-OVERHEAD = ("text", "audio", "video")
 
 
 def table10(params: Params) -> pd.DataFrame:
@@ -28,16 +27,30 @@ def table10(params: Params) -> pd.DataFrame:
 
 def _block_frame(params: Params, dataset: str) -> pd.DataFrame:
     moe = group_run(params, "moe", dataset)
-    unimodal = read_json(paths.timing(dataset, "unimodal"))["seconds"]
-    overhead = {m: float(unimodal[m]) for m in OVERHEAD if m in unimodal}
-    block = block_of([moe])
+    weighted = {
+        cell.method: cell_run(params, "btw", key)
+        for key, cell in cells_of(params, "btw", dataset).items()
+    }
+    overhead = _overhead(moe)
+    block = block_of([moe, *weighted.values()])
     printed = published()
     printed = printed[(printed["table"] == "table10") & (printed["dataset"] == dataset)]
     entries = list(_entries(params, moe, "moe", {}, printed))
-    for cell in cells_of(params, "btw", dataset).values():
-        run = read_run(dataset, cell.method)
-        entries += _entries(params, run, cell.method, overhead, printed)
+    for method, run in weighted.items():
+        entries += _entries(params, run, method, overhead, printed)
     return frame(_with_notes(block, moe), entries)
+
+
+def _overhead(moe: Run) -> dict[str, float]:
+    """Seconds of the unimodal model of each modality, in the order of the data."""
+    path = paths.timing(moe.dataset, "unimodal")
+    seconds, modalities = read_json(path)["seconds"], moe.report["data"]["modalities"]
+    if set(seconds) != set(modalities):
+        raise ValueError(
+            f"{path}: seconds of {sorted(seconds)}, but {moe.folder} was trained on "
+            f"{sorted(modalities)}; run dvc repro"
+        )
+    return {modality: float(seconds[modality]) for modality in modalities}
 
 
 def _entries(

@@ -14,7 +14,7 @@ from repro.tables.rendering import (
     markdown,
     markdown_table,
 )
-from repro.tables.rows import TYPES
+from repro.tables.rows import TYPES, PlainTable
 
 # Number in metrics/*.json -> column of plots/*.csv.
 METRIC_COLUMNS = {
@@ -46,13 +46,15 @@ def write_merged(table: str, rows: pd.DataFrame) -> None:
     write_text(paths.plot(table, "tex"), latex(table, every))
 
 
-def write_plain(table: str, rows: pd.DataFrame) -> None:
+def write_plain(table: str, content: PlainTable) -> None:
     """Write a table of texts without metrics as plots/<table>.{csv,md,tex}."""
-    title = TITLES[table]
+    title, rows = TITLES[table], content.rows
     write_text(paths.plot(table, "csv"), rows.to_csv(index=False))
-    text = f"# {title}\n\n{markdown_table(rows)}\n"
+    listed = "\n".join(f"- {note}" for note in content.notes)
+    text = f"# {title}\n\n{markdown_table(rows)}\n\n{listed}\n"
     write_text(paths.plot(table, "md"), text)
-    write_text(paths.plot(table, "tex"), latex_table(rows, f"{title}.", table))
+    caption = f"{title}. {'. '.join(content.notes)}."
+    write_text(paths.plot(table, "tex"), latex_table(rows, caption, table))
 
 
 def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,13 +1,12 @@
 """Every switch of the published protocol changes what it should, and nothing else."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from small_study import ALL_METHODS, Trained, small_params, small_study, trained
 
 from repro.cells import fits
 from repro.cells.result import Result
+from repro.cells.study import applicable
 from repro.params import SWITCHES
 
 DIVERGENCE = {"instance", "averaged_instance", "bi_level"}
@@ -100,8 +99,9 @@ def test_the_published_protocol_runs() -> None:
             assert np.isfinite(predictions).all()
 
 
-def test_a_swap_without_audio_and_video_is_refused() -> None:
-    study = small_study(SETTINGS, names=["swap_audio_video"])
-    alone = replace(study, inputs=study.inputs.only("text"))
-    with pytest.raises(ValueError, match=r"switch swap_audio_video: .*audio and video"):
-        fits.plan(alone, "instance")
+def test_a_swap_without_audio_and_video_is_left_out_and_said() -> None:
+    chosen = frozenset({"swap_audio_video", "sum_one"})
+    kept, notes = applicable(chosen, ("ecg", "labs"))
+    assert kept == {"sum_one"}
+    assert "swap_audio_video: not applicable" in notes[0]
+    assert applicable(chosen, ("text", "audio", "video")) == (chosen, ())

@@ -43,7 +43,7 @@ def saved(folder: Path, stored: object) -> Path:
 @pytest.mark.parametrize("aligned", [True, False])
 def test_both_layouts_are_read(tmp_path: Path, aligned: bool):
     stored = content(aligned=aligned)
-    dataset = mmsa.read(saved(tmp_path, stored))
+    dataset = mmsa.read(saved(tmp_path, stored), "mosi")
     assert list(dataset.modalities) == ["text", "audio", "video"]
     assert (
         dataset.samples["split"].tolist()
@@ -62,7 +62,7 @@ def test_both_layouts_are_read(tmp_path: Path, aligned: bool):
 
 def test_a_read_file_passes_the_checks(tmp_path: Path):
     checked = preparing.check(
-        mmsa.read(saved(tmp_path, content(aligned=True))), "f", "refuse"
+        mmsa.read(saved(tmp_path, content(aligned=True)), "mosi"), "f", "refuse"
     )
     assert checked.notes == ("video: absent in 3 samples",)
 
@@ -70,8 +70,8 @@ def test_a_read_file_passes_the_checks(tmp_path: Path):
 def test_an_unknown_sum_is_kept_as_a_warning(tmp_path: Path):
     path = saved(tmp_path, content(aligned=True)).rename(tmp_path / "aligned_50.pkl")
     with pytest.warns(UserWarning, match="SHA-256"):
-        assert len(mmsa.read(path).warnings) == 1
-    assert mmsa.read(path, simulated=True).warnings == ()
+        assert len(mmsa.read(path, "mosi").warnings) == 1
+    assert mmsa.read(path, "mosi", simulated=True).warnings == ()
 
 
 def change(key: str, value: object):
@@ -111,10 +111,10 @@ def test_a_wrong_layout_is_named(tmp_path: Path, damage, message):
     damage(stored)
     path = saved(tmp_path, stored)
     with pytest.raises(ValueError, match=message) as error:
-        mmsa.read(path)
+        mmsa.read(path, "mosi")
     assert str(path) in str(error.value)
 
 
 def test_another_object_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="holds a list, not a dict of the splits"):
-        mmsa.read(saved(tmp_path, [1, 2]))
+        mmsa.read(saved(tmp_path, [1, 2]), "mosi")

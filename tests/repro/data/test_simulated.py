@@ -37,7 +37,7 @@ def drawn(
 
 def read_back(content: dict, folder: Path) -> Dataset:
     simulated.write(folder / "aligned_50.pkl", content)
-    dataset = mmsa.read(folder / "aligned_50.pkl", simulated=True)
+    dataset = mmsa.read(folder / "aligned_50.pkl", "mosi", simulated=True)
     return preparing.check(dataset, "simulated", "refuse")
 
 

@@ -12,7 +12,7 @@ MAPPING = TableMapping(
 def test_each_source_names_the_file_it_misses(tmp_path, source):
     named = Source(source=source, path=str(tmp_path / "raw"), table=MAPPING)
     with pytest.raises(ValueError, match=r"raw(/s\.csv)?: no such file"):
-        reading.read(named)
+        reading.read(named, "mosi")
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_each_source_names_the_file_it_misses(tmp_path, source):
 def test_options_of_another_source_are_refused(changes, message):
     named = Source(source="mmsa", path="raw", table=MAPPING, **changes)
     with pytest.raises(ValueError, match=message):
-        reading.read(named)
+        reading.read(named, "mosi")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.data import table
+from repro.data import preparing, table
 from repro.params import TableMapping
 
 MAPPING = TableMapping(
@@ -62,6 +62,50 @@ def test_no_text_and_an_array_named_text(root: Path):
         table.read(root, MAPPING.model_copy(update={"arrays": arrays}))
     with pytest.raises(ValueError, match="names no modality"):
         table.read(root, mapping.model_copy(update={"arrays": {}}))
+
+
+def test_a_vector_of_nan_is_an_absent_modality(root: Path):
+    audio = np.arange(12.0).reshape(6, 2)
+    audio[[3, 5]] = np.nan
+    np.save(root / "audio.npy", audio)
+    dataset = table.read(root, MAPPING)
+    assert dataset.modalities["audio"].lengths.tolist() == [1, 1, 1, 0, 1, 0]
+    assert dataset.modalities["audio"].values[3].tolist() == [8, 9]
+    assert dataset.notes == ("audio: 2 vectors of NaN, taken as absent",)
+    subset = table.read(root, MAPPING, "site=s")
+    assert subset.notes[1] == "audio: 1 vectors of NaN, taken as absent"
+    checked = preparing.check(dataset, "f", "refuse")
+    assert "audio: absent in 2 samples" in checked.notes
+
+
+def test_a_vector_with_some_nan_is_refused(root: Path):
+    audio = np.zeros((6, 2))
+    audio[0] = np.nan
+    audio[[2, 3], 1] = np.nan
+    np.save(root / "audio.npy", audio)
+    message = r"audio\.npy: 2 vectors are NaN in some .* \(first ids u2, u3\)"
+    with pytest.raises(ValueError, match=message):
+        table.read(root, MAPPING)
+    assert table.read(root, MAPPING, "site=t").notes == ("kept 2 of 6 rows (site=t)",)
+
+
+def test_labels_that_look_like_classes_are_a_warning(root: Path):
+    assert table.read(root, MAPPING).warnings == ()
+    write_csv(root, label=["0", "1", "2", "1", "0.0", "-1"])
+    (warning,) = table.read(root, MAPPING).warnings
+    assert warning.startswith("column label has 4 distinct integers; they are treated")
+    assert "2 distinct" in table.read(root, MAPPING, "site=t").warnings[0]
+
+
+@pytest.mark.parametrize(("count", "warned"), [(20, True), (21, False)])
+def test_many_integers_are_no_classes(tmp_path: Path, count: int, warned: bool):
+    numbers = [str(i) for i in range(count)]
+    rows = {"id": numbers, "video": numbers, "split": "train", "label": numbers}
+    pd.DataFrame(rows).to_csv(tmp_path / "samples.csv", index=False)
+    np.save(tmp_path / "audio.npy", np.ones((count, 1)))
+    arrays = {"audio": "audio.npy"}
+    mapping = MAPPING.model_copy(update={"text": "none", "arrays": arrays})
+    assert bool(table.read(tmp_path, mapping).warnings) == warned
 
 
 def test_a_subset_keeps_rows_aligned(root: Path):

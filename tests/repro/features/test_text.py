@@ -6,11 +6,13 @@ import torch
 from transformers import BertModel
 
 from repro.data.checksums import sha256
+from repro.features import text
 from repro.features.text import (
     encoded,
     load_encoder,
     pooled,
     text_features,
+    token_ids,
     weight_sums,
 )
 from repro.features.tokens import tokenize, wordpiece_tokenizer
@@ -132,6 +134,18 @@ def test_no_text_at_all_gives_no_row():
     tokenizer, model = load_encoder(BASE, TEXTS)
     features = text_features(tokenizer, model, ["", " "], BASE)
     assert features.values.shape == (0, 16) and features.lengths.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("made_by", [encoded, token_ids])
+def test_a_model_of_the_hub_leaves_its_commit(made_by, monkeypatch):
+    tokenizer, model = load_encoder(BASE, TEXTS)
+    is_train = [True] * len(TEXTS)
+    assert "revision" not in made_by(BASE, TEXTS, is_train)[1]
+    model.config._commit_hash = "86b5e0934494bd15c9632b12f734a8a67f723594"
+    monkeypatch.setattr(text, "_stored_encoder", lambda encoder: (tokenizer, model))
+    hub = changed(weights="bert-base-uncased")
+    about = made_by(hub, TEXTS, is_train)[1]
+    assert about["revision"] == model.config._commit_hash
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import torch
 from torch import Generator, nn
 
 from repro.models.stacked import (
-    StackedLayerNorm,
     StackedLinear,
     dropout,
     initialize,
@@ -56,24 +55,6 @@ def test_linear_equals_one_linear_per_seed(bias, rows):
             )
 
 
-def test_layer_norm_equals_one_per_seed():
-    layer = randomized(StackedLayerNorm(2, 6))
-    x = torch.randn(2, 3, 4, 6, dtype=torch.float64)
-    for s in range(2):
-        expected = nn.functional.layer_norm(
-            x[s], (6,), layer.scale[s], layer.shift[s], eps=1e-5
-        )
-        torch.testing.assert_close(layer(x)[s], expected, atol=1e-12, rtol=0)
-
-
-def test_layer_norm_by_hand():
-    layer = StackedLayerNorm(1, 2)
-    initialize(layer, generators(0))
-    expected = 1 / math.sqrt(1 + 1e-5)
-    out = layer(torch.tensor([[[1.0, 3.0]]]))
-    torch.testing.assert_close(out, torch.tensor([[[-expected, expected]]]))
-
-
 def test_parameters_are_nan_until_initialized():
     layer = StackedLinear(1, 2, 2)
     assert layer(torch.ones(1, 1, 2)).isnan().all()
@@ -81,7 +62,7 @@ def test_parameters_are_nan_until_initialized():
 
 def test_a_seed_is_drawn_alike_however_many_are_stacked():
     def model(seeds):
-        return nn.Sequential(StackedLinear(seeds, 3, 5), StackedLayerNorm(seeds, 5))
+        return nn.Sequential(StackedLinear(seeds, 3, 5), StackedLinear(seeds, 5, 2))
 
     three, alone = model(3), model(1)
     initialize(three, generators(4, 5, 6))
@@ -114,8 +95,6 @@ def test_initialize_refuses_a_wrong_number_of_generators():
 def test_layers_refuse_other_shapes(shape):
     with pytest.raises(ValueError, match=r"takes \(2, \.\.\., 4\)"):
         StackedLinear(2, 4, 3)(torch.ones(shape))
-    with pytest.raises(ValueError, match=r"takes \(2, \.\.\., 4\)"):
-        StackedLayerNorm(2, 4)(torch.ones(shape))
 
 
 def test_dropout_mask_of_a_seed_comes_from_its_generator():

@@ -168,6 +168,22 @@ def test_the_factor_can_follow_the_test_score() -> None:
     assert log[0]["calls"]["test"] == 2
 
 
+def test_a_skipped_epoch_still_counts_as_the_best_score() -> None:
+    valid, test = {1: 1.0, 2: 1.1, 3: 0.9, 4: 0.8}, {1: 1.0, 2: 0.7, 3: 0.9, 4: 0.9}
+    plan = base_plan("instance", "test_smoothing", "update_on_valid_improvement")
+    _, log = run_epochs(
+        evidence(),
+        plan,
+        4,
+        given=lambda epoch, _: {
+            "valid": np.full(2, valid[epoch]),
+            "test": np.full(2, test[epoch]),
+        },
+    )
+    factors = [round(float(e["factors"][0]), 2) for e in log]
+    assert factors == [0.5, 0.55, 0.55, 0.5]
+
+
 def test_own_labels_give_the_published_closed_form() -> None:
     known = replace(evidence(), present=np.ones_like(evidence().present))
     plan = base_plan("instance", "own_label_variance", "sum_one")

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from repro import files, paths
 from repro.features.reading import read_features
-from repro.stages import prepare, series, simulate, text
+from repro.stages import baselines, prepare, series, simulate, text
 
 ROOT = Path(__file__).parents[3]
 
@@ -65,7 +65,7 @@ def test_two_runs_write_the_same_bytes(folder: Path):
 def test_training_reads_what_was_written():
     run_all()
     features = read_features("mosi", "bert")
-    assert features.order == ("text", "audio", "video")
+    assert list(features.modalities) == ["text", "audio", "video"]
     assert features.modalities["text"].values.shape == (180, 16)
     assert features.modalities["audio"].values.shape[1] == 5
     assert features.meta["simulated"] is True
@@ -77,6 +77,28 @@ def test_training_reads_what_was_written():
     np.testing.assert_allclose(rows.mean(0), 0, atol=1e-4)
     truth = files.read_table(paths.simulated_truth("mosi"))
     assert truth["id"].tolist() == features.samples["id"].tolist()
+
+
+def test_ridge_reads_vectors_where_training_reads_token_ids(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    run_all()
+    frozen = paths.features("mosi", "text", "bert").read_bytes()
+    assert not paths.pooled_text("mosi", "bert").exists()
+    encoder = YAML().load(paths.PARAMS)["presets"]["tiny"]["encoders"]["bert"]
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["presets"]["tiny"]["encoders"]["bert"] = encoder | {"finetune": True}
+    yaml.dump(content, paths.PARAMS)
+    text.main(["mosi", "bert"])
+    assert paths.pooled_text("mosi", "bert").read_bytes() == frozen
+    ids = read_features("mosi", "bert").modalities["text"].values
+    assert ids.shape[1] == 1 and (ids % 1 == 0).all()
+    monkeypatch.setattr("sys.argv", ["baselines", "mosi"])
+    baselines.main()
+    report = files.read_json(paths.run("mosi", "baselines") / "report.json")
+    assert report["data"]["dims"]["text"] == encoder["hidden"] == 16
+    assert report["methods"]["ridge_text"]["parameters"] == 16 + 1
 
 
 def test_features_of_other_samples_are_refused():
@@ -95,7 +117,7 @@ def test_data_without_words_have_no_text_features(folder: Path):
     text.main(["mosi", "bert"])
     assert files.read_json(paths.features_meta("mosi", "bert")) == {"absent": True}
     features = read_features("mosi", "bert")
-    assert features.order == ("text", "ecg")
+    assert list(features.modalities) == ["text", "ecg"]
     assert features.modalities["text"].values.shape == (9, 2)
     assert features.meta["simulated"] is False
 
