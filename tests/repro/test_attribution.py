@@ -112,7 +112,7 @@ def test_weights_held_at_one_must_give_the_moe(study: SimpleNamespace) -> None:
     first = table.index[chosen][0]
     table.loc[first, "prediction"] = np.nextafter(table.loc[first, "prediction"], 9.0)
     write_table(path, table)
-    with pytest.raises(ValueError, match="weights_one.*'bi_level' differs from the"):
+    with pytest.raises(ValueError, match=r"weights_one.*'bi_level' differs from the"):
         attribution(study.params)
 
 
