@@ -127,7 +127,8 @@ def printed(block: pd.DataFrame) -> pd.DataFrame:
     """The printed numbers in the same layout, with difference and verdict if any."""
     block = block[block["published_mean"].notna()]
     texts = [_printed_text(row) for row in block.to_dict("records")]
-    return _wide(block.assign(alpha=float("nan")), texts)
+    # Alpha and remarks ("not converged") are about our runs, not the printed ones.
+    return _wide(block.assign(alpha=float("nan"), remark=""), texts)
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
