@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from repro.models.experts import Experts
 from repro.models.fusion import FusionInput, FusionOutput, token_mean, weighted
-from repro.models.router import Router
+from repro.models.router import Router, Routing
 from repro.models.stacked import (
     StackedLinear,
     dropout,
@@ -19,6 +19,7 @@ from repro.models.stacked import (
 )
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]
+_Slices = Float[Tensor, "seeds modalities batch time modalities width"]
 
 
 class ModalityLinear(nn.Module):
@@ -69,6 +70,8 @@ class MoELayer(nn.Module):
     the slice it sends to another modality is averaged over the sender's tokens and
     added to every token of the receiver. With one token per modality this is the sum
     over modalities of the released code (BTW code, `sparse_moe.py` restated in words).
+    `aligned` tokens share their times across modalities: the slice a token sends goes
+    to the receiver's token of the same time alone.
 
     Departure: the released sentiment code convolves over the embedding dimension before
     the router, as if it were time. That step has no meaning for a vector; it is left
@@ -89,6 +92,7 @@ class MoELayer(nn.Module):
         gate: str,
         expert_dropout: float,
         log_space: bool,
+        aligned: bool = False,
     ):
         super().__init__()
         self.before_experts = ModalityLayerNorm(seeds, modalities, width)
@@ -101,53 +105,71 @@ class MoELayer(nn.Module):
         self.narrow = ModalityLinear(seeds, modalities, feed_forward, width)
         self.expert_dropout = expert_dropout
         self.log_space = log_space
+        self.aligned = aligned
 
     def forward(
         self, x: _PerModality, inputs: FusionInput
     ) -> tuple[_PerModality, Float[Tensor, " seeds"], Tensor]:
-        mixed, balance, gate = self._mixture(self.before_experts(x), inputs)
-        x = x + _exchanged(weighted(mixed, inputs.weights), inputs)
-        hidden = torch.relu(self.widen(self.before_feed_forward(x)))
-        return x + self.narrow(hidden), balance, gate
-
-    def _mixture(
-        self, z: _PerModality, inputs: FusionInput
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        seeds, modalities, batch, time, width = z.shape
-        tokens = z.reshape(seeds, -1, width)
-        routing = self.router(
-            tokens,
-            [batch * time] * modalities,
-            inputs.mask.reshape(seeds, -1),
-            inputs.router_generators,
-        )
-        mixed = self.experts(
-            tokens,
-            routing.chosen,
-            routing.gate,
-            dropout=self.expert_dropout,
-            generators=inputs.generators,
+        mixed, routing = mixture(
+            self.router,
+            self.experts,
+            self.before_experts(x),
+            inputs,
+            expert_dropout=self.expert_dropout,
             log_space=self.log_space,
         )
-        shape = (seeds, modalities, batch, time, modalities, width)
-        return mixed.view(shape), routing.balance, routing.gate
+        mixed = weighted(mixed, inputs.weights)
+        x = x + (received(mixed) if self.aligned else _exchanged(mixed, inputs))
+        hidden = torch.relu(self.widen(self.before_feed_forward(x)))
+        return x + self.narrow(hidden), routing.balance, routing.gate
 
 
-def _exchanged(
-    mixed: Float[Tensor, "seeds modalities batch time modalities width"],
+def mixture(
+    router: Router,
+    experts: Experts,
+    z: _PerModality,
     inputs: FusionInput,
-) -> _PerModality:
+    *,
+    expert_dropout: float,
+    log_space: bool,
+) -> tuple[_Slices, Routing]:
+    """What the experts make of every token: a slice per receiving modality."""
+    seeds, modalities, batch, time, width = z.shape
+    tokens = z.reshape(seeds, -1, width)
+    routing = router(
+        tokens,
+        [batch * time] * modalities,
+        inputs.mask.reshape(seeds, -1),
+        inputs.router_generators,
+    )
+    mixed = experts(
+        tokens,
+        routing.chosen,
+        routing.gate,
+        dropout=expert_dropout,
+        generators=inputs.generators,
+        log_space=log_space,
+    )
+    return mixed.view(seeds, modalities, batch, time, modalities, width), routing
+
+
+def received(mixed: _Slices) -> _PerModality:
+    """What every token receives from the tokens of its own time: the sum of slices."""
+    return mixed.sum(1).permute(0, 3, 1, 2, 4)
+
+
+def _exchanged(mixed: _Slices, inputs: FusionInput) -> _PerModality:
     """What every token receives: its own slice and the other modalities' means."""
     if mixed.shape[3] == 1:
-        return mixed.sum(1).permute(0, 3, 1, 2, 4)
+        return received(mixed)
     modalities = mixed.shape[1]
     flat = mixed.flatten(4)
     sent = token_mean(flat, inputs.mask).unflatten(-1, (modalities, -1))
-    received = sent.sum(1).permute(0, 2, 1, 3)  # (seeds, receiver, batch, width)
+    arrived = sent.sum(1).permute(0, 2, 1, 3)  # (seeds, receiver, batch, width)
     index = torch.arange(modalities, device=mixed.device)
     own_mean = sent[:, index, :, index].permute(1, 0, 2, 3)
     own = mixed[:, index, :, :, index].permute(1, 0, 2, 3, 4)
-    return own + (received - own_mean).unsqueeze(3)
+    return own + (arrived - own_mean).unsqueeze(3)
 
 
 class MoEFusion(nn.Module):

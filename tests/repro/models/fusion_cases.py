@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from repro.models.fusemoe import FuseMoE
 from repro.models.fusion import FusionInput
 from repro.models.moe import MoEFusion
 from repro.models.stacked import initialize
@@ -28,6 +29,27 @@ def moe(seeds: int, modalities: int, **changes: object) -> MoEFusion:
         "log_space": False,
     }
     return MoEFusion(seeds, modalities, **(settings | changes))
+
+
+def fuse_moe(seeds: int, modalities: int, **changes: object) -> FuseMoE:
+    """A small FuseMoE for four classes; up to six tokens of a modality."""
+    settings = {
+        "width": WIDTH,
+        "layers": 2,
+        "heads": 2,
+        "time": 6,
+        "outputs": 4,
+        "dropout": 0.1,
+        "experts": 8,
+        "top_k": 2,
+        "expert_hidden": 5,
+        "feed_forward": 7,
+        "router": "per_modality",
+        "gate": "laplace",
+        "expert_dropout": 0.1,
+        "log_space": False,
+    }
+    return FuseMoE(seeds, modalities, **(settings | changes))
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from fusion_cases import BATCH, SEEDS, WIDTH, Case, drawn, in_double, moe, random_input
+from attention_cases import concat, mult
+from fusion_cases import (
+    BATCH,
+    SEEDS,
+    WIDTH,
+    Case,
+    drawn,
+    fuse_moe,
+    in_double,
+    moe,
+    random_input,
+)
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from repro.models.concat_transformer import ConcatTransformer
 from repro.models.fusion import FusionInput, FusionOutput, token_mean, weighted
 from repro.models.moe import MoEFusion
+from repro.models.mult import MulT
 from repro.training.optimization import StackedAdam
 
 # A later fusion joins the whole suite with one line.
@@ -22,10 +35,24 @@ FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {
     "moe disjoint gaussian": partial(moe, router="disjoint", gate="gaussian"),
     "moe log space": partial(moe, log_space=True),
     "moe embedding site": partial(moe, weight_site="embedding"),
+    "fusemoe": fuse_moe,
+    "fusemoe one output": partial(fuse_moe, outputs=1, router="joint", gate="softmax"),
+    "fusemoe embedding site": partial(fuse_moe, weight_site="embedding"),
+    "fusemoe flattened": partial(fuse_moe, flattened=True),
+    "mult": mult,
+    "mult four outputs": partial(mult, outputs=4, readout="last", zero_key=True),
+    "mult embedding site": partial(mult, weight_site="embedding"),
+    "concat": concat,
+    "concat four outputs": partial(concat, outputs=4, residual="paper_code"),
+    "concat embedding site": partial(concat, weight_site="embedding"),
 }
+# Fusions without auxiliary losses: they route nothing.
+WITHOUT_LOSSES = (MulT, ConcatTransformer)
 SHAPES = [(3, 1), (2, 3)]  # modalities and tokens
 CASES = [(name, shape) for name in FUSIONS for shape in SHAPES]
 CASES += [("moe", (1, 1)), ("moe", (4, 2)), ("moe disjoint gaussian", (4, 1))]
+CASES += [(name, (m, 3)) for name in ("fusemoe", "fusemoe flattened") for m in (1, 4)]
+CASES += [(n, shape) for n in ("mult", "concat") for shape in ((1, 1), (1, 3), (4, 2))]
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -112,7 +139,8 @@ def test_tokens_that_do_not_count_have_no_influence(case: Case, value: float) ->
         assert inputs.mask.sum() == case.inputs.mask.sum()
     one, other = case.fusion(clean), case.fusion(dirty)
     assert torch.equal(one.logits, other.logits)
-    assert torch.equal(one.losses["balance"], other.losses["balance"])
+    for name, loss in one.losses.items():
+        assert torch.equal(loss, other.losses[name])
     for expected, found in zip(
         gradients(case.fusion, clean), gradients(case.fusion, dirty), strict=True
     ):
@@ -129,7 +157,8 @@ def test_padding_has_no_influence(case: Case) -> None:
     )
     one, other = case.fusion(case.inputs), case.fusion(longer)
     assert torch.allclose(one.logits, other.logits, atol=1e-10)
-    assert torch.allclose(one.losses["balance"], other.losses["balance"], atol=1e-10)
+    for name, loss in one.losses.items():
+        assert torch.allclose(loss, other.losses[name], atol=1e-10)
 
 
 def constant(inputs: FusionInput, modality: int, value: float) -> FusionInput:
@@ -196,7 +225,7 @@ def test_parameters_survive_a_file(case: Case, tmp_path: Path) -> None:
 
 def test_auxiliary_losses_carry_a_gradient(case: Case) -> None:
     losses = case.fusion(with_randomness(case.inputs)).losses
-    assert losses
+    assert bool(losses) != isinstance(case.fusion, WITHOUT_LOSSES)
     for loss in losses.values():
         assert loss.shape == (SEEDS,)
         assert loss.requires_grad
