@@ -1,0 +1,79 @@
+"""Raw csv tables as lazy frames of strings, and one streaming pass over each."""
+
+import errno
+import logging
+import time
+from collections.abc import Sequence
+
+import polars as pl
+
+from repro.data.mimiciv.layout import Source, unreadable
+
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_log = logging.getLogger(__name__)
+
+
+def csv_scan(source: Source, columns: Sequence[str]) -> pl.LazyFrame:
+    """The columns of a table as strings; only rows and columns used are kept.
+
+    Everything is read as text, so a bad number or date is one bad cell that can be
+    counted, not a failed run.
+    """
+    return pl.scan_csv(source.path, infer_schema=False, encoding="utf8-lossy").select(
+        columns
+    )
+
+
+def csv_frame(source: Source, columns: Sequence[str]) -> pl.DataFrame:
+    """A small table in memory, as strings.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    return collected([csv_scan(source, columns)], source)[0]
+
+
+def collected(queries: Sequence[pl.LazyFrame], source: Source) -> list[pl.DataFrame]:
+    """Run queries over one table in one streaming pass; one log line tells how long.
+
+    Raises:
+        ValueError: the file is cut short or damaged; the message names it.
+        OSError: the disk is full.
+    """
+    size = source.path.stat().st_size
+    start = time.monotonic()
+    try:
+        frames = pl.collect_all(queries, engine="streaming")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        code = getattr(error, "errno", None)
+        if code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        raise ValueError(unreadable(source.path, error)) from error
+    seconds = time.monotonic() - start
+    _log.info("%s: %.1f MB read in %.1f s", source.label, size / 1e6, seconds)
+    return frames
+
+
+def timestamp(column: str) -> pl.Expr:
+    """A column of `YYYY-MM-DD HH:MM:SS` as a moment; anything else is null."""
+    return pl.col(column).str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
+
+
+def available(policy: str) -> pl.Expr:
+    """When a value could be known, of columns charttime and storetime.
+
+    `strict`: the later of the two; charttime where no storetime is given.
+    `charttime`: charttime.
+
+    Departure: the study used charttime, also for laboratory results that were not
+    known yet.
+    """
+    if policy == "charttime":
+        return pl.col("charttime")
+    known = pl.max_horizontal("charttime", "storetime")
+    return pl.when(pl.col("charttime").is_null()).then(None).otherwise(known)
+
+
+def hours_since(moment: pl.Expr, start: pl.Expr) -> pl.Expr:
+    """Hours from `start` to `moment`, as float32."""
+    return ((moment - start).dt.total_microseconds() / 3.6e9).cast(pl.Float32)

@@ -1,0 +1,62 @@
+"""What an ingest does: where the files are and which rules hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro.data.mimiciv.variables import PRESETS
+
+CHOICES = {
+    "variables": PRESETS,
+    "time_policy": ("strict", "charttime"),
+    "deaths": ("keep", "exclude"),
+    "labs_without_admission": ("keep", "drop"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Roots of the raw files and the rules of the cohort.
+
+    `path` holds hosp/ and icu/; `notes`, `cxr` and `ecg` are roots of their own and
+    may be absent. `time_policy` is `strict` (a value enters when it is available) or
+    `charttime` (when it was charted or drawn). `views` are the X-ray views kept;
+    none means all.
+
+    Units: `min_los_days` days, `window_hours` hours after admission to the unit.
+
+    Raises:
+        ValueError: a choice is unknown, or a number is out of range.
+
+    >>> Settings(Path("raw")).time_policy
+    'strict'
+    """
+
+    path: Path
+    notes: Path | None = None
+    cxr: Path | None = None
+    ecg: Path | None = None
+    variables: str = "corrected"
+    time_policy: str = "strict"
+    deaths: str = "keep"
+    min_los_days: float = 2.0
+    window_hours: float = 48.0
+    views: tuple[str, ...] = ("AP", "PA")
+    labs_without_admission: str = "keep"
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        for name, accepted in CHOICES.items():
+            if getattr(self, name) not in accepted:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is unknown; use one of "
+                    f"{', '.join(accepted)}"
+                )
+        if not self.min_los_days >= 0:
+            raise ValueError(
+                f"min_los_days={self.min_los_days} is negative; use 0 or more"
+            )
+        if not 0 < self.window_hours < float("inf"):
+            raise ValueError(
+                f"window_hours={self.window_hours} is no length of time; use hours "
+                "greater than 0"
+            )
