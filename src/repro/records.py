@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 SPLITS = ("train", "valid", "test")
+WINDOW_HOURS = 48.0  # clinical observation window after admission to intensive care
 
 
 @dataclass(frozen=True)

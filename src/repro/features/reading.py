@@ -1,6 +1,6 @@
 """What training reads: samples, modality order and the features of each modality."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -14,13 +14,15 @@ from repro.records import Ragged
 class Features:
     """Samples with `present_<modality>` columns, features and meta of a data set.
 
-    `modalities` is in the order of the data set; `meta` is that of the prepared files,
-    with `series` and `text`, the metas of the two feature folders, added.
+    `modalities` is in the order of the data set; `hourly` has the series that also
+    come on an hourly grid; `meta` is that of the prepared files, with the metas of the
+    feature folders added.
     """
 
     samples: pd.DataFrame
     modalities: dict[str, Ragged]
     meta: dict[str, Any]
+    hourly: dict[str, Ragged] = field(default_factory=dict)
 
 
 def read_features(dataset: str, encoder: str, *, pooled: bool = False) -> Features:

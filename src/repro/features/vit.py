@@ -1,0 +1,127 @@
+"""Vectors of chest films from a vision transformer in a local folder."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from transformers import AutoModel, PreTrainedModel
+
+from repro import files
+from repro.data.checksums import sha256
+from repro.features.cache import cached
+from repro.features.images import grey_square
+from repro.features.objects import (
+    about_objects,
+    about_skipped,
+    no_objects,
+    scaled_objects,
+)
+from repro.records import Ragged
+
+KINDS = (".json", ".safetensors", ".bin")  # files that decide the vectors
+
+
+@dataclass(frozen=True)
+class FilmTransformer:
+    """A model with what its `preprocessor_config.json` says of its input."""
+
+    model: PreTrainedModel
+    size: int
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+
+def load_vit(folder: Path) -> FilmTransformer:
+    """Model in eval mode, such as ViT or DINOv2, read without any network.
+
+    Raises:
+        ValueError: the folder lacks a file, or the model is no vision transformer.
+    """
+    preparation = files.read_json(folder / "preprocessor_config.json")
+    try:
+        model = AutoModel.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: the model could not be loaded ({error}); give a folder with "
+            "config.json, preprocessor_config.json and the weights"
+        ) from error
+    config = model.config
+    if not hasattr(config, "image_size") or not hasattr(config, "hidden_size"):
+        raise ValueError(
+            f"{folder}: {config.model_type!r} is no vision transformer; give ViT or "
+            "DINOv2 weights"
+        )
+    size, channels = config.image_size, config.num_channels
+    mean = _per_channel(folder, preparation, "image_mean", channels)
+    sd = _per_channel(folder, preparation, "image_std", channels)
+    return FilmTransformer(model.eval(), size, mean, sd)
+
+
+def _per_channel(
+    folder: Path, preparation: dict, name: str, channels: int
+) -> tuple[float, ...]:
+    values = preparation.get(name)
+    if not isinstance(values, list) or len(values) != channels:
+        raise ValueError(
+            f"{folder}/preprocessor_config.json: {name}={values!r}; give {channels} "
+            "numbers"
+        )
+    return tuple(float(value) for value in values)
+
+
+def film_vector(encoder: FilmTransformer, path: Path) -> Float[np.ndarray, " features"]:
+    """The class token of one file.
+
+    Raises:
+        ValueError: the file is not a readable JPG.
+    """
+    grey = grey_square(path, encoder.size).astype(np.float32) / 255
+    pixels = torch.from_numpy(grey).expand(len(encoder.mean), -1, -1)
+    mean, sd = (torch.tensor(x)[:, None, None] for x in (encoder.mean, encoder.sd))
+    with torch.inference_mode():
+        hidden = encoder.model(((pixels - mean) / sd)[None]).last_hidden_state
+    return hidden[0, 0].numpy()
+
+
+def vit_features(
+    samples: pd.DataFrame,
+    images: pd.DataFrame,
+    root: Path,
+    weights: Path,
+    *,
+    folder: Path,
+    workers: int = 1,
+) -> tuple[Ragged, dict[str, Any]]:
+    """Standardized class tokens of all films, kept in `folder` by file and weights.
+
+    Raises:
+        ValueError: the model cannot be loaded, or no image of a training sample can be
+            read.
+    """
+    encoder = load_vit(weights)
+    features = encoder.model.config.hidden_size
+    sums = {p.name: sha256(p) for p in sorted(weights.iterdir()) if p.suffix in KINDS}
+    about: dict[str, Any] = {"weights": sums}
+    if images.empty:
+        ragged = no_objects(samples, features)
+        return ragged, about_objects("vit", samples, images, features) | about
+    found = cached(
+        list(images["path"]),
+        root,
+        f"vit {sorted(sums.items())} version=1",
+        partial(film_vector, encoder),
+        folder,
+        workers,
+        threads=True,
+    )
+    table = images[found.kept]
+    about |= about_objects("vit", samples, table, features)
+    about |= about_skipped(images, found)
+    return scaled_objects(samples, table, found.values, is_even=False), about
