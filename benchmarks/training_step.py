@@ -28,7 +28,8 @@ from benchmarks.timing import (
     restart_with_process_settings,
 )
 from repro.models.batch import Inputs, gather
-from repro.models.predictor import Architecture, Predictor, Randomness
+from repro.models.building import Architecture
+from repro.models.predictor import Predictor, Randomness
 from repro.params import Model
 from repro.training.optimization import StackedAdam
 

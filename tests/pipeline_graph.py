@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True)
 class Stage:
-    """One expanded stage; `cached` says of each out whether DVC caches it."""
+    """One expanded stage; `cached` says of each out whether DVC caches it, `pushed`
+    names the outs that a push would send away.
+    """
 
     file: str
     name: str
@@ -27,6 +30,7 @@ class Stage:
     deps: tuple[str, ...]
     params: tuple[str, ...]
     cached: Mapping[str, bool]
+    pushed: frozenset[str] = frozenset()
 
     @property
     def address(self) -> str:
@@ -55,6 +59,11 @@ def stages(root: Path = ROOT) -> list[Stage]:
 def _of_file(root: Path, file: Path, params: dict) -> Iterator[Stage]:
     where = file.relative_to(root).as_posix()
     for name, entry in yaml_content(file)["stages"].items():
+        if "matrix" in entry:
+            for item in _combinations(entry["matrix"]):
+                filled = _filled(entry, {**params, "item": item})
+                yield _stage(where, f"{name}@{'-'.join(item.values())}", None, filled)
+            continue
         if "foreach" not in entry:
             yield _stage(where, name, None, _filled(entry, params))
             continue
@@ -63,6 +72,10 @@ def _of_file(root: Path, file: Path, params: dict) -> Iterator[Stage]:
             context = {**params, "key": key, "item": item}
             filled = _filled(entry["do"], context)
             yield _stage(where, f"{name}@{key}", source, filled)
+
+
+def _combinations(matrix: dict[str, list[str]]) -> list[dict[str, str]]:
+    return [dict(zip(matrix, v, strict=True)) for v in product(*matrix.values())]
 
 
 def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
@@ -80,13 +93,19 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
             for out in outs
             for path, options in out.items()
         },
+        pushed=frozenset(
+            path
+            for out in outs
+            for path, options in out.items()
+            if options.get("push", True)
+        ),
     )
 
 
 def lookup(content: Any, name: str) -> Any:
     """A value by its dotted name; KeyError when there is none."""
-    for part in name.split("."):
-        content = content[part]
+    for part in name.replace("[", ".").replace("]", "").split("."):
+        content = content[int(part) if isinstance(content, list) else part]
     return content
 
 

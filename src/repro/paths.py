@@ -27,6 +27,41 @@ def prepared(dataset: str) -> Path:
     return Path("data/prepared") / dataset
 
 
+def whole(dataset: str) -> str:
+    """Name of the data set that a part belongs to.
+
+    >>> whole("icu_all/fold_1"), whole("mosi")
+    ('icu_all', 'mosi')
+    """
+    return dataset.partition("/")[0]
+
+
+def part(dataset: str, fold: int) -> str:
+    """Name of one part of a cross-validated data set."""
+    return f"{dataset}/fold_{fold}"
+
+
+def clinical_features(dataset: str, kind: str) -> Path:
+    """Folder of the features of one kind (series, text, cxr, ecg) of a cohort."""
+    name, _, fold = dataset.partition("/")
+    return Path("data/features") / name / kind / fold
+
+
+def simulated_icu() -> Path:
+    """The simulated MIMIC-shaped tree."""
+    return Path("data/simulated/icu/mimiciv")
+
+
+def ingested() -> Path:
+    """What was taken from the raw clinical tables, before any cohort or split."""
+    return Path("data/ingested/icu")
+
+
+def object_cache() -> Path:
+    """Decoded notes, images and waveforms by content; safe to delete."""
+    return Path("data/cache/icu")
+
+
 def features(dataset: str, modality: str, encoder: str | None = None) -> Path:
     """Ragged feature arrays of one modality; text names its encoder."""
     return features_folder(dataset, encoder) / f"{modality}.safetensors"
@@ -49,13 +84,14 @@ def features_folder(dataset: str, encoder: str | None = None) -> Path:
 
 
 def run(dataset: str, cell: str) -> Path:
-    """Folder of everything one training cell wrote."""
-    return Path("runs") / dataset / cell
+    """Folder of everything one training cell wrote, for a part one level deeper."""
+    name, _, fold = dataset.partition("/")
+    return Path("runs") / name / cell / fold
 
 
 def timing(dataset: str, cell: str) -> Path:
     """Seconds, memory and hardware of a cell; a separate output on purpose."""
-    return Path("runs") / dataset / f"{cell}.timing.json"
+    return Path("runs") / whole(dataset) / f"{cell}.timing.json"
 
 
 def table_metrics(name: str) -> Path:
@@ -95,7 +131,12 @@ def cell_folder(group: str, key: str, cell: NamedCell) -> str:
     'mosi_instance_03'
     >>> cell_folder("attribution", "leak_free", mosi)
     'attribution_leak_free'
+    >>> icu = SimpleNamespace(dataset="icu_all", method="moe")
+    >>> cell_folder("icu_fusion", "icu_all_mult", icu)
+    'mult'
     """
+    if group.startswith("icu_"):
+        return key.removeprefix(f"{cell.dataset}_")
     names = {
         "unimodal": group,
         "moe": group,

@@ -11,6 +11,7 @@ from repro import paths
 from repro.files import read_json, read_table
 from repro.metrics import METRICS, sentiment_metrics
 from repro.params import Cell, Params
+from repro.parts import parts_of
 from repro.statistics import Summary, summary
 
 BASELINES = "baselines"
@@ -19,18 +20,21 @@ ENCODER = "bert"  # the text encoder of every table here
 
 @dataclass(frozen=True)
 class Predictions:
-    """One method's predictions of one split; samples stand in the order of `id`."""
+    """One method's predictions of one split; samples stand in the order of `id`.
+
+    Shape: `prediction` ends in `classes` where they are probabilities.
+    """
 
     method: str
     seeds: Int[np.ndarray, " seeds"]
     id: np.ndarray
     group: np.ndarray
     y: Float[np.ndarray, " samples"]
-    prediction: Float[np.ndarray, "seeds samples"]
+    prediction: Float[np.ndarray, "seeds samples *classes"]
 
     @property
     def error(self) -> Float[np.ndarray, "seeds samples"]:
-        """Absolute errors."""
+        """Absolute errors of a score."""
         return np.abs(self.prediction - self.y)
 
 
@@ -73,9 +77,12 @@ class Run:
 
 def read_run(dataset: str, folder: str) -> Run:
     """Read report and predictions of runs/<dataset>/<folder>."""
-    place = paths.run(dataset, folder)
-    table = read_table(place / "predictions.parquet")
-    return Run(dataset, folder, read_json(place / "report.json"), table)
+    report = read_json(paths.run(dataset, folder) / "report.json")
+    tables = [
+        read_table(paths.run(part, folder) / "predictions.parquet")
+        for part in parts_of(dataset, report)
+    ]
+    return Run(dataset, folder, report, pd.concat(tables, ignore_index=True))
 
 
 def cell_run(params: Params, group: str, key: str) -> Run:
@@ -177,13 +184,15 @@ def _rectangle(rows: pd.DataFrame, method: str, where: str) -> Predictions:
             f"each of the seeds {seeds.tolist()}; train the cell again"
         )
     first = rows.iloc[: id.shape[1]]
+    names = [c for c in rows if c == "prediction" or c.startswith("p_")]
+    values = rows[names].to_numpy(np.float64).reshape(*id.shape, len(names))
     return Predictions(
         method=method,
         seeds=seeds.astype(np.int64),
         id=id[0],
         group=first["group"].to_numpy(),
         y=first["y"].to_numpy(dtype=np.float64),
-        prediction=rows["prediction"].to_numpy(np.float64).reshape(id.shape),
+        prediction=values[..., 0] if names == ["prediction"] else values,
     )
 
 

@@ -22,6 +22,7 @@ from pipeline_graph import (
 EVERY = stages()
 ROOTS = [stage for stage in EVERY if stage.file == "dvc.yaml"]
 CELLS = [stage for stage in EVERY if stage.file != "dvc.yaml"]
+FOLLOWING = ("cells.btw", "cells.icu_btw")
 PARAMS = yaml_content(ROOT / "params.yaml")
 by_address = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.address)
 
@@ -122,8 +123,8 @@ def test_only_small_results_are_left_uncached():
             assert out.split("/")[0] in ("metrics", "plots"), out
 
 
-def test_every_cell_is_shown_somewhere():
-    shown = {dep for stage in ROOTS for dep in stage.deps}
+def test_every_cell_is_shown_or_needed_somewhere():
+    shown = {dep for stage in EVERY for dep in stage.deps}
     hidden = [
         out
         for stage in CELLS
@@ -156,20 +157,28 @@ def test_every_cell_of_params_is_a_stage_that_lists_it():
 
 def test_alpha_reaches_the_unpinned_cells_only():
     following = {stage.address for stage in CELLS if "alpha" in stage.params}
-    assert following == {s.address for s in CELLS if s.source == "cells.btw"}
+    assert following == {s.address for s in CELLS if s.source in FOLLOWING}
     for group, cells in PARAMS["cells"].items():
         pinned = [cell for cell in cells.values() if "alpha" in cell]
-        if group in ("unimodal", "moe", "btw"):
+        if group.removeprefix("icu_") in ("unimodal", "moe", "fusion", "btw"):
             assert not pinned, group
         else:
             assert len(pinned) == len(cells), group
 
 
 def test_root_stages_list_alpha_where_they_show_what_follows_it():
-    following = {out for s in CELLS if s.source == "cells.btw" for out in s.cached}
+    following = {out for s in CELLS if s.source in FOLLOWING for out in s.cached}
     for stage in ROOTS:
         if following & set(stage.deps):
             assert "alpha" in stage.params, stage.name
+
+
+def test_patient_rows_are_never_pushed():
+    clinical = [s for s in EVERY if "icu" in s.cmd or "ingest" in s.cmd]
+    outs = {out for s in clinical for out in s.cached if s.cached[out]}
+    assert {"data/ingested/icu", "runs/icu_all/btw", "data/prepared/icu_all"} <= outs
+    pushed = {out for s in clinical for out in s.pushed}
+    assert pushed & outs == set()
 
 
 def test_metrics_and_plots_name_made_files():

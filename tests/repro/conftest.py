@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from clinical_runs import write_clinical_runs
 
 from repro import params as parameters
 from repro import paths
@@ -174,6 +175,8 @@ def write_cell(dataset: str, cell: str, methods: list[str], **changes: object) -
 
 def write_runs(params: Params, **changes: object) -> None:
     """Every cell of params, and the baselines."""
+    about = {k: v for k, v in changes.get("data", {}).items() if k == "simulated"}
+    write_clinical_runs(params, **({"data": about} if about else {}))
     for dataset in params.datasets:
         write_cell(dataset, "baselines", ["mean", "ridge"], **changes)
         rows = samples(dataset, SIZES)
@@ -188,6 +191,8 @@ def write_runs(params: Params, **changes: object) -> None:
         write_json(paths.run(dataset, "weights") / "report.json", about)
     for group, cells in params.cells.items():
         for key, cell in cells.items():
+            if cell.dataset in params.cohorts:
+                continue
             methods = [cell.method]
             if group == "unimodal":
                 methods = MODALITIES
@@ -234,8 +239,33 @@ def study(
             write_runs(chosen, **changes)
             return
         # Links are safe: a file is replaced, never written into.
-        for name in ("runs", "data/simulated"):
+        for name in ("runs", "data/simulated", "data/prepared", "data/ingested"):
             shutil.rmtree(tmp_path / name, ignore_errors=True)
             shutil.copytree(whole_study / name, tmp_path / name, copy_function=os.link)
 
     return SimpleNamespace(params=params, write_runs=write)
+
+
+@pytest.fixture(scope="session")
+def whole_clinical(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with printed numbers and the runs of the clinical cohorts."""
+    folder = tmp_path_factory.mktemp("clinical")
+    (folder / paths.PUBLISHED.parent).mkdir(parents=True)
+    shutil.copy(ROOT / paths.PUBLISHED, folder / paths.PUBLISHED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_clinical_runs(parameters.load(ROOT / paths.PARAMS))
+    return folder
+
+
+@pytest.fixture
+def clinical(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_clinical: Path
+) -> Params:
+    """Params without sentiment and with few resamples, in a copy of that folder."""
+    # Links are safe: a file is replaced, never written into.
+    shutil.copytree(whole_clinical, tmp_path, copy_function=os.link, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    loaded = parameters.load(ROOT / paths.PARAMS)
+    few = loaded.statistics.model_copy(update={"resamples": 300})
+    return loaded.model_copy(update={"statistics": few, "datasets": {}})

@@ -13,8 +13,10 @@ from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.models.batch import Inputs
-from repro.params import Cell, Model, Params, Training, switches
+from repro.params import Cell, Model, Params, Training
+from repro.params.switching import switches
 from repro.reweighting.evidence import Evidence
+from repro.training.task import Task
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("text", "audio", "video")
@@ -105,13 +107,18 @@ def small_study(
     *,
     names: Sequence[str] = (),
     absent: bool = True,
+    classes: int = 0,
     **cell: object,
 ) -> Study:
     """A study of 48 train, 24 valid and 24 test samples, four to a group.
 
-    `names` are switches of the protocol; `cell` holds fields of `Cell`.
+    `names` are switches of the protocol; `cell` holds fields of `Cell`. With
+    `classes` the label is cut into that many classes of one size.
     """
     inputs = small_inputs(absent=absent)
+    if classes:
+        ranks = inputs.y.argsort().argsort()
+        inputs = replace(inputs, y=(ranks * classes // len(ranks)).float())
     count = len(inputs.y)
     split = np.repeat(["train", "valid", "test"], [count // 2, count // 4, count // 4])
     samples = pd.DataFrame(
@@ -130,8 +137,15 @@ def small_study(
         samples=samples,
         inputs=inputs,
         rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
-        meta={"source": "test", "simulated": True, "notes": [], "warnings": []},
+        meta={
+            "source": "test",
+            "simulated": True,
+            "notes": [],
+            "warnings": [],
+            "modalities": list(inputs.names),
+        },
         switches=switches(list(names)),
+        task=Task("classification", classes) if classes else Task(),
     )
 
 

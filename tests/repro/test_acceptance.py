@@ -12,11 +12,14 @@ from small_study import ALL_METHODS, small_params
 from repro import params as parameters
 from repro.baselines import baselines
 from repro.cells import fits
-from repro.cells.study import Study, tensors
+from repro.cells.study import Study
+from repro.cells.tensors import tensors
 from repro.data import mmsa, preparing, simulated
+from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
-from repro.params import Cell, Params, Simulation, switches
+from repro.params import Cell, Params, Simulation
+from repro.params.switching import switches
 from repro.records import Dataset, Ragged, Texts
 from repro.statistics import Difference, paired_bootstrap
 
@@ -72,7 +75,8 @@ def study(found: Dataset, settings: Params, *names: str) -> Study:
     samples = found.samples.copy()
     for name, modality in found.modalities.items():
         samples[f"present_{name}"] = preparing.presence(modality)
-    inputs = tensors(samples, features(found, settings), torch.device("cpu"))
+    made = Features(samples, features(found, settings), {})
+    inputs = tensors(made, torch.device("cpu"))
     split = samples["split"].to_numpy()
     return Study(
         params=settings,

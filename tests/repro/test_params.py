@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from repro import params
-from repro.params import SWITCHES, load, switches
+from repro.params import load
+from repro.params.switching import SWITCHES, switches
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "params.yaml").read_text()

@@ -211,7 +211,7 @@ def test_undefined_numbers_have_no_key(study: SimpleNamespace) -> None:
 
 
 def test_a_missing_run_is_named(study: SimpleNamespace) -> None:
-    with pytest.raises(ValueError, match=r"runs/mosi/moe/predictions\.parquet"):
+    with pytest.raises(ValueError, match=r"runs/mosi/moe/report\.json"):
         cell_run(study.params, "moe", "mosi")
 
 

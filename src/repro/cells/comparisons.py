@@ -21,7 +21,8 @@ from repro.cells.fits import (
 )
 from repro.cells.parallel import in_parallel
 from repro.cells.result import Result
-from repro.cells.study import Study, evidence_of, read_evidence
+from repro.cells.stored_evidence import evidence_of, read_evidence
+from repro.cells.study import Study
 from repro.members import seed_stream
 from repro.models.batch import Inputs
 from repro.params import Method
@@ -61,7 +62,7 @@ def attribution_results(study: Study) -> list[Result]:
 
 def _retold(study: Study, evidence: Evidence) -> Result:
     predictions = {s: evidence.unweighted[:, study.rows[s]] for s in SPLITS}
-    return Result("moe", predictions, [], [], 0, 0.0, study.inputs.names)
+    return Result(study.cell.fusion, predictions, [], [], 0, 0.0, study.inputs.names)
 
 
 def _cross_fitted(study: Study, evidence: Evidence) -> np.ndarray:
@@ -71,7 +72,7 @@ def _cross_fitted(study: Study, evidence: Evidence) -> np.ndarray:
         study.rows,
         study.members(folds=True),
         study.architecture(),
-        study.settings("moe, cross-fitted"),
+        study.settings("cross-fitted"),
     )
     unweighted = evidence.unweighted.copy()
     unweighted[:, study.rows["train"]] = out_of_fold(outcome, study.rows["train"])
@@ -95,11 +96,37 @@ def noise_results(study: Study) -> list[Result]:
     evidence = evidence_of(
         noisy,
         np.concatenate([known.unimodal, columns], axis=2),
-        prediction_columns(noisy, [unweighted])[..., 0],
+        prediction_columns(noisy, [unweighted])[:, :, 0],
     )
     methods: tuple[Method, ...] = ("instance", "modality", "bi_level")
     more = [partial(weighted_result, noisy, evidence, method) for method in methods]
     return [unweighted, *in_parallel(more)]
+
+
+def retrained_results(study: Study) -> list[Result]:
+    """BTW where the unweighted model differs from the main one: fewer modalities, or
+    another stand-in for absent ones; the unimodal models are the main ones.
+    """
+    known = read_evidence(study)
+    unweighted = unweighted_result(study)
+    together = prediction_columns(study, [unweighted])[:, :, 0]
+    evidence = evidence_of(study, known.unimodal, together)
+    methods: tuple[Method, ...] = ("instance", "bi_level")
+    tasks = [partial(weighted_result, study, evidence, method) for method in methods]
+    return [unweighted, *in_parallel(tasks)]
+
+
+def variant_results(study: Study) -> list[Result]:
+    """All four weightings of one unweighted model."""
+    evidence = read_evidence(study)
+    methods: tuple[Method, ...] = (
+        "instance",
+        "averaged_instance",
+        "modality",
+        "bi_level",
+    )
+    tasks = [partial(weighted_result, study, evidence, method) for method in methods]
+    return in_parallel(tasks)
 
 
 def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
@@ -121,4 +148,6 @@ def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
         lengths=torch.cat([inputs.lengths, ones], 1),
         present=torch.cat([inputs.present, ones.bool()], 1),
         y=inputs.y,
+        times=(*inputs.times, *(None for _ in draws)) if inputs.times else (),
+        hourly=(*inputs.hourly, *(None for _ in draws)) if inputs.hourly else (),
     )

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from repro.cells.parallel import in_parallel
 from repro.cells.result import Result, fitted_result, merged
-from repro.cells.study import Study, evidence_of
+from repro.cells.stored_evidence import evidence_of
+from repro.cells.study import Study
 from repro.params import Method
 from repro.reweighting.evidence import Evidence, Plan
 from repro.reweighting.loop import Reweighting
@@ -64,10 +65,12 @@ def unimodal_result(study: Study, modality: str) -> Result:
     )
 
 
-def out_of_fold(outcome: Outcome, train: np.ndarray) -> Float[np.ndarray, "seeds rows"]:
+def out_of_fold(
+    outcome: Outcome, train: np.ndarray
+) -> Float[np.ndarray, "seeds rows *classes"]:
     """Train predictions of every seed by the members that held each row out."""
     seeds = list(dict.fromkeys(member.seed for member in outcome.members))
-    result = np.full((len(seeds), len(train)), np.nan)
+    result = np.full_like(outcome.predictions["train"][: len(seeds)], np.nan)
     for i, member in enumerate(outcome.members):
         if member.fold == 0:
             # Rows without the modality are in no member; the refit's constant stands.
@@ -96,11 +99,20 @@ def _unweighted(study: Study) -> Result:
     started = perf_counter()
     members = study.members(folds=False)
     outcome = fit(
-        study.inputs, study.rows, members, study.architecture(), study.settings("moe")
+        study.inputs,
+        study.rows,
+        members,
+        study.architecture(),
+        study.settings(study.cell.fusion),
     )
     seconds = perf_counter() - started
     return fitted_result(
-        "moe", outcome, dict(outcome.predictions), seconds, study.inputs, keep=True
+        study.cell.fusion,
+        outcome,
+        dict(outcome.predictions),
+        seconds,
+        study.inputs,
+        keep=True,
     )
 
 
@@ -168,18 +180,19 @@ def assembled_evidence(
     out_of_fold = prediction_columns(study, unimodal)
     in_sample = prediction_columns(study, unimodal, "train_in_sample")
     used = in_sample if "in_sample_unimodal" in study.switches else out_of_fold
-    together = prediction_columns(study, [unweighted])[..., 0]
+    together = prediction_columns(study, [unweighted])[:, :, 0]
     return evidence_of(study, used, together), in_sample
 
 
 def prediction_columns(
     study: Study, results: Sequence[Result], train: str = "train"
-) -> Float[np.ndarray, "seeds samples models"]:
+) -> Float[np.ndarray, "seeds samples models *classes"]:
     """Predictions of all samples, one column per model; `train` names those of train.
 
     Samples without any modality, which are in no split, get 0.
     """
-    columns = np.zeros((len(study.seeds), len(study.samples), len(results)))
+    shape = (len(study.seeds), len(study.samples), len(results))
+    columns = np.zeros(shape + results[0].predictions["test"].shape[2:])
     for m, result in enumerate(results):
         for split in SPLITS:
             name = train if split == "train" else split

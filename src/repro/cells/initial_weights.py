@@ -7,17 +7,19 @@ from jaxtyping import Float
 from repro import paths
 from repro.cells.fits import SPLITS, assembled_evidence, plan
 from repro.cells.result import Result
-from repro.cells.study import Study, load_study, write_evidence
+from repro.cells.stored_evidence import write_evidence
+from repro.cells.study import Study, load_study
+from repro.cells.writing import prediction_names
 from repro.files import read_table, write_json, write_table
-from repro.params import Cell, Params
+from repro.params import Cell, Fusion, Params
 from repro.reweighting.loop import Reweighting
 
 
-def write(params: Params, dataset: str) -> None:
+def write(params: Params, dataset: str, fusion: Fusion = "moe") -> None:
     """Write runs/<dataset>/weights: evidence, first instance weights, report."""
-    study = load_study(params, Cell(dataset=dataset))
+    study = load_study(params, Cell(dataset=dataset, fusion=fusion))
     unimodal = [stored(study, "unimodal", name) for name in study.inputs.names]
-    unweighted = stored(study, "moe", "moe")
+    unweighted = stored(study, fusion, fusion)
     evidence, in_sample = assembled_evidence(study, unimodal, unweighted)
     write_evidence(study, evidence, in_sample)
     first = Reweighting(evidence, study.members(folds=False), plan(study, "instance"))
@@ -67,14 +69,14 @@ def stored(study: Study, folder: str, method: str) -> Result:
     place = paths.run(study.cell.dataset, folder) / "predictions.parquet"
     table = read_table(place)
     table = table[table["method"] == method]
-    names = SPLITS if folder == "moe" else (*SPLITS, "train_in_sample")
+    names = (*SPLITS, "train_in_sample") if folder == "unimodal" else SPLITS
     predictions = {name: _rectangle(study, table, name, str(place)) for name in names}
     return Result(method, predictions, [], [], 0, 0.0, study.inputs.names)
 
 
 def _rectangle(
     study: Study, table: pd.DataFrame, name: str, where: str
-) -> Float[np.ndarray, "seeds rows"]:
+) -> Float[np.ndarray, "seeds rows *classes"]:
     rows = table[table["split"] == name]
     split = "train" if name.startswith("train") else name
     ids = study.samples["id"].to_numpy()[study.rows[split]]
@@ -85,4 +87,6 @@ def _rectangle(
             f"{where}: split {name} does not hold the samples of data/prepared for "
             f"seeds {study.seeds}; run dvc repro for that cell"
         )
-    return rows["prediction"].to_numpy().reshape(len(study.seeds), len(ids))
+    columns = rows[list(prediction_names(study.task.outputs))].to_numpy()
+    shaped = columns.reshape(len(study.seeds), len(ids), -1)
+    return shaped if study.task.outputs > 1 else shaped[..., 0]

@@ -16,12 +16,12 @@ from repro.training.fitting import Outcome
 class Result:
     """One method of one cell: predictions of every split and how they came about.
 
-    Shape: `predictions[split]` is `(seeds, rows)`, `weights[split]`
-    `(seeds, rows, modalities)`.
+    Shape: `predictions[split]` is `(seeds, rows)`, of a classification
+    `(seeds, rows, classes)`; `weights[split]` is `(seeds, rows, modalities)`.
     """
 
     method: str
-    predictions: dict[str, Float[np.ndarray, "seeds rows"]]
+    predictions: dict[str, Float[np.ndarray, "seeds rows *classes"]]
     history: list[dict]
     epochs: list[int]
     parameters: int

@@ -6,21 +6,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from repro import paths
+from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
-from repro.features.reading import read_features
-from repro.files import read_arrays, write_arrays
+from repro.features.clinical_reading import read_clinical_features
+from repro.features.reading import Features, read_features
 from repro.members import Member, cross_fitting_members, group_folds
 from repro.models.batch import Inputs
-from repro.models.predictor import Architecture
+from repro.models.building import Architecture
 from repro.models.text import FineTuning
-from repro.params import Cell, Params, switches
-from repro.records import SPLITS, Ragged, Texts
-from repro.reweighting.evidence import Evidence
+from repro.params import Cell, Model, Params
+from repro.params.clinical import ClinicalModel, Training
+from repro.params.switching import for_classification, switches
+from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
+from repro.training.task import REGRESSION, Task
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Study:
     protocol: str = "leak_free"
     notes: tuple[str, ...] = ()
     text: FineTuning | None = None
+    task: Task = REGRESSION
 
     @property
     def seeds(self) -> list[int]:
@@ -48,10 +50,33 @@ class Study:
         """The smoothing factor of this cell: its own or the top-level one."""
         return self.params.alpha if self.cell.alpha is None else self.cell.alpha
 
+    @property
+    def training(self) -> Training:
+        """Optimization settings of this data set's side."""
+        preset = self.params.active
+        return preset.clinical.training if self.is_clinical else preset.training
+
+    @property
+    def model(self) -> Model | ClinicalModel:
+        """Model sizes of this data set's side."""
+        preset = self.params.active
+        return preset.clinical.model if self.is_clinical else preset.model
+
+    @property
+    def is_clinical(self) -> bool:
+        """Whether the data set is a cohort of the clinical data."""
+        return paths.whole(self.cell.dataset) in self.params.cohorts
+
+    @property
+    def missing(self) -> str:
+        """What stands in for an absent modality."""
+        return self.cell.missing or self.params.weighting.missing
+
     def settings(self, label: str) -> Settings:
         """Training settings under this cell's switches."""
         return Settings(
-            training=self.params.active.training,
+            training=self.training,
+            task=self.task,
             switches=self.switches,
             selection=self.params.weighting.selection,
             text_lr=0.0 if self.text is None else self.text.lr,
@@ -60,16 +85,17 @@ class Study:
 
     def architecture(self) -> Architecture:
         """The shape of this cell's models."""
-        weighting = self.params.weighting
         embedding = "embedding_site" in self.switches
         return Architecture(
-            model=self.params.active.model,
+            model=self.model,
             experts=self.params.experts,
             top_k=self.params.top_k,
-            missing=weighting.missing,
-            weight_site="embedding" if embedding else weighting.site,
+            missing=self.missing,
+            weight_site="embedding" if embedding else self.params.weighting.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
+            fusion=self.cell.fusion,
+            outputs=self.task.outputs,
         )
 
     def of_seed(self, seed: int) -> "Study":
@@ -88,39 +114,59 @@ class Study:
         if not folds:
             return [Member(seed, 0, train) for seed in self.seeds]
         groups = self.samples["group"].to_numpy()[train]
-        count = self.params.active.training.folds
         return cross_fitting_members(
             self.seeds,
             train,
-            {seed: group_folds(groups, count, seed) for seed in self.seeds},
+            {
+                seed: group_folds(groups, self.training.folds, seed)
+                for seed in self.seeds
+            },
         )
 
 
 def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study:
     """Read a data set's features as padded tensors on the device in force.
 
-    `protocol` is that of params unless given (attribution rows bring their own).
+    `protocol` is that of params unless given (attribution rows bring their own). The
+    data set may be one part of a cross-validated one, as `paths.part` names it.
     """
-    features = read_features(cell.dataset, cell.encoder)
-    samples = features.samples
-    device = chosen_device(params.device, params.precision)
-    inputs = tensors(samples, features.modalities, device)
+    is_clinical = paths.whole(cell.dataset) in params.cohorts
+    features = (
+        read_clinical_features(cell.dataset)
+        if is_clinical
+        else read_features(cell.dataset, cell.encoder)
+    )
+    samples, meta = features.samples, features.meta
+    inputs = _inputs(features, cell, chosen_device(params.device, params.precision))
     split = samples["split"].to_numpy()
     some = inputs.present.any(1).cpu().numpy()
     protocol = protocol or params.protocol
-    chosen, notes = applicable(switches(cell.switches, protocol), inputs.names)
+    in_force = for_classification if meta["task"] == "classification" else switches
+    chosen, notes = applicable(in_force(cell.switches, protocol), inputs.names)
     return Study(
         params=params,
         cell=cell,
         samples=samples,
         inputs=inputs,
         rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
-        meta=features.meta,
+        meta=meta,
         switches=chosen,
         protocol=protocol,
         notes=notes,
-        text=_fine_tuning(params, cell, inputs.names),
+        text=None if is_clinical else _fine_tuning(params, cell, inputs.names),
+        task=Task(meta["task"], meta["classes"]),
     )
+
+
+def _inputs(features: Features, cell: Cell, device: torch.device) -> Inputs:
+    inputs = tensors(features, device)
+    unknown = sorted(set(cell.without) - set(inputs.names))
+    if unknown:
+        raise ValueError(
+            f"params.yaml: a cell of {cell.dataset} is without {', '.join(unknown)}, "
+            f"which is none of its modalities {', '.join(inputs.names)}"
+        )
+    return inputs.only(*(n for n in inputs.names if n not in cell.without))
 
 
 def applicable(
@@ -160,116 +206,4 @@ def _fine_tuning(
         pooling=encoder.pooling,
         lr=encoder.lr,
         bfloat16=params.precision == "bfloat16",
-    )
-
-
-def chosen_device(name: str, precision: str = "float32") -> torch.device:
-    """The device of params: `auto` takes CUDA when there is one.
-
-    Raises:
-        ValueError: cuda is asked for, by name or by precision, and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "params.yaml: device = 'cuda', but torch finds no CUDA device; "
-            "set device: auto or cpu"
-        )
-    if precision != "float32" and (name == "cpu" or not torch.cuda.is_available()):
-        raise ValueError(
-            f"params.yaml: precision = {precision!r} needs a CUDA device; "
-            "set precision: float32"
-        )
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def tensors(
-    samples: pd.DataFrame, arrays: dict[str, Ragged], device: torch.device
-) -> Inputs:
-    """Ragged features as zero-padded tensors; an absent modality stores zeros."""
-    names = tuple(arrays)
-    lengths = np.stack([arrays[name].lengths for name in names], axis=1)
-    present = np.stack([samples[f"present_{n}"].to_numpy(bool) for n in names], axis=1)
-    present &= lengths > 0
-    return Inputs(
-        names=names,
-        values=tuple(
-            padded(arrays[name], present[:, m]).to(device)
-            for m, name in enumerate(names)
-        ),
-        lengths=torch.from_numpy(np.where(present, lengths, 0)).to(device),
-        present=torch.from_numpy(present).to(device),
-        y=torch.from_numpy(samples["y"].to_numpy(np.float32)).to(device),
-    )
-
-
-def padded(
-    ragged: Ragged, present: np.ndarray
-) -> Float[Tensor, "samples time features"]:
-    """Sequences padded at the end with zeros to the longest one.
-
-    >>> r = Ragged(np.ones((3, 1), np.float32), np.array([0, 1, 3]))
-    >>> padded(r, np.array([True, True]))[..., 0].tolist()
-    [[1.0, 0.0], [1.0, 1.0]]
-    """
-    lengths = np.where(present, ragged.lengths, 0)
-    shape = (len(lengths), max(int(lengths.max(initial=0)), 1), ragged.values.shape[1])
-    result = np.zeros(shape, dtype=np.float32)
-    column = np.arange(shape[1])
-    used = column < lengths[:, None]
-    source: Int[np.ndarray, ...] = ragged.offsets[:-1, None] + column
-    result[used] = ragged.values[source[used]]
-    return torch.from_numpy(result)
-
-
-def write_evidence(study: Study, evidence: Evidence, in_sample: np.ndarray) -> None:
-    """Write what weights are made from; see `read_evidence`."""
-    write_arrays(
-        paths.run(study.cell.dataset, "weights") / "evidence.safetensors",
-        {
-            "seeds": np.array(study.seeds, dtype=np.int64),
-            "unimodal": evidence.unimodal,
-            "unimodal_in_sample": in_sample,
-            "unweighted": evidence.unweighted,
-        },
-    )
-
-
-def read_evidence(study: Study) -> Evidence:
-    """The evidence of the weights stage, under this cell's switches.
-
-    Raises:
-        ValueError: it was made for other seeds or samples than params.yaml has now.
-    """
-    path = paths.run(study.cell.dataset, "weights") / "evidence.safetensors"
-    arrays = read_arrays(path)
-    seeds, samples = arrays["seeds"].tolist(), arrays["unweighted"].shape[1]
-    if seeds != study.seeds or samples != len(study.samples):
-        raise ValueError(
-            f"{path}: holds seeds {seeds} of {samples} samples, params.yaml and "
-            f"data/prepared ask for seeds {study.seeds} of {len(study.samples)}; "
-            "run dvc repro for the weights stage"
-        )
-    in_sample = "in_sample_unimodal" in study.switches
-    return evidence_of(
-        study,
-        arrays["unimodal_in_sample" if in_sample else "unimodal"],
-        arrays["unweighted"],
-    )
-
-
-def evidence_of(
-    study: Study,
-    unimodal: Float[np.ndarray, "seeds samples modalities"],
-    unweighted: Float[np.ndarray, "seeds samples"],
-) -> Evidence:
-    """Evidence of this study's samples."""
-    return Evidence(
-        modalities=study.inputs.names,
-        unimodal=unimodal,
-        unweighted=unweighted,
-        present=study.inputs.present.cpu().numpy(),
-        y=study.samples["y"].to_numpy(np.float64),
-        rows=study.rows,
     )

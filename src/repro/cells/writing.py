@@ -13,11 +13,12 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
+from repro.parts import pooled_report
 from repro.process import peak_memory_bytes
 
 
 def write_run(study: Study, folder: str, results: Sequence[Result]) -> None:
-    """Predictions, weights, histories, checkpoint, report; then the timing file."""
+    """Predictions, weights, histories, checkpoint, report."""
     place = paths.run(study.cell.dataset, folder)
     write_table(place / "predictions.parquet", _predictions(study, results))
     weights = [_weights(study, result) for result in results if result.weights]
@@ -32,19 +33,32 @@ def write_run(study: Study, folder: str, results: Sequence[Result]) -> None:
         if result.checkpoint and len(results) == 1:
             write_arrays(place / "checkpoint.safetensors", result.checkpoint)
     write_json(place / "report.json", report(study, folder, results))
-    write_json(paths.timing(study.cell.dataset, folder), timing(results))
+
+
+def write_parts(dataset: str, folder: str, parts: int) -> None:
+    """The report of a cross-validated run, beside the folders of its parts."""
+    place = paths.run(dataset, folder) / "report.json"
+    write_json(place, pooled_report(dataset, folder, parts))
+
+
+def write_timing(dataset: str, folder: str, results: Sequence[Result]) -> None:
+    """Seconds of all methods of a run, of all its parts together."""
+    write_json(paths.timing(dataset, folder), timing(results))
 
 
 def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, Any]:
     """Everything that says what a run is: settings, data, chosen epochs, sizes."""
-    params, meta = study.params, study.meta
+    params = study.params
     weighted = any(result.weights for result in results)
     return {
         "dataset": study.cell.dataset,
         "cell": folder,
         "encoder": study.cell.encoder,
-        "text_weights": params.active.encoders[study.cell.encoder].weights,
-        "finetune": study.text is not None,
+        **_text_of(study),
+        "fusion": study.cell.fusion,
+        "without": list(study.cell.without),
+        "missing": study.missing,
+        "count_absent": study.cell.count_absent,
         "device": study.inputs.y.device.type,
         "precision": params.precision,
         "protocol": study.protocol,
@@ -55,38 +69,59 @@ def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, An
         "seeds": study.seeds,
         "experts": params.experts,
         "top_k": params.top_k,
-        "model": params.active.model.model_dump(),
-        "training": params.active.training.model_dump(),
+        "model": study.model.model_dump(),
+        "training": study.training.model_dump(),
         "weighting": params.weighting.model_dump(),
         "methods": {result.method: _method_report(study, result) for result in results},
-        "data": {
-            "source": meta["source"],
-            "simulated": meta["simulated"],
-            "sizes": {split: len(rows) for split, rows in study.rows.items()},
-            "dims": {
-                name: values.shape[-1]
-                for name, values in zip(
-                    study.inputs.names, study.inputs.values, strict=True
-                )
-            },
-            "modalities": list(study.inputs.names),
-            "excluded": len(study.samples)
-            - sum(len(rows) for rows in study.rows.values()),
-            "notes": [*meta["notes"], *study.notes],
-            "warnings": meta["warnings"],
-        },
+        "data": _data_of(study),
     }
+
+
+def _data_of(study: Study) -> dict[str, Any]:
+    """What a run was trained on."""
+    meta = study.meta
+    return {
+        "source": meta["source"],
+        "simulated": meta["simulated"],
+        "sizes": {split: len(rows) for split, rows in study.rows.items()},
+        "dims": {
+            name: values.shape[-1]
+            for name, values in zip(
+                study.inputs.names, study.inputs.values, strict=True
+            )
+        },
+        "modalities": list(study.inputs.names),
+        "task": study.task.kind,
+        "classes": study.task.classes,
+        "excluded": len(study.samples) - sum(len(rows) for rows in study.rows.values()),
+        "notes": [*meta["notes"], *study.notes],
+        "warnings": meta["warnings"],
+    }
+
+
+def _text_of(study: Study) -> dict[str, Any]:
+    """Text encoder of a run, and whether it was trained along."""
+    preset = study.params.active
+    if study.is_clinical:
+        text = preset.clinical.text
+        return {
+            "text_encoder": text.encoder,
+            "text_weights": text.weights,
+            "finetune": False,
+        }
+    weights = preset.encoders[study.cell.encoder].weights
+    return {"text_weights": weights, "finetune": study.text is not None}
 
 
 def _method_report(study: Study, result: Result) -> dict[str, Any]:
     return {
         "epochs": result.epochs,
-        "last_epoch": study.params.active.training.epochs,
+        "last_epoch": study.training.epochs,
         "parameters": result.parameters,
         "trained": bool(result.history),
         "modalities": list(result.modalities),
-        "mae": {
-            split: np.abs(p - _labels(study, split)).mean(1).round(6).tolist()
+        "error": {
+            split: study.task.errors(p, _labels(study, split)).round(6).tolist()
             for split, p in result.predictions.items()
         },
         **({"weight_shift": weight_shift(result)} if result.weights else {}),
@@ -129,8 +164,11 @@ def ks_distance(a: Float[np.ndarray, " a"], b: Float[np.ndarray, " b"]) -> float
 
 def timing(results: Sequence[Result]) -> dict[str, Any]:
     """Seconds per method, peak memory and hardware: never deterministic."""
+    seconds: dict[str, float] = {}
+    for result in results:
+        seconds[result.method] = seconds.get(result.method, 0.0) + result.seconds
     return {
-        "seconds": {result.method: round(result.seconds, 3) for result in results},
+        "seconds": {method: round(spent, 3) for method, spent in seconds.items()},
         "peak_memory_bytes": peak_memory_bytes(),
         "hardware": {
             "machine": platform.machine(),
@@ -143,14 +181,36 @@ def timing(results: Sequence[Result]) -> dict[str, Any]:
 def _predictions(study: Study, results: Sequence[Result]) -> pd.DataFrame:
     frames = [
         _rows(study, split).assign(
-            method=result.method, seed=np.int64(seed), split=split, prediction=values
+            method=result.method,
+            seed=np.int64(seed),
+            split=split,
+            **prediction_columns(values),
         )
         for result in results
         for split, predictions in result.predictions.items()
         for seed, values in zip(study.seeds, predictions, strict=True)
     ]
-    columns = ["method", "seed", "split", "id", "group", "y", "prediction"]
+    columns = ["method", "seed", "split", "id", "group", "y"]
+    columns += prediction_names(study.task.outputs)
     return pd.concat(frames, ignore_index=True)[columns]
+
+
+def prediction_names(outputs: int) -> tuple[str, ...]:
+    """Columns of a prediction table: a score, or a probability per class.
+
+    >>> prediction_names(1), prediction_names(2)
+    (('prediction',), ('p_0', 'p_1'))
+    """
+    return tuple(f"p_{c}" for c in range(outputs)) if outputs > 1 else ("prediction",)
+
+
+def prediction_columns(
+    values: Float[np.ndarray, " rows *classes"],
+) -> dict[str, Float[np.ndarray, " rows"]]:
+    """Predictions of one seed by column name."""
+    if values.ndim == 1:
+        return {"prediction": values}
+    return dict(zip(prediction_names(values.shape[1]), values.T, strict=True))
 
 
 def _weights(study: Study, result: Result) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from repro import paths
 from repro.files import write_bytes, write_text
+from repro.titles import COHORTS, dataset_title
 
 # Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -64,7 +65,18 @@ def heading(dataset: str, simulated: bool) -> str:
     >>> heading("mosi", True), heading("mosei", False)
     ('MOSI (simulated data)', 'MOSEI')
     """
-    return f"{dataset.upper()} (simulated data)" if simulated else dataset.upper()
+    name = dataset_title(dataset)
+    return f"{name} (simulated data)" if simulated else name
+
+
+def panel_title(dataset: str, simulated: bool, method: str) -> str:
+    """Title of the panel of one method; a cohort's long name has a line of its own.
+
+    >>> panel_title("mosi", True, "BTW")
+    'MOSI (simulated data), BTW'
+    """
+    between = ",\n" if dataset in COHORTS else ", "
+    return f"{heading(dataset, simulated)}{between}{method}"
 
 
 def shared_legend(figure: Figure) -> None:

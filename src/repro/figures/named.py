@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from repro.figures import bars, changes, checks, trajectories
+from repro.figures import bars, changes, checks, classes, trajectories
 from repro.params import Params
 
 Drawn = tuple[pd.DataFrame, Figure]
@@ -29,6 +29,11 @@ def _figure3(settings: Params) -> Drawn:
 def _figure4(settings: Params) -> Drawn:
     series = changes.densities(changes.changes(settings))
     return changes.density_columns(series), changes.figure4(series)
+
+
+def _figure5(settings: Params) -> Drawn:
+    series = classes.class_changes(settings)
+    return classes.shown(series), classes.figure5(series)
 
 
 def _figure6(settings: Params) -> Drawn:
@@ -56,6 +61,7 @@ FIGURES: dict[str, Callable[[Params], Drawn]] = {
     "initial_weights": _initial_weights,
     "figure3": _figure3,
     "figure4": _figure4,
+    "figure5": _figure5,
     "figure6": _figure6,
     "figure7": _figure7,
     "noise_stress": _noise_stress,

@@ -5,32 +5,50 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro import paths
-from repro.figures.canvas import GRAY, PALETTE, heading, panels, shared_legend
+from repro.figures.canvas import GRAY, PALETTE, panel_title, panels, shared_legend
 from repro.files import read_table
 from repro.params import Params
-from repro.results import cell_run, cells_of
+from repro.results import Run, cell_run, cells_of, parts_of
 
 METHODS = ("instance", "bi_level")
 VALUES = ("mean", "lower", "upper")
 
 
 def trajectories(params: Params) -> pd.DataFrame:
-    """Mean and quartiles of the train weights per epoch, averaged over seeds."""
+    """Mean and quartiles of the train weights per epoch, averaged over seeds.
+
+    The clinical cohorts come first; theirs are also averaged over folds.
+    """
+    sources = [(name, "icu_btw") for name in params.cohorts]
+    sources += [(name, "btw") for name in params.datasets]
     tables = []
-    for dataset in params.datasets:
-        for key, cell in cells_of(params, "btw", dataset).items():
-            if cell.method not in METHODS:
-                continue
-            run = cell_run(params, "btw", key)
-            table = read_table(paths.run(dataset, run.folder) / "trajectory.parquet")
-            table = table[(table["split"] == "train")]
-            by = ["modality", "epoch"]
-            means = table.groupby(by, sort=False)[list(VALUES)].mean().reset_index()
-            about = {"dataset": dataset, "simulated": run.simulated}
-            name = params.names[cell.method]
-            n = table["seed"].nunique()
-            tables.append(means.assign(**about, method=cell.method, name=name, n=n))
+    for dataset, group in sources:
+        for key, cell in cells_of(params, group, dataset).items():
+            # A clinical cell has all methods in one run.
+            methods = METHODS if group == "icu_btw" else (cell.method,)
+            chosen = [method for method in METHODS if method in methods]
+            if chosen:
+                run = cell_run(params, group, key)
+                tables += [_trajectory(params, run, method) for method in chosen]
     return pd.concat(tables, ignore_index=True)
+
+
+def _trajectory(params: Params, run: Run, method: str) -> pd.DataFrame:
+    parts = [
+        read_table(paths.run(part, run.folder) / "trajectory.parquet")
+        for part in parts_of(run.dataset, run.report)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table = table[(table["split"] == "train") & (table["method"] == method)]
+    by = ["modality", "epoch"]
+    means = table.groupby(by, sort=False)[list(VALUES)].mean().reset_index()
+    return means.assign(
+        dataset=run.dataset,
+        simulated=run.simulated,
+        method=method,
+        name=params.names[method],
+        n=table["seed"].nunique(),
+    )
 
 
 def trajectory_columns(series: pd.DataFrame) -> pd.DataFrame:
@@ -51,6 +69,7 @@ def trajectory_columns(series: pd.DataFrame) -> pd.DataFrame:
 def figure3(series: pd.DataFrame) -> Figure:
     """Lines with quartile bands; a row per data set, a column per method."""
     datasets = list(dict.fromkeys(series["dataset"]))
+    colors = _colors(series)
     figure, axes = panels(len(datasets), len(METHODS), 2.2)
     for row, dataset in zip(axes, datasets, strict=True):
         for axis, method in zip(row, METHODS, strict=True):
@@ -58,9 +77,9 @@ def figure3(series: pd.DataFrame) -> Figure:
             if part.empty:
                 axis.set_axis_off()
                 continue
-            _lines(axis, part)
-            title = heading(dataset, bool(part["simulated"].iloc[0]))
-            axis.set_title(f"{title}, {part['name'].iloc[0]}")
+            _lines(axis, part, colors)
+            simulated, name = bool(part["simulated"].iloc[0]), part["name"].iloc[0]
+            axis.set_title(panel_title(dataset, simulated, name))
         row[0].set_ylabel("weight on train")
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
@@ -70,10 +89,19 @@ def figure3(series: pd.DataFrame) -> Figure:
     return figure
 
 
-def _lines(axis: Axes, part: pd.DataFrame) -> None:
+def _colors(series: pd.DataFrame) -> dict[str, str]:
+    """One color per modality in all panels; sentiment, which stands last, first."""
+    by_dataset = [part for _, part in series.groupby("dataset", sort=False)]
+    names = [name for part in reversed(by_dataset) for name in part["modality"]]
+    return {
+        name: PALETTE[k % len(PALETTE)] for k, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def _lines(axis: Axes, part: pd.DataFrame, colors: dict[str, str]) -> None:
     axis.axhline(1.0, color=GRAY, linewidth=0.9, linestyle="--", zorder=0)
-    for k, (modality, line) in enumerate(part.groupby("modality", sort=False)):
-        color = PALETTE[k % len(PALETTE)]
+    for modality, line in part.groupby("modality", sort=False):
+        color = colors[str(modality)]
         line = line.sort_values("epoch")
         axis.fill_between(
             line["epoch"], line["lower"], line["upper"], color=color, alpha=0.13, lw=0

@@ -11,7 +11,9 @@ class Inputs:
     """All samples of a data set as tensors on one device, zero padded.
 
     Shape: `values[m]` is `(samples, time, features)`; `lengths` and `present` are
-    `(samples, modalities)`; what an absent modality stores is zero.
+    `(samples, modalities)`; what an absent modality stores is zero. `times[m]` (None:
+    order is all that counts) says when each row was known, as a share of the
+    observation window; `hourly[m]` (None: there is none) is the same on a grid.
     """
 
     names: tuple[str, ...]
@@ -19,16 +21,20 @@ class Inputs:
     lengths: Int[Tensor, "samples modalities"]
     present: Bool[Tensor, "samples modalities"]
     y: Float[Tensor, " samples"]
+    times: tuple[Float[Tensor, "samples _time"] | None, ...] = ()
+    hourly: tuple[Float[Tensor, "samples _hours _features"] | None, ...] = ()
 
-    def only(self, modality: str) -> "Inputs":
-        """The same samples with one modality left."""
-        m = self.names.index(modality)
+    def only(self, *modalities: str) -> "Inputs":
+        """The same samples with these modalities left."""
+        kept = [self.names.index(name) for name in modalities]
         return Inputs(
-            names=(modality,),
-            values=(self.values[m],),
-            lengths=self.lengths[:, m : m + 1],
-            present=self.present[:, m : m + 1],
+            names=modalities,
+            values=tuple(self.values[m] for m in kept),
+            lengths=self.lengths[:, kept],
+            present=self.present[:, kept],
             y=self.y,
+            times=tuple(self.times[m] for m in kept) if self.times else (),
+            hourly=tuple(self.hourly[m] for m in kept) if self.hourly else (),
         )
 
 
@@ -41,6 +47,8 @@ class Batch:
     present: Bool[Tensor, "seeds batch modalities"]
     y: Float[Tensor, "seeds batch"]
     real: Bool[Tensor, "seeds batch"]
+    times: tuple[Float[Tensor, "seeds batch _time"] | None, ...] = ()
+    hourly: tuple[Float[Tensor, "seeds batch _hours _features"] | None, ...] = ()
 
 
 def gather(inputs: Inputs, index: Int[Tensor, "seeds batch"]) -> Batch:
@@ -57,4 +65,9 @@ def gather(inputs: Inputs, index: Int[Tensor, "seeds batch"]) -> Batch:
         present=inputs.present[rows] & real[..., None],
         y=inputs.y[rows],
         real=real,
+        times=tuple(
+            None if times is None else times[:, : longest[m]][rows]
+            for m, times in enumerate(inputs.times)
+        ),
+        hourly=tuple(None if grid is None else grid[rows] for grid in inputs.hourly),
     )

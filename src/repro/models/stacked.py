@@ -49,13 +49,19 @@ def stacked_parameter(seeds: int, *shape: int) -> nn.Parameter:
 def parameter_initializers(module: nn.Module) -> dict[str, Initializer]:
     """Initializer of each parameter of `module`, in `named_parameters` order.
 
-    The module that owns a parameter names its rule in a mapping `initializers`.
+    The module that owns a parameter names its rule in a mapping `initializers`. What
+    is below a module with `keeps_start` (a pretrained encoder) has no rule.
 
     Raises:
         ValueError: the owner of a parameter names no rule for it.
     """
     rules = {}
+    kept = tuple(
+        f"{name}." for name, m in module.named_modules() if hasattr(m, "keeps_start")
+    )
     for name, _ in module.named_parameters():
+        if name.startswith(kept):
+            continue
         owner, _, own_name = name.rpartition(".")
         owner_rules = getattr(module.get_submodule(owner), "initializers", {})
         if own_name not in owner_rules:
@@ -82,8 +88,9 @@ def initialize(module: nn.Module, generators: Generators) -> None:
     >>> torch.equal(layer.weight[1], alone.weight[0])
     True
     """
-    rules = parameter_initializers(module)
-    for name, parameter in module.named_parameters():
+    parameters = dict(module.named_parameters())
+    for name, rule in parameter_initializers(module).items():
+        parameter = parameters[name]
         seeds = parameter.shape[0] if parameter.dim() else 0
         if seeds != len(generators):
             raise ValueError(
@@ -91,7 +98,7 @@ def initialize(module: nn.Module, generators: Generators) -> None:
                 "generators were given; pass one generator per seed"
             )
         for values, generator in zip(parameter, generators, strict=True):
-            rules[name](values, generator)
+            rule(values, generator)
 
 
 def check_generators(generators: Generators, seeds: int) -> None:

@@ -30,6 +30,8 @@ class FineTunedText(nn.Module):
     rate. Members run one after another: a transformer fills the machine by itself.
     """
 
+    keeps_start = True  # never drawn anew
+
     def __init__(self, seeds: int, tuning: FineTuning):
         super().__init__()
         self.copies = nn.ModuleList(copy.deepcopy(tuning.start) for _ in range(seeds))

@@ -18,15 +18,16 @@ class Evidence:
 
     Shape: `unimodal` is `(seeds, samples, modalities)`, its train rows out-of-fold
     (or in-sample under that switch); `unweighted` is `(seeds, samples)`, the
-    trained unweighted model.
+    trained unweighted model. Of a classification both end in `classes`.
     """
 
     modalities: tuple[str, ...]
-    unimodal: Float[np.ndarray, "seeds samples modalities"]
-    unweighted: Float[np.ndarray, "seeds samples"]
+    unimodal: Float[np.ndarray, "seeds samples modalities *classes"]
+    unweighted: Float[np.ndarray, "seeds samples *classes"]
     present: Bool[np.ndarray, "samples modalities"]
     y: Float[np.ndarray, " samples"]
     rows: Mapping[str, Int[np.ndarray, " rows"]]
+    task: str = "regression"
 
     def of_seeds(self, kept: Sequence[int]) -> "Evidence":
         """The same evidence for some seeds, by position."""
@@ -40,7 +41,7 @@ class Evidence:
 
     def unimodal_in(
         self, split: str, seed: int
-    ) -> Float[np.ndarray, "rows modalities"]:
+    ) -> Float[np.ndarray, "rows modalities *classes"]:
         """Unimodal predictions of the rows of a split, by seed position."""
         return self.unimodal[seed, self.rows[split]]
 
@@ -76,13 +77,17 @@ class Plan:
 
 def unimodal_variance(
     evidence: Evidence, plan: Plan, seed: int
-) -> Float[np.ndarray, "*samples modalities"]:
+) -> Float[np.ndarray, "*samples modalities"] | None:
     """Variance of each modality, `(modalities,)`, or of each instance too.
+
+    None for a classification, whose predictions are distributions already.
 
     Leak-free variances are pooled over out-of-fold train residuals (or a function of
     the prediction fitted on them); only the `own_label_variance` switch reads the
     label of the instance itself, as released.
     """
+    if evidence.task == "classification":
+        return None
     predictions = evidence.unimodal[seed]
     if "own_label_variance" in plan:
         return squared_residuals(predictions, evidence.y)
@@ -118,13 +123,13 @@ def split_information(
     plan: Plan,
     seed: int,
     split: str,
-    predictions: Float[np.ndarray, " rows"],
+    predictions: Float[np.ndarray, " rows *classes"],
 ) -> Float[np.ndarray, " modalities"]:
     """Information of a split's own predictions (the `transductive_mi` switch)."""
     return modality_information(
         evidence.unimodal_in(split, seed),
         predictions,
-        "regression",
+        evidence.task,
         evidence.present_in(split),
         neighbors=plan.neighbors,
         random_state=plan.random_state,

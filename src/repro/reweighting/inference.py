@@ -11,8 +11,8 @@ from btw.combination import INFORMATION_VARIANTS
 from repro.reweighting.application import Application, Applied
 from repro.reweighting.evidence import Evidence, Plan, split_information
 
-# predictor(split, weights) -> (members, rows)
-Predictor = Callable[[str, Applied | None], Float[np.ndarray, "members rows"]]
+# predictor(split, weights) -> (members, rows[, classes])
+Predictor = Callable[[str, Applied | None], Float[np.ndarray, "members rows *classes"]]
 _ONE_PASS_VARIANTS = ("averaged_instance", "modality")
 _ONE_PASS_CONTROLS = ("ones", "uniform")
 
@@ -36,7 +36,7 @@ class Snapshot:
 class Kept:
     """Predictions of one split and the weights they were made with."""
 
-    predictions: Float[np.ndarray, "members rows"]
+    predictions: Float[np.ndarray, "members rows *classes"]
     weights: Float[np.ndarray, "members rows modalities"]
 
 
@@ -52,7 +52,7 @@ class TwoPasses:
     evidence: Evidence
     plan: Plan
     seed_of: Sequence[int]
-    unimodal_variance: Sequence[Float[np.ndarray, "*samples modalities"]]
+    unimodal_variance: Sequence[Float[np.ndarray, "*samples modalities"] | None]
     apply: Application
 
     def first(self, split: str, snapshots: Sequence[Snapshot]) -> Applied:
@@ -71,7 +71,7 @@ class TwoPasses:
         split: str,
         snapshots: Sequence[Snapshot],
         predictor: Predictor,
-        first: Float[np.ndarray, "members rows"] | None = None,
+        first: Float[np.ndarray, "members rows *classes"] | None = None,
     ) -> Kept:
         """Predictions of a split; `first` are those of pass 1 where known."""
         applied = self.first(split, snapshots)
@@ -104,14 +104,14 @@ class TwoPasses:
         )
 
     def _own(
-        self, member: int, split: str, first: Float[np.ndarray, " rows"]
+        self, member: int, split: str, first: Float[np.ndarray, " rows *classes"]
     ) -> dict[str, np.ndarray]:
         """Variances and information of these rows themselves, for the switches."""
         plan, evidence = self.plan, self.evidence
         seed, own = self.seed_of[member], {}
-        if self.unimodal_variance[seed].ndim == 2:
-            rows = evidence.rows[split]
-            own["unimodal_variance"] = self.unimodal_variance[seed][rows]
+        variance = self.unimodal_variance[seed]
+        if variance is not None and variance.ndim == 2:
+            own["unimodal_variance"] = variance[evidence.rows[split]]
         if "own_label_variance" in plan:
             own["multimodal_variance"] = squared_residuals(first, evidence.y_in(split))
         if "transductive_mi" in plan and plan.variant in INFORMATION_VARIANTS:

@@ -129,10 +129,10 @@ class Reweighting:
             for split in ("train", "valid", "test")
         }
 
-    def _fitted(self, seed: int, variance: np.ndarray) -> ModalityWeighting:
+    def _fitted(self, seed: int, variance: np.ndarray | None) -> ModalityWeighting:
         plan, evidence = self._plan, self._evidence
         weighting = ModalityWeighting(
-            "regression",
+            evidence.task,
             plan.variant,
             scale="sum_one" if "sum_one" in plan else plan.scale,
             alpha=plan.alpha,
@@ -145,12 +145,13 @@ class Reweighting:
         rows = evidence.rows
         train = evidence.unweighted[seed, rows["train"]]
         valid = evidence.unweighted[seed, rows["valid"]]
-        per_instance = variance.ndim == 2
+        if variance is not None and variance.ndim == 2:
+            variance = variance[rows["train"]]
         weighting.fit(
             evidence.unimodal_in("train", seed),
             train,
             present=evidence.present_in("train"),
-            unimodal_variance=variance[rows["train"]] if per_instance else variance,
+            unimodal_variance=variance,
             **self._spread(seed, train, valid),
         )
         return weighting
@@ -160,7 +161,7 @@ class Reweighting:
     ) -> dict[str, Any]:
         """What an epoch's weights need beside its train predictions."""
         evidence, plan = self._evidence, self._plan
-        if plan.variant == "modality":
+        if plan.variant == "modality" or evidence.task == "classification":
             return {}
         spread = {
             "multimodal_variance": multimodal_variance(evidence, plan, train, valid)

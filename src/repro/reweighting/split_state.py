@@ -28,7 +28,7 @@ class SplitState:
         evidence: Evidence,
         plan: Plan,
         seed: int,
-        unimodal_variance: Float[np.ndarray, "*samples modalities"],
+        unimodal_variance: Float[np.ndarray, "*samples modalities"] | None,
         state: InferenceState,
     ) -> None:
         self._evidence, self._plan, self._seed = evidence, plan, seed
@@ -45,7 +45,7 @@ class SplitState:
     def update(
         self,
         split: str,
-        predictions: Float[np.ndarray, " rows"],
+        predictions: Float[np.ndarray, " rows *classes"],
         state: InferenceState,
     ) -> None:
         """Blend the weights of these predictions in, with the factor in force."""
@@ -75,11 +75,13 @@ class SplitState:
         multimodal = state.multimodal_variance
         if "own_label_variance" in self._plan:
             multimodal = squared_residuals(predictions, evidence.y_in(split))
+        if variance is not None and variance.ndim == 2:
+            variance = variance[evidence.rows[split]]
         return divergence(
             evidence.unimodal_in(split, self._seed),
             predictions,
-            "regression",
+            evidence.task,
             evidence.present_in(split),
-            variance[evidence.rows[split]] if variance.ndim == 2 else variance,
+            variance,
             multimodal,
         )

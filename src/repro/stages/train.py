@@ -10,7 +10,9 @@ import torch  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.cells import comparisons, fits, writing  # noqa: E402
-from repro.cells.study import load_study, read_evidence  # noqa: E402
+from repro.cells.result import Result  # noqa: E402
+from repro.cells.stored_evidence import read_evidence  # noqa: E402
+from repro.cells.study import Study, load_study  # noqa: E402
 
 
 def main() -> None:
@@ -28,23 +30,40 @@ def main() -> None:
         torch.set_float32_matmul_precision("high")
     # A row of the attribution table is leak-free but for its own switches.
     protocol = "leak_free" if arguments.group == "attribution" else settings.protocol
-    study = load_study(settings, cell, protocol)
-    match arguments.group:
-        case "unimodal":
-            results = fits.unimodal_results(study)
-        case "moe":
-            results = [fits.unweighted_result(study)]
+    folder = paths.cell_folder(arguments.group, arguments.key, cell)
+    done: list[Result] = []
+    parts = settings.parts(cell.dataset)
+    for dataset in parts:
+        part = cell.model_copy(update={"dataset": dataset})
+        study = load_study(settings, part, protocol)
+        results = trained(arguments.group, study)
+        writing.write_run(study, folder, results)
+        done += results
+    if len(parts) > 1:
+        writing.write_parts(cell.dataset, folder, len(parts))
+    writing.write_timing(cell.dataset, folder, done)
+
+
+def trained(group: str, study: Study) -> list[Result]:
+    """What a cell of a group consists of."""
+    match group:
+        case "unimodal" | "icu_unimodal":
+            return fits.unimodal_results(study)
+        case "moe" | "icu_fusion":
+            return [fits.unweighted_result(study)]
         case "btw" | "sweep":
             evidence = read_evidence(study)
-            results = [fits.weighted_result(study, evidence, cell.method)]
+            return [fits.weighted_result(study, evidence, study.cell.method)]
+        case "icu_btw":
+            return comparisons.variant_results(study)
+        case "icu_missing" | "icu_without":
+            return comparisons.retrained_results(study)
         case "attribution":
-            results = comparisons.attribution_results(study)
+            return comparisons.attribution_results(study)
         case "noise":
-            results = comparisons.noise_results(study)
+            return comparisons.noise_results(study)
         case unknown:
             raise ValueError(f"params.yaml: no way to train cells.{unknown}")
-    folder = paths.cell_folder(arguments.group, arguments.key, cell)
-    writing.write_run(study, folder, results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Collect predictions and the first weights: `python -m repro.stages.weights <set>`."""
+"""Collect predictions and the first weights of a data set and its fusion."""
 
 from repro import process
 
@@ -14,7 +14,11 @@ def main() -> None:
     """Read the unimodal and the unweighted run, write evidence and first weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
-    initial_weights.write(params.load(), parser.parse_args().dataset)
+    parser.add_argument("fusion", nargs="?", default="moe")
+    arguments = parser.parse_args()
+    settings = params.load()
+    for part in settings.parts(arguments.dataset):
+        initial_weights.write(settings, part, arguments.fusion)
 
 
 if __name__ == "__main__":

@@ -4,47 +4,20 @@ import re
 
 import pandas as pd
 
+from repro.tables.labels import (
+    AGAINST_FUSEMOE,
+    DETAILS,
+    LABELS,
+    TITLES,
+    digits,
+    metric_label,
+)
 from repro.tables.rows import NOTE_SEPARATOR
+from repro.titles import COHORTS, dataset_title
 
-TITLES = {
-    "table3": "Table 3. Sentiment regression",
-    "table6": "Table 6. Smoothing factor",
-    "table10": "Table 10. Time",
-    "attribution": "Attribution. What each shortcut is worth",
-    "noise": "Noise. Added modalities that carry nothing",
-    "hyperparameters": "Hyper-parameters of the MoE",
-}
-LABELS = {
-    "mae": "MAE ↓",
-    "corr": "Corr ↑",
-    "acc7": "Acc-7 ↑",
-    "acc5": "Acc-5 ↑",
-    "acc2_has0": "Acc-2 has0 ↑",
-    "acc2_non0": "Acc-2 non0 ↑",
-    "f1_has0": "F1 has0 ↑",
-    "f1_non0": "F1 non0 ↑",
-    "mae_vs_moe": "MAE minus MoE [interval], Holm p",
-    "main_training_s": "main training (s)",
-    "total_s": "total (s)",
-    "peak_memory_mib": "peak memory (MiB)",
-}
-METHOD_LABELS = {
-    "moe": "MoE",
-    "averaged_instance": "BTW-global (KL)",
-    "modality": "BTW-global (MI)",
-    "instance": "BTW-local (KL)",
-    "bi_level": "BTW",
-    "uniform": "uniform",
-}
-SUFFIX_LABELS = {
-    "_mae": "MAE ↓",
-    "_gain": "gain ↑ [interval], Holm p",
-    "_noise_share": "noise share",
-}
-OVERHEAD = "_overhead_s"  # after the name of a modality
 SIGNIFICANT = 0.05
 INTERVAL = (
-    "[interval]: over test groups (videos), for these trained models; the noise of "
+    "[interval]: over test groups ({groups}), for these trained models; the noise of "
     "training itself (another seed, another run) is not in it, the sd over seeds hints "
     "at it"
 )
@@ -59,7 +32,8 @@ def markdown(table: str, rows: pd.DataFrame) -> str:
     """The whole table as Markdown, one section per block."""
     sections = [f"# {TITLES[table]}"]
     for _, block in rows.groupby("block", sort=False):
-        sections += [f"## {block_title(block)}", markdown_table(ours(block))]
+        sections.append(f"## {block_title(block)}")
+        sections += [markdown_table(part) for part in ours(block)]
         beside = printed(block)
         if not beside.empty:
             sections += [f"{printed_title(block)}:", markdown_table(beside)]
@@ -73,7 +47,11 @@ def latex(table: str, rows: pd.DataFrame) -> str:
     for key, block in rows.groupby("block", sort=False):
         heading = f"{TITLES[table]}. {block_title(block)}"
         caption = f"{heading}. {'. '.join(notes(block))}."
-        floats.append(latex_table(ours(block), caption, f"{table}:{key}"))
+        main, *details = ours(block)
+        floats.append(latex_table(main, caption, f"{table}:{key}"))
+        for part in details:
+            more = f"{heading}. More metrics."
+            floats.append(latex_table(part, more, f"{table}:{key}:more"))
         beside = printed(block)
         if not beside.empty:
             caption = f"{heading}. {printed_title(block)}."
@@ -85,12 +63,11 @@ def block_title(block: pd.DataFrame) -> str:
     """Data set, whether simulated, modalities, seeds, protocol."""
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
-    seeds = block["n"].max()
-    count = "" if pd.isna(seeds) else f"; n = {seeds}"
-    return (
-        f"{first['dataset'].upper()}, {kind} ({first['modalities']}{count}; "
-        f"protocol {first['protocol'].replace('_', ' ')})"
-    )
+    seeds, protocol = block["n"].max(), first["protocol"].replace("_", " ")
+    facts = [first["modalities"]]
+    facts += [] if pd.isna(seeds) else [f"n = {seeds}"]
+    facts += [f"protocol {protocol}"] if protocol else []
+    return f"{dataset_title(first['dataset'])}, {kind} ({'; '.join(facts)})"
 
 
 def printed_title(block: pd.DataFrame) -> str:
@@ -108,19 +85,31 @@ def notes(block: pd.DataFrame) -> list[str]:
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
     if block["lower"].notna().any():
-        found.append(INTERVAL)
-    if block["p_holm"].notna().any():
+        groups = "patients" if first["dataset"] in COHORTS else "videos"
+        found.append(INTERVAL.format(groups=groups))
+    tested = block[block["p_holm"].notna()]
+    if not tested.empty:
+        against = "FuseMoE" if AGAINST_FUSEMOE in set(tested["metric"]) else "the MoE"
         found.append(
-            f"* = differs from the MoE, Holm-adjusted p < {SIGNIFICANT} within "
+            f"* = differs from {against}, Holm-adjusted p < {SIGNIFICANT} within "
             "this table and data set, paired bootstrap over groups"
         )
     return found
 
 
-def ours(block: pd.DataFrame) -> pd.DataFrame:
-    """Methods by metrics, each cell as text; empty where a number is undefined."""
+def ours(block: pd.DataFrame) -> list[pd.DataFrame]:
+    """Methods by metrics, each cell as text; empty where a number is undefined.
+
+    The first table has the main metrics, a second one, if there are any, the rest.
+    """
     block = block[block["mean"].notna()]
-    return _wide(block, [_own_text(row) for row in block.to_dict("records")])
+    is_detail = block["metric"].isin(DETAILS)
+    parts = [block[~is_detail], block[is_detail]]
+    return [
+        _wide(part, [_own_text(row) for row in part.to_dict("records")])
+        for part in parts
+        if not part.empty
+    ]
 
 
 def printed(block: pd.DataFrame) -> pd.DataFrame:
@@ -152,48 +141,33 @@ def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
     return text
 
 
-def metric_label(metric: str) -> str:
-    """Column heading of a metric.
-
-    >>> metric_label("text_overhead_s"), metric_label("instance_gain")
-    ('text (s)', 'BTW-local (KL) gain ↑ [interval], Holm p')
-    """
-    if metric in LABELS:
-        return LABELS[metric]
-    if metric.endswith(OVERHEAD):
-        return f"{metric.removesuffix(OVERHEAD)} (s)"
-    for suffix, label in SUFFIX_LABELS.items():
-        method = metric.removesuffix(suffix)
-        if method != metric and method in METHOD_LABELS:
-            return f"{METHOD_LABELS[method]} {label}"
-    raise ValueError(f"metric {metric!r} has no label; add it to rendering.LABELS")
-
-
 def _wide(block: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     """One line per row, one column per metric, in order of first appearance."""
+    heading = "length of stay" if (block["metric"] == "stays").any() else "method"
     lines: dict[str, dict[str, str]] = {}
     has_alpha = block["alpha"].notna().any()
     for (_, row), text in zip(block.iterrows(), texts, strict=True):
         name = ", ".join(part for part in (row["name"], row["remark"]) if part)
-        line = lines.setdefault(row["row"], {"method": name})
+        line = lines.setdefault(row["row"], {heading: name})
         if has_alpha:
             line["alpha"] = "" if pd.isna(row["alpha"]) else f"{row['alpha']:g}"
         line[row["metric"]] = text
     wide = pd.DataFrame(list(lines.values())).fillna("")
     known = [metric for metric in LABELS if metric in wide]
     others = [column for column in wide if column not in known]
-    labels = {m: metric_label(m) for m in wide if m not in ("method", "alpha")}
+    labels = {m: metric_label(m) for m in wide if m not in (heading, "alpha")}
     return wide[[*others, *known]].rename(columns=labels)
 
 
 def _own_text(row: dict) -> str:  # type: ignore[type-arg]
-    digits = _digits(row["metric"])
-    signed = "+" if pd.notna(row["lower"]) else ""
-    text = f"{row['mean']:{signed}.{digits}f}"
+    shown = digits(row["metric"])
+    signed = "+" if pd.notna(row["p"]) else ""  # a difference has a p
+    text = f"{row['mean']:{signed}.{shown}f}"
     if pd.notna(row["sd"]):
-        text += f" ± {row['sd']:.{digits}f}"
+        text += f" ± {row['sd']:.{shown}f}"
     if pd.notna(row["lower"]):
-        text += f" [{row['lower']:+.{digits}f}, {row['upper']:+.{digits}f}]"
+        lower, upper = (f"{row[k]:{signed}.{shown}f}" for k in ("lower", "upper"))
+        text += f" [{lower}, {upper}]"
     if pd.notna(row["p_holm"]):
         mark = "*" if row["p_holm"] < SIGNIFICANT else ""
         text += f", {row['p_holm']:.3f}{mark}"
@@ -201,19 +175,13 @@ def _own_text(row: dict) -> str:  # type: ignore[type-arg]
 
 
 def _printed_text(row: dict) -> str:  # type: ignore[type-arg]
-    digits = _digits(row["metric"])
-    text = f"{row['published_mean']:.{digits}f}"
+    shown = digits(row["metric"])
+    text = f"{row['published_mean']:.{shown}f}"
     if pd.notna(row["published_sd"]):
-        text += f" ± {row['published_sd']:.{digits}f}"
+        text += f" ± {row['published_sd']:.{shown}f}"
     if pd.notna(row["difference"]):
-        text += f" ({row['difference']:+.{digits}f}; {row['verdict']})"
+        text += f" ({row['difference']:+.{shown}f}; {row['verdict']})"
     return text
-
-
-def _digits(metric: str) -> int:
-    if metric.endswith(("_s", "_mib")):
-        return 1
-    return 2 if metric.startswith(("acc", "f1")) else 3
 
 
 def _plain(note: str) -> str:
@@ -222,4 +190,4 @@ def _plain(note: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("<", "$<$")
+    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("<", "$<$").replace(">", "$>$")

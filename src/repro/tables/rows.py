@@ -22,6 +22,7 @@ ALIKE = (
     "experts",
     "top_k",
     "encoder",
+    "text_encoder",
     "text_weights",
     "finetune",
 )
@@ -62,7 +63,7 @@ class Block:
 
     dataset: str
     source: str
-    protocol: str  # leak_free, published, names of switches, or by_row
+    protocol: str  # leak_free, published, switches, by_row; empty: nothing trained
     simulated: bool
     modalities: str
     notes: str
@@ -76,7 +77,7 @@ class Block:
         >>> Block("mosi", "mmsa", "published", False, "", "").key
         'mosi__mmsa__published'
         """
-        plain = self.protocol in ("leak_free", "by_row")
+        plain = self.protocol in ("", "leak_free", "by_row")
         suffix = "" if plain else f"__{self.protocol}"
         return f"{self.dataset}__{self.source}{suffix}"
 
@@ -211,7 +212,8 @@ def setup_of(run: Run) -> str:
     report = run.report
     if "text" not in report["data"]["modalities"]:
         return preset_note(report["preset"])
-    text = encoder_note(report["encoder"], report["text_weights"], report["finetune"])
+    encoder = report.get("text_encoder", report["encoder"])
+    text = encoder_note(encoder, report["text_weights"], report["finetune"])
     return f"{preset_note(report['preset'])}, {text}"
 
 

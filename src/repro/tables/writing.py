@@ -7,8 +7,8 @@ import pandas as pd
 
 from repro import paths
 from repro.files import read_json, write_json, write_text
+from repro.tables.labels import TITLES
 from repro.tables.rendering import (
-    TITLES,
     latex,
     latex_table,
     markdown,

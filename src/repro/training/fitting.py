@@ -12,13 +12,15 @@ from tqdm import tqdm
 
 from repro.members import Member, epoch_order, seed_stream, torch_generators
 from repro.models.batch import Batch, Inputs, gather
-from repro.models.predictor import Architecture, Predictor, Randomness
+from repro.models.building import Architecture
+from repro.models.predictor import Predictor, Randomness
 from repro.params import Training
 from repro.reweighting.application import Applied
 from repro.reweighting.inference import Snapshot
 from repro.reweighting.loop import Reweighting
 from repro.training.optimization import StackedAdam
 from repro.training.selection import Selection
+from repro.training.task import REGRESSION, Task
 
 _log = logging.getLogger(__name__)
 Rows = Mapping[str, Int[np.ndarray, " rows"]]
@@ -32,6 +34,7 @@ class Settings:
     """
 
     training: Training
+    task: Task = REGRESSION
     switches: frozenset[str] = frozenset()
     selection: str = "best_valid"
     text_lr: float = 0.0
@@ -42,12 +45,13 @@ class Settings:
 class Outcome:
     """What a fitted stack leaves: predictions of the kept epoch and how it got there.
 
-    Shape: `predictions[split]` is `(members, rows)`, `weights[split]`
-    `(members, rows, modalities)` (empty for an unweighted model).
+    Shape: `predictions[split]` is `(members, rows)`, of a classification
+    `(members, rows, classes)`; `weights[split]` is `(members, rows, modalities)`
+    (empty for an unweighted model).
     """
 
     members: Sequence[Member]
-    predictions: Mapping[str, Float[np.ndarray, "members rows"]]
+    predictions: Mapping[str, Float[np.ndarray, "members rows *classes"]]
     epochs: Sequence[int]
     history: Sequence[dict]
     model: Predictor
@@ -142,8 +146,8 @@ class _Fitting:
                 "seed": member.seed,
                 "fold": member.fold,
                 "epoch": epoch,
-                "train_mae": float(train_loss[i]),
-                "valid_mae": float(scores["valid"][i]),
+                "train_loss": float(train_loss[i]),
+                "valid_error": float(scores["valid"][i]),
             }
             | ({} if factor is None else {"factor": float(factor[i])})
             for i, member in enumerate(self.members)
@@ -171,7 +175,7 @@ class _Fitting:
 
     def predictor(
         self, epochs: Sequence[int]
-    ) -> Callable[[str, Applied | None], Float[np.ndarray, "members rows"]]:
+    ) -> Callable[[str, Applied | None], Float[np.ndarray, "members rows *classes"]]:
         """Prediction of one split in evaluation mode, given weights or none.
 
         `epochs` is the epoch of each member; released router noise is drawn anew in
@@ -187,6 +191,7 @@ class _Fitting:
                     for member, epoch in zip(self.members, epochs, strict=True)
                 ]
             return predict(
+                self.settings.task,
                 self.model,
                 self.inputs,
                 self.rows[split],
@@ -202,7 +207,7 @@ class _Fitting:
         return ("valid", "test") if early else ("valid",)
 
     def _errors(self, predictions: np.ndarray, split: str) -> np.ndarray:
-        return np.abs(predictions - self.y[self.rows[split]]).mean(1)
+        return self.settings.task.errors(predictions, self.y[self.rows[split]])
 
     def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
         device = self.inputs.y.device
@@ -235,10 +240,12 @@ class _Fitting:
 
     def _step(self, batch: Batch, weights: Tensor | None) -> Float[Tensor, " members"]:
         output = self.model(batch, weights, self.randomness)
-        errors = (output.logits[..., 0] - batch.y).abs() * batch.real
-        loss = errors.sum(1) / batch.real.sum(1).clamp(min=1)
+        losses = self.settings.task.losses(output.logits, batch.y) * batch.real
+        loss = losses.sum(1) / batch.real.sum(1).clamp(min=1)
         self.optimizer.zero_grad()
-        (loss + self.balance * output.losses["balance"]).sum().backward()
+        balance = output.losses.get("balance")
+        extra = 0.0 if balance is None else self.balance * balance
+        (loss + extra).sum().backward()
         self.optimizer.step()
         return loss.detach()
 
@@ -253,13 +260,14 @@ def _weights_of(weights: Applied | None, index: Tensor) -> Tensor | None:
 
 @torch.no_grad()
 def predict(
+    task: Task,
     model: Predictor,
     inputs: Inputs,
     rows: Int[np.ndarray, " rows"],
     weights: Applied | None,
     randomness: Randomness,
     batch: int,
-) -> Float[np.ndarray, "members rows"]:
+) -> Float[np.ndarray, "members rows *classes"]:
     """Predictions of the given rows by every stacked member, in large batches.
 
     `weights`, where given, are indexed by sample as `(members, samples, modalities)`.
@@ -272,5 +280,5 @@ def predict(
         index = torch.as_tensor(rows[start : start + batch], device=device)
         index = index.expand(model.seeds, -1)
         output = model(gather(inputs, index), _weights_of(weights, index), randomness)
-        parts.append(output.logits[..., 0])
-    return torch.cat(parts, 1).double().cpu().numpy()
+        parts.append(output.logits)
+    return task.predictions(torch.cat(parts, 1))

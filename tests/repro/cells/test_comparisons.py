@@ -9,7 +9,8 @@ import torch
 from small_study import Trained, small_inputs, small_params, small_study, trained
 
 from repro.cells.comparisons import attribution_results, noise_results, with_noise
-from repro.cells.study import Study, write_evidence
+from repro.cells.stored_evidence import write_evidence
+from repro.cells.study import Study
 
 SETTINGS = small_params([0], training={"epochs": 1})
 

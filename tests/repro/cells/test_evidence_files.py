@@ -8,7 +8,8 @@ import pytest
 from small_study import Trained, small_params, small_study, trained
 
 from repro.cells import fits, initial_weights
-from repro.cells.study import Study, read_evidence, write_evidence
+from repro.cells.stored_evidence import read_evidence, write_evidence
+from repro.cells.study import Study
 from repro.cells.writing import write_run
 
 

@@ -7,7 +7,7 @@ from small_study import ALL_METHODS, Trained, small_params, small_study, trained
 from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import applicable
-from repro.params import SWITCHES
+from repro.params.switching import SWITCHES
 
 DIVERGENCE = {"instance", "averaged_instance", "bi_level"}
 WEIGHTED = set(ALL_METHODS)

@@ -8,12 +8,8 @@ from small_study import MODEL, small_inputs
 from torch import Tensor
 
 from repro.models.batch import Batch, Inputs, gather
-from repro.models.predictor import (
-    Architecture,
-    Predictor,
-    Randomness,
-    parameter_count,
-)
+from repro.models.building import Architecture
+from repro.models.predictor import Predictor, Randomness, parameter_count
 
 MODES = ("mask", "zero", "embedding")
 ROWS = torch.arange(24).expand(2, -1)

@@ -16,6 +16,7 @@ from repro.reweighting.inference import Kept
 from repro.reweighting.loop import Reweighting
 from repro.training.checkpoint import load_parameters, stored_snapshots
 from repro.training.fitting import predict
+from repro.training.task import Task
 
 METHODS = ("instance", "bi_level", "averaged_instance")
 
@@ -44,7 +45,7 @@ def rerun(study: Study, models: Trained, method: str, place: Path) -> dict[str, 
 
     def predictor(split: str, weights: object) -> np.ndarray:
         rows = study.rows[split]
-        return predict(model, study.inputs, rows, weights, EVALUATION, 4096)
+        return predict(Task(), model, study.inputs, rows, weights, EVALUATION, 4096)
 
     return run.replay(stored_snapshots(arrays), predictor)
 
@@ -62,7 +63,7 @@ def test_unweighted_predictions(models: Trained, tmp_path: Path) -> None:
     study, result = small_study(), models.unweighted
     write_arrays(tmp_path / "moe.safetensors", result.checkpoint)
     model = reloaded(study, read_arrays(tmp_path / "moe.safetensors"))
-    again = partial(predict, model, study.inputs)
+    again = partial(predict, Task(), model, study.inputs)
     for split, rows in study.rows.items():
         found = again(rows, None, EVALUATION, 4096)
         assert np.array_equal(found, result.predictions[split])
@@ -77,7 +78,7 @@ def test_reported_valid_predictions_are_those_that_were_scored(
         error = np.abs(result.predictions["valid"] - y).mean(1)
         for position, epoch in enumerate(result.epochs):
             row = result.history[(epoch - 1) * 2 + position]
-            assert error[position] == pytest.approx(row["valid_mae"], abs=1e-6)
+            assert error[position] == pytest.approx(row["valid_error"], abs=1e-6)
 
 
 def test_a_checkpoint_of_another_shape_is_refused(models: Trained) -> None:

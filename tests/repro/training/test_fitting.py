@@ -49,8 +49,8 @@ def test_seeds_differ_and_repeat() -> None:
 
 def test_training_lowers_the_error_and_keeps_the_best_epoch() -> None:
     outcome = fitted(small_study(small_params([0], training={"epochs": 12})))
-    valid = [row["valid_mae"] for row in outcome.history]
-    train = [row["train_mae"] for row in outcome.history]
+    valid = [row["valid_error"] for row in outcome.history]
+    train = [row["train_loss"] for row in outcome.history]
     assert train[-1] < 0.8 * train[0]
     assert outcome.epochs == [1 + int(np.argmin(valid))]
     study = small_study()
@@ -86,7 +86,7 @@ def test_router_noise_in_evaluation_is_that_of_the_kept_epoch() -> None:
     best = np.abs(outcome.predictions["valid"] - y).mean(1)
     for member, epoch in enumerate(outcome.epochs):
         row = outcome.history[(epoch - 1) * 2 + member]
-        assert best[member] == pytest.approx(row["valid_mae"], abs=1e-6)
+        assert best[member] == pytest.approx(row["valid_error"], abs=1e-6)
 
 
 def test_the_balance_loss_can_be_switched_off() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from small_study import MODEL, small_inputs
 
-from repro.models.predictor import Architecture, Predictor
+from repro.models.building import Architecture
+from repro.models.predictor import Predictor
 from repro.training.selection import Selection
 
 

@@ -3,44 +3,27 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
+from repro.params.clinical import (
+    ClinicalPreset,
+    ClinicalSource,
+    Cohort,
+    IcuSimulation,
+    Training,
+)
+from repro.params.strict import Count, NotNegative, Positive, Rate, Share, Strict
+from repro.params.switching import for_classification, switches
 
 Method = Literal["moe", "instance", "averaged_instance", "modality", "bi_level"]
+Fusion = Literal["moe", "fusemoe", "flattened", "mult", "concat_transformer"]
 Control = Literal["none", "ones", "uniform", "shuffled"]
-Switch = Literal[
-    "own_label_variance",
-    "test_epoch",
-    "test_smoothing",
-    "eval_noise",
-    "no_balance_loss",
-    "swap_audio_video",
-    "sum_one",
-    "in_sample_unimodal",
-    "transductive_mi",
-    "eval_state",
-    "update_on_valid_improvement",
-    "global_gaussian_kl",
-    "log_space_experts",
-    "embedding_site",
-    "initial_ones",
-]
-SWITCHES: tuple[Switch, ...] = Switch.__args__  # type: ignore[attr-defined]
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class TableMapping(_Strict):
+class TableMapping(Strict):
     """Names of the files and columns of a user's own data set."""
 
     samples: str
@@ -52,7 +35,7 @@ class TableMapping(_Strict):
     arrays: dict[str, str]
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where one data set comes from."""
 
     source: Literal["simulated", "mmsa", "mult", "mag", "table"]
@@ -63,7 +46,7 @@ class Source(_Strict):
     table: TableMapping
 
 
-class Simulation(_Strict):
+class Simulation(Strict):
     """What the simulator plants; strengths are standard deviations."""
 
     seed: int
@@ -80,7 +63,7 @@ class Simulation(_Strict):
     zero_length: Share
 
 
-class Weighting(_Strict):
+class Weighting(Strict):
     """How modality weights are made and applied."""
 
     scale: Literal["mean_one", "sum_one"]
@@ -95,7 +78,7 @@ class Weighting(_Strict):
     selection: Literal["best_valid", "last"]
 
 
-class Statistics(_Strict):
+class Statistics(Strict):
     """The paired bootstrap."""
 
     resamples: Count
@@ -103,7 +86,7 @@ class Statistics(_Strict):
     seed: int
 
 
-class Encoder(_Strict):
+class Encoder(Strict):
     """A text encoder and how its hidden states become features."""
 
     architecture: Literal["bert", "deberta"]
@@ -120,7 +103,7 @@ class Encoder(_Strict):
     seed: int
 
 
-class Model(_Strict):
+class Model(Strict):
     """Sizes of the mixture-of-experts model."""
 
     width: Count
@@ -131,47 +114,38 @@ class Model(_Strict):
     lstm_output: Count
     router: Literal["per_modality", "joint", "disjoint"]
     gate: Literal["laplace", "softmax", "gaussian"]
-    expert_dropout: Annotated[float, Field(ge=0, lt=1)]
-    head_dropout: Annotated[float, Field(ge=0, lt=1)]
+    expert_dropout: Rate
+    head_dropout: Rate
 
 
-class Training(_Strict):
-    """Optimization settings."""
-
-    epochs: Count
-    batch: Count
-    lr: Positive
-    weight_decay: NotNegative
-    clip: Positive
-    balance_loss: NotNegative
-    patience: Annotated[int, Field(ge=0)]
-    folds: Annotated[int, Field(ge=2)]
-    evaluation_batch: Count
-
-
-class Preset(_Strict):
+class Preset(Strict):
     """One size of the whole study."""
 
     sizes: dict[str, Annotated[list[Count], Field(min_length=3, max_length=3)]]
     encoders: dict[str, Encoder]
     model: Model
     training: Training
+    clinical: ClinicalPreset
 
 
-class Cell(_Strict):
+class Cell(Strict):
     """One training cell: data set, encoder, method, options."""
 
     dataset: str
     encoder: str = "bert"
+    fusion: Fusion = "moe"
     method: Method = "moe"
+    without: list[str] = Field(default_factory=list)
+    missing: Literal["mask", "zero", "embedding"] | None = None
+    count_absent: bool = False
     alpha: Share | None = None
-    switches: list[str] = []
+    switches: list[str] = Field(default_factory=list)
     control: Control = "none"
     multimodal_train: Literal["current", "cross_fitted"] | None = None
     noise: Annotated[int, Field(ge=0)] = 0
 
 
-class Params(_Strict):
+class Params(Strict):
     """All of params.yaml."""
 
     alpha: Share
@@ -184,7 +158,10 @@ class Params(_Strict):
     precision: Literal["float32", "tf32", "bfloat16"]
     names: dict[str, str]
     datasets: dict[str, Source]
+    clinical: ClinicalSource
+    cohorts: dict[str, Cohort]
     simulation: Simulation
+    icu_simulation: IcuSimulation
     weighting: Weighting
     statistics: Statistics
     presets: dict[str, Preset]
@@ -210,10 +187,11 @@ class Params(_Strict):
         return self
 
     def _check_cell(self, where: str, cell: Cell) -> None:
-        if cell.dataset not in self.datasets:
+        known = [*self.datasets, *self.cohorts]
+        if cell.dataset not in known:
             raise ValueError(
-                f"{where}.dataset={cell.dataset!r} is not in datasets "
-                f"{sorted(self.datasets)}"
+                f"{where}.dataset={cell.dataset!r} is not in datasets or cohorts "
+                f"{sorted(known)}"
             )
         if cell.encoder not in self.active.encoders:
             raise ValueError(
@@ -221,9 +199,20 @@ class Params(_Strict):
                 f"{self.preset}.encoders {sorted(self.active.encoders)}"
             )
         try:
-            switches(cell.switches)
+            in_force = for_classification if self.is_clinical(cell) else switches
+            in_force(cell.switches)
         except ValueError as error:
             raise ValueError(f"{where}.switches: {error}") from error
+
+    def is_clinical(self, cell: Cell) -> bool:
+        """Whether a cell is of a cohort of the clinical data."""
+        return cell.dataset in self.cohorts
+
+    def parts(self, dataset: str) -> list[str]:
+        """The data set itself, or every fold of a cross-validated cohort."""
+        if dataset in self.cohorts and self.clinical.evaluation == "grouped_cv":
+            return [paths.part(dataset, k) for k in range(self.clinical.folds)]
+        return [dataset]
 
     @property
     def active(self) -> Preset:
@@ -238,24 +227,6 @@ class Params(_Strict):
             raise ValueError(
                 f"params.yaml: there is no cell cells.{group}.{name}"
             ) from None
-
-
-def switches(names: list[str], protocol: str = "leak_free") -> frozenset[str]:
-    """The switches in force: names add, `all` adds every one, `-name` removes.
-
-    >>> sorted(switches(["sum_one", "eval_noise", "-sum_one"]))
-    ['eval_noise']
-    """
-    chosen: set[str] = set(SWITCHES) if protocol == "published" else set()
-    for name in names:
-        bare = name.removeprefix("-")
-        if bare != "all" and bare not in SWITCHES:
-            raise ValueError(
-                f"{name!r} is no switch; choose from all, {', '.join(SWITCHES)}"
-            )
-        members: set[str] = set(SWITCHES) if bare == "all" else {bare}
-        chosen = chosen - members if name.startswith("-") else chosen | members
-    return frozenset(chosen)
 
 
 def load(path: Path = paths.PARAMS) -> Params:

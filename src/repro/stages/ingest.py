@@ -1,0 +1,56 @@
+"""Take the eligible stays, their series, notes and objects from raw MIMIC-IV."""
+
+from repro import process
+
+process.prepare()
+
+import hashlib  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from repro import files, params, paths  # noqa: E402
+from repro.data.mimiciv.ingesting import ingest  # noqa: E402
+from repro.data.mimiciv.settings import Settings  # noqa: E402
+from repro.params.clinical import ClinicalSource  # noqa: E402
+
+
+def main() -> None:
+    """Write data/ingested/icu; a run that was cut off goes on where it stopped."""
+    source = params.load().clinical
+    folder = paths.ingested()
+    report = ingest(_settings(source), folder)
+    report["releases"] = releases(source)
+    files.write_json(folder / "report.json", report)
+
+
+def releases(source: ClinicalSource) -> dict[str, str]:
+    """SHA-256 of the checksum file of each root that has one: which release it is."""
+    roots = {n: getattr(source, n) for n in ("path", "note", "cxr", "ecg")}
+    sums = {n: Path(root) / "SHA256SUMS.txt" for n, root in roots.items()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in sums.items()
+        if path.is_file()
+    }
+
+
+def _settings(source: ClinicalSource) -> Settings:
+    def root(path: str) -> Path | None:
+        return None if path == "none" else Path(path)
+
+    return Settings(
+        path=Path(source.path),
+        notes=root(source.note),
+        cxr=root(source.cxr),
+        ecg=root(source.ecg),
+        variables=source.variables,
+        time_policy=source.time_policy,
+        deaths=source.deaths,
+        min_los_days=source.min_los_days,
+        views=tuple(source.views),
+        labs_without_admission=source.labs_without_admission,
+        simulated=source.source == "simulated",
+    )
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,49 @@
+"""Write the simulated MIMIC-shaped tree, what was planted, and checksums of it."""
+
+from repro import process
+
+process.prepare()
+
+import hashlib  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from repro import files, params, paths  # noqa: E402
+from repro.data.simulated_icu.settings import Signals, Size  # noqa: E402
+from repro.data.simulated_icu.writing import write_tree  # noqa: E402
+from repro.params.clinical import IcuSimulation, Tree  # noqa: E402
+
+
+def main() -> None:
+    """Write data/simulated/icu."""
+    settings = params.load()
+    folder = paths.simulated_icu()
+    planted = settings.icu_simulation
+    size = _size(settings.active.clinical.tree)
+    truth = paths.simulated_truth("icu")
+    write_tree(size, _signals(planted), planted.seed, folder, truth)
+    files.write_text(folder / "SHA256SUMS.txt", checksums(folder))
+
+
+def checksums(folder: Path) -> str:
+    """A line per file as in the real releases: SHA-256 and path, sorted by path."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder)}\n"
+        for path in found
+        if path.name != "SHA256SUMS.txt"
+    )
+
+
+def _size(tree: Tree) -> Size:
+    lists = {"mix": tuple(tree.mix), "complete_mix": tuple(tree.complete_mix)}
+    return Size(**(tree.model_dump() | lists))
+
+
+def _signals(planted: IcuSimulation) -> Signals:
+    values = planted.model_dump(exclude={"seed"})
+    lists = {name: tuple(values[name]) for name in ("unique", "unreliable")}
+    return Signals(**(values | lists))
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,56 @@
+"""Small clinical inputs in memory: one series with its grid, two kinds of objects."""
+
+import numpy as np
+import torch
+
+from repro.models.batch import Inputs
+from repro.models.building import Architecture
+from repro.params.clinical import ClinicalModel
+
+HOURS = 48
+MODEL = ClinicalModel(
+    width=8,
+    query_times=4,
+    heads=2,
+    time_embedding=4,
+    layers=1,
+    expert_hidden=8,
+    feed_forward=8,
+    router="per_modality",
+    gate="laplace",
+    expert_dropout=0.1,
+    dropout=0.1,
+    cross_layers=1,
+    self_layers=1,
+)
+ARCHITECTURE = Architecture(MODEL, experts=4, top_k=2, fusion="fusemoe", outputs=4)
+
+
+def small_icu_inputs(samples: int = 24) -> Inputs:
+    """Three variables at irregular times, notes and images that some stays lack."""
+    draw = np.random.default_rng(3)
+    steps, widths = (6, 3, 2), (6, 5, 4)
+    present = draw.random((samples, 3)) < 0.7
+    present[:, 0] = True
+    lengths = np.stack([draw.integers(1, t + 1, samples) for t in steps], 1)
+    lengths = np.where(present, lengths, 0)
+    values, times = [], []
+    for m, (time, width) in enumerate(zip(steps, widths, strict=True)):
+        used = np.arange(time) < lengths[:, m : m + 1]
+        rows = draw.standard_normal((samples, time, width))
+        if m == 0:
+            seen = draw.random((samples, time, width // 2)) < 0.6
+            rows = np.concatenate([rows[..., : width // 2] * seen, seen], 2)
+        values.append(torch.from_numpy(rows * used[..., None]).float())
+        moments = np.sort(draw.random((samples, time)), axis=1)
+        times.append(torch.from_numpy(moments * used).float())
+    grid = torch.from_numpy(draw.standard_normal((samples, HOURS, widths[0]))).float()
+    return Inputs(
+        names=("timeseries", "text", "cxr"),
+        values=tuple(values),
+        lengths=torch.from_numpy(lengths),
+        present=torch.from_numpy(present),
+        y=torch.from_numpy(draw.integers(0, 4, samples)).float(),
+        times=tuple(times),
+        hourly=(grid, None, None),
+    )
