@@ -1,11 +1,16 @@
 """Small clinical inputs in memory: one series with its grid, two kinds of objects."""
 
 import numpy as np
+import pandas as pd
 import torch
+from small_study import TRAINING, small_params
 
+from repro.cells.study import Study
 from repro.models.batch import Inputs
 from repro.models.building import Architecture
+from repro.params import Cell
 from repro.params.clinical import ClinicalModel
+from repro.training.task import Task
 
 HOURS = 48
 MODEL = ClinicalModel(
@@ -53,4 +58,38 @@ def small_icu_inputs(samples: int = 24) -> Inputs:
         y=torch.from_numpy(draw.integers(0, 4, samples)).float(),
         times=tuple(times),
         hourly=(grid, None, None),
+    )
+
+
+def small_icu_study(fusion: str, **cell: object) -> Study:
+    """A clinical study of 48 train, 24 valid and 24 test stays, two to a patient."""
+    settings = small_params((0,))
+    tiny = settings.active
+    clinical = tiny.clinical.model_copy(update={"model": MODEL, "training": TRAINING})
+    presets = {"tiny": tiny.model_copy(update={"clinical": clinical})}
+    inputs = small_icu_inputs(96)
+    split = np.repeat(["train", "valid", "test"], [48, 24, 24])
+    samples = pd.DataFrame(
+        {
+            "id": [f"s{i:02d}" for i in range(96)],
+            "group": [f"p{i // 2:02d}" for i in range(96)],
+            "split": split,
+            "y": inputs.y.double().numpy(),
+        }
+    )
+    return Study(
+        params=settings.model_copy(update={"presets": presets}),
+        cell=Cell(dataset="icu_all", fusion=fusion, **cell),  # type: ignore[arg-type]
+        samples=samples,
+        inputs=inputs,
+        rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
+        meta={
+            "source": "test",
+            "simulated": True,
+            "notes": [],
+            "warnings": [],
+            "modalities": list(inputs.names),
+        },
+        switches=frozenset(),
+        task=Task("classification", 4),
     )
