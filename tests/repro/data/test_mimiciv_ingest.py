@@ -269,6 +269,21 @@ def test_plain_csv_is_read_too(tmp_path):
     assert (tmp_path / "plain/events.parquet").read_bytes() == before
 
 
+def test_bytes_that_are_no_utf_8_spoil_one_cell(tmp_path, caplog):
+    row = chart(1, "2180-01-01 05:00:00", 220045, 70, unit="UNIT")
+    others = [chart(1, "2180-01-01 05:00:00", 1, 1)] * 3000  # beyond a first buffer
+    root = write_tree(tmp_path / "raw", charted=[*CHARTED, *others, row])
+    path = root / "icu/chartevents.csv.gz"
+    content = gzip.decompress(path.read_bytes()).replace(b"UNIT", b"\xb0F")
+    path.write_bytes(gzip.compress(content))
+    report = ingest(Settings(root), tmp_path / "out")
+    assert "chartevents.csv.gz: has bytes that are no UTF-8; read again" in caplog.text
+    assert (1, 5.0, 70.0) in values(tmp_path / "out", "Heart Rate")
+    assert report["counts"]["Heart Rate"] == 3
+    units = {"Heart Rate": {"\ufffdF": 1}}
+    assert report["problems"]["unit_disagreements"] == units
+
+
 def test_many_buckets_give_the_same_rows(tmp_path, monkeypatch):
     folder, _ = ingested(tmp_path / "a")
     monkeypatch.setattr("repro.data.mimiciv.assembling.ROWS_PER_BUCKET", 1)

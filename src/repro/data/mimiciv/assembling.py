@@ -109,20 +109,20 @@ def _distinct(rows: pl.DataFrame, table: str, tally: Tally) -> pl.DataFrame:
     for item, label, count in labels.iter_rows():
         if label.strip():
             tally.units[item, label.strip()] += count
-    # Sorted first, so that a mean adds its values in the same order in every run.
     keys = ["stay_id", "known", "itemid", "charted", "value"]
-    distinct = rows.drop("valueuom").unique(keys).sort(keys)
+    distinct = rows.drop("valueuom").unique(keys)
     tally.duplicates[table] += rows.height - distinct.height
     return distinct
 
 
 def _events(rows: pl.DataFrame, items: pl.DataFrame, tally: Tally) -> pl.DataFrame:
-    rows = rows.join(items, on="itemid", how="inner", maintain_order="left")
+    rows = rows.join(items, on="itemid", how="inner")
     rows = rows.with_columns(value=converted()).with_columns(plausible=plausible())
     counts = rows.group_by("variable", "plausible").len()
     for variable, good, count in counts.iter_rows():
         (tally.used if good else tally.out_of_range)[variable] += count
     moments = ["stay_id", "known", "variable"]
+    # Sorted by value too, so that a mean adds in the same order in every run.
     means = (
         rows.filter("plausible")
         .sort(*moments, "value")

@@ -8,7 +8,14 @@ from typing import Any
 import polars as pl
 
 from repro.data.mimiciv.layout import CORE, Source
-from repro.data.mimiciv.reading import available, collected, csv_scan, timestamp
+from repro.data.mimiciv.reading import (
+    Encoding,
+    available,
+    collected,
+    collected_text,
+    csv_scan,
+    timestamp,
+)
 from repro.data.mimiciv.settings import Settings
 
 NARROW = ("stay_id", "itemid", "charted", "known", "value", "valueuom")
@@ -41,10 +48,25 @@ def chart_pass(
     Units: columns `charted` and `known` are microseconds since intime.
     """
     columns = CORE["icu/chartevents"]
+
+    def queries(encoding: Encoding) -> list[pl.LazyFrame]:
+        scan = csv_scan(source, columns, encoding)
+        rows = _with_fate(_items_of(scan, items), stays, settings)
+        # Sums, because a group_by takes longer than all of the conditions.
+        fates = _FATES.categories
+        counts = [(pl.col("fate") == name).sum().alias(name) for name in fates]
+        return [_narrow(rows, target), rows.select(counts)]
+
+    counts = collected_text(queries, source)[1].row(0, named=True)
+    return {"fates": {name: count for name, count in counts.items() if count}}
+
+
+def _with_fate(
+    rows: pl.LazyFrame, stays: pl.DataFrame, settings: Settings
+) -> pl.LazyFrame:
     times = stays.lazy().select("stay_id", "intime", "outtime", "end")
     rows = (
-        _items_of(csv_scan(source, columns), items)
-        .with_columns(pl.col("stay_id").cast(pl.Int64, strict=False))
+        rows.with_columns(pl.col("stay_id").cast(pl.Int64, strict=False))
         .join(times, on="stay_id", how="inner")
         .with_columns(known=available(settings.time_policy))
     )
@@ -64,9 +86,7 @@ def chart_pass(
         .then(_fate("after_window"))
         .otherwise(_fate("used"))
     )
-    rows = rows.with_columns(fate=fate)
-    queries = [_narrow(rows, target), rows.group_by("fate").len()]
-    return {"fates": _tally(collected(queries, source)[1])}
+    return rows.with_columns(fate=fate)
 
 
 def laboratory_pass(
