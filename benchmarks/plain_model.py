@@ -195,11 +195,12 @@ def plain_values(stacked: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
 def _pairs(stacked: Mapping[str, Tensor], layers: int) -> Iterator[tuple[str, Tensor]]:
     for m in range(3):
         if m:
-            yield from _lstm(f"encoders.{m}.lstm", stacked)
-            yield from _linear(f"encoders.{m}.output", stacked, f"encoders.{m}.output")
+            own = f"encoders.{m}"
+            yield from _lstm(f"{own}.lstm", stacked, f"tokens.{own}.lstm")
+            yield from _linear(f"{own}.output", stacked, f"tokens.{own}.output")
         for place, name in ((0, "first"), (2, "second")):
             own = f"projections.{m}"
-            yield from _linear(f"{own}.{place}", stacked, f"{own}.{name}")
+            yield from _linear(f"{own}.{place}", stacked, f"tokens.{own}.{name}")
     for number in range(layers):
         yield from _layer(f"layers.{number}", stacked, f"fusion.layers.{number}")
     yield from _norms("after_layers", stacked, "fusion.after_layers")
@@ -243,10 +244,12 @@ def _norms(
         yield f"{name}.{m}.bias", own
 
 
-def _lstm(name: str, stacked: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    yield f"{name}.weight_ih_l0", _torch_order(stacked[f"{name}.weight_input"].t())
-    yield f"{name}.weight_hh_l0", _torch_order(stacked[f"{name}.weight_hidden"].t())
-    yield f"{name}.bias_ih_l0", _torch_order(stacked[f"{name}.bias"])
+def _lstm(
+    name: str, stacked: Mapping[str, Tensor], source: str
+) -> Iterator[tuple[str, Tensor]]:
+    yield f"{name}.weight_ih_l0", _torch_order(stacked[f"{source}.weight_input"].t())
+    yield f"{name}.weight_hh_l0", _torch_order(stacked[f"{source}.weight_hidden"].t())
+    yield f"{name}.bias_ih_l0", _torch_order(stacked[f"{source}.bias"])
 
 
 def _torch_order(values: Tensor) -> Tensor:

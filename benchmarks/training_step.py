@@ -27,7 +27,7 @@ from benchmarks.timing import (
     peak_memory_bytes,
     restart_with_process_settings,
 )
-from repro.models.batch import Inputs, gather
+from repro.models.batch import Inputs, gather, unpadded
 from repro.models.building import Architecture
 from repro.models.predictor import Predictor, Randomness
 from repro.params import Model
@@ -54,18 +54,17 @@ TOLERANCE = 1e-9
 def samples(dtype: torch.dtype) -> Inputs:
     """Random samples with every modality present."""
     draw = Generator().manual_seed(0)
-    times = {"text": 1, "audio": STEPS, "video": STEPS}
-    shape = (SAMPLES, len(FEATURES))
-    lengths = torch.randint(SHORTEST, STEPS + 1, shape, generator=draw)
+    lengths = torch.randint(SHORTEST, STEPS + 1, (SAMPLES, 3), generator=draw)
     lengths[:, 0] = 1
+    values = []
+    for size, own in zip(FEATURES.values(), lengths.T, strict=True):
+        rows = torch.randn(SAMPLES, int(own.max()), size, generator=draw, dtype=dtype)
+        values.append(unpadded(rows, own))
     return Inputs(
         names=tuple(FEATURES),
-        values=tuple(
-            torch.randn(SAMPLES, times[name], size, generator=draw, dtype=dtype)
-            for name, size in FEATURES.items()
-        ),
+        values=tuple(values),
         lengths=lengths,
-        present=torch.ones(shape, dtype=torch.bool),
+        present=lengths > 0,
         y=torch.randn(SAMPLES, generator=draw, dtype=dtype),
     )
 
@@ -112,9 +111,9 @@ def plain_loss(
     model: PlainModel, inputs: Inputs, index: Tensor, noise: Generator
 ) -> tuple[Tensor, Tensor]:
     """Predictions `(batch)` and the loss."""
-    values = [own[index] for own in inputs.values]
-    logits, balance = model(values, inputs.lengths[index], noise)
-    return logits, (logits - inputs.y[index]).abs().mean() + BALANCE * balance
+    batch = gather(inputs, index.unsqueeze(0))
+    logits, balance = model([v[0] for v in batch.values], batch.lengths[0], noise)
+    return logits, (logits - batch.y[0]).abs().mean() + BALANCE * balance
 
 
 def batches(seeds: int) -> Callable[[int], Tensor]:

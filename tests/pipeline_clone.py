@@ -20,12 +20,12 @@ from repro import paths
 # its work. Tables that need what is gone go with it.
 KEPT_DATASETS = ("mosi", "icu_all")
 DROPPED, DROPPED_COHORT = "mosei", "icu_complete"
-DROPPED_TABLES = ("table4", "table8", "table9")
+DROPPED_TABLES, DROPPED_GROUP = ("table4", "table8", "table9"), "icu_without"
+CLINICAL = Path("pipelines/clinical/dvc.yaml")
 KEPT = {
     "sweep": ("mosi_instance_03", "mosi_bi_level_07"),
     "noise": ("noise_1",),
     "attribution": ("leak_free", "own_label_variance", "published", "weights_one"),
-    "icu_without": ("icu_all_without_ecg",),
 }
 RESULTS = ("data/simulated", "data/ingested", "data/prepared", "data/features", "runs")
 
@@ -144,6 +144,7 @@ def small_clone(path: Path) -> Clone:
     for lock in path.rglob("dvc.lock"):
         lock.unlink()
     _shrink_params(path / paths.PARAMS)
+    _shrink_clinical(path / CLINICAL)
     _shrink_root(path)
     made.commit("Shrink")
     return made
@@ -155,6 +156,7 @@ def _shrink_params(file: Path) -> None:
     content.update(preset="tiny", seeds=[0, 1])
     content["statistics"]["resamples"] = 200
     del content["datasets"][DROPPED], content["cohorts"][DROPPED_COHORT]
+    del content["cells"][DROPPED_GROUP]
     for group, cells in content["cells"].items():
         for key in list(cells):
             of_dataset = cells[key]["dataset"] in KEPT_DATASETS
@@ -183,3 +185,10 @@ def _shrink_root(path: Path) -> None:
         if isinstance(plot, str) or DROPPED not in next(iter(plot))
     ]
     yaml.dump(content, path / "dvc.yaml")
+
+
+def _shrink_clinical(file: Path) -> None:
+    yaml = YAML()
+    content = yaml.load(file)
+    del content["stages"][DROPPED_GROUP]
+    yaml.dump(content, file)

@@ -131,7 +131,8 @@ def checked_predictions(
     """Unimodal and multimodal predictions and the presence mask, all valid.
 
     Absent unimodal entries are replaced by the multimodal prediction, so that no
-    stored value of an absent modality, NaN included, can reach a result.
+    stored value of an absent modality, NaN included, can reach a result. Unimodal
+    probabilities may all be zero: a modality that counts but predicts nothing.
 
     Raises:
         ValueError: unknown task, wrong shape, a value that is not finite, or rows
@@ -154,7 +155,8 @@ def checked_predictions(
         own = np.where(visible, own, joint[:, None])
     if classes:
         check_probabilities(joint, "multimodal")
-        check_probabilities(own, "unimodal")
+        # A row of zeros says that there is no prediction.
+        check_probabilities(own[own.any(-1)], "unimodal")
     return own, joint, mask
 
 

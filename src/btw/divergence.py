@@ -167,6 +167,9 @@ def divergence(
 ) -> Array:
     """Divergence of the multimodal from each unimodal prediction, floored at 1e-5.
 
+    A row of zeros, where class probabilities are expected, predicts nothing; as in the
+    released clinical code it then has the smallest divergence.
+
     Source: BTW eq. (5) for classification, (6) for regression.
     Shape: unimodal (samples, modalities[, classes]), multimodal (samples[, classes]);
         variances (modalities,) or (samples, modalities), and a number or (samples,).
@@ -233,7 +236,7 @@ def _categorical_blocks(
 ) -> Float[np.ndarray, "samples modalities"]:
     result = np.empty(own.shape[:2])
     for rows in _blocks(own):
-        block = _categorical(own[rows], joint[rows, None])
+        block = _categorical(own[rows], joint[rows, None]) * own[rows].any(-1)
         np.maximum(block, DIVERGENCE_FLOOR, out=result[rows])
     return result
 

@@ -18,6 +18,7 @@ CLASSES = 4
 SERIES = ("timeseries", "vitals", "labs")
 STREAM = 1  # a simulator with the same seed must not have drawn the same classes
 DIMS = 50  # principal components kept of each embedding
+LEAF = 20  # fewest train samples in a leaf, as scikit-learn has it
 BINS = 63  # split points tried per column; finer ones cost time and change little
 TREES = ((3, 0.1), (5, 0.05))  # depth and learning rate
 ITERATIONS = (50, 100)  # each adds one tree per class; one fit serves all of them
@@ -89,7 +90,8 @@ def haim(
     """Boosted trees fitted on train with balanced classes; the best on valid macro-F1.
 
     Absent values stay absent: every split of a tree sends them to one side. The first
-    of `trees` and the fewest `iterations` win a tie.
+    of `trees` and the fewest `iterations` win a tie. A leaf holds at least `LEAF` train
+    samples, or a tenth of them where that is fewer, so that a small fold splits, too.
 
     Source: Soenksen et al. 2022 (HAIM).
     Departure: HAIM and its use by BTW fit XGBoost without class weights and choose by
@@ -231,6 +233,7 @@ def _boosted(
             learning_rate=rate,
             max_iter=max(iterations),
             max_bins=BINS,
+            min_samples_leaf=min(LEAF, max(1, int(train.sum()) // 10)),
             class_weight="balanced",
             early_stopping=False,  # it would hold out samples regardless of patient
             random_state=0,

@@ -11,6 +11,8 @@ from repro.results import Predictions, Run, cell_run
 from repro.statistics import Difference, Summary, summary
 
 GROUP_PREFIX = "icu_"
+# Metrics that set probabilities of different samples against each other.
+OF_ONE_MODEL = frozenset({"auroc", "calibration_error"})
 
 
 def cohort_run(params: Params, cohort: str, folder: str) -> Run:
@@ -37,14 +39,23 @@ def predicted_classes(predictions: Predictions) -> Int[np.ndarray, "seeds sample
     return predictions.prediction.argmax(axis=-1)
 
 
-def class_metrics(predictions: Predictions) -> dict[str, Summary]:
-    """Each metric over seeds; one that some seed leaves undefined has no key."""
+def class_metrics(
+    predictions: Predictions, *, is_cross_validated: bool = False
+) -> dict[str, Summary]:
+    """Each metric over seeds; one that some seed leaves undefined has no key.
+
+    Cross-validated predictions have none of `OF_ONE_MODEL`: the samples of each fold
+    come from a model of its own, so ranks over all of them tell folds apart, too.
+
+    Source: Forman and Scholz 2010 (pooled folds).
+    """
+    left_out = OF_ONE_MODEL if is_cross_validated else frozenset()
     y = predictions.y
     per_seed = [classification_metrics(p, y) for p in predictions.prediction]
     return {
         metric: summary(np.array([found[metric] for found in per_seed]))
         for metric in per_seed[0]
-        if all(metric in found for found in per_seed)
+        if metric not in left_out and all(metric in found for found in per_seed)
     }
 
 

@@ -18,6 +18,17 @@ PAPER_COUNTS = (1465, 2342, 923, 448)  # stays by class, complete (BTW Table 2)
 PAPER_STAYS = 35131  # all stays; the paper prints no count, the released code gives it
 PAPER_MODALITIES = ("timeseries", "text", "cxr", "ecg")
 PAPER_TEXT = ("transformer", "emilyalsentzer/Bio_ClinicalBERT")
+PAPER_DIMS = MappingProxyType({"text": 768, "cxr": 1024, "ecg": 256})
+# Rules of params.yaml that decide which stays there are and what they hold.
+PAPER_RULES: Mapping[str, str | float] = MappingProxyType(
+    {
+        "time_policy": "charttime",
+        "variables": "published",
+        "deaths": "keep",
+        "labs_without_admission": "drop",
+        "min_los_days": 2.0,
+    }
+)
 # The published hyper-parameters; epochs and batch are those of the clinical side.
 PAPER_CLINICAL: Mapping[str, int | str] = MappingProxyType(
     {**PAPER_SETTINGS, "epochs": 8, "batch": 32}
@@ -28,7 +39,8 @@ PAPER_CLINICAL: Mapping[str, int | str] = MappingProxyType(
 class CohortFacts:
     """Where the stays come from and by which rules they were taken.
 
-    `counts` are the stays of each class, all splits together.
+    `counts` are the stays of each class, all splits together. No `views` means that
+    X-rays of every view are kept.
     """
 
     cohort: str
@@ -37,21 +49,31 @@ class CohortFacts:
     version: str
     variables: str
     time_policy: str
+    deaths: str
+    labs_without_admission: str
+    min_los_days: float
+    views: Sequence[str]
     split: str
     evaluation: str
     counts: Sequence[int]
+
+    @property
+    def is_cross_validated(self) -> bool:
+        """Whether every stay is tested once, each fold by a model of its own."""
+        return self.evaluation == "grouped_cv"
 
 
 @dataclass(frozen=True)
 class ClinicalFacts:
     """What decides whether a run can be set beside the paper.
 
-    `settings` are the values in force of the names in `PAPER_CLINICAL`. `alpha` is
-    None for a method without one.
+    `dims` is the width of the features of each modality. `settings` are the values in
+    force of the names in `PAPER_CLINICAL`. `alpha` is None for a method without one.
     """
 
     cohort: CohortFacts
     modalities: Sequence[str]
+    dims: Mapping[str, int]
     missing: str
     count_absent: bool
     preset: str
@@ -102,10 +124,12 @@ def _failing_rules(facts: CohortFacts) -> Iterator[str]:
         yield f"source {facts.source}, paper mimiciv"
     if facts.version != PAPER_VERSION:
         yield f"release {facts.version}, paper {PAPER_VERSION}"
-    if facts.time_policy != "charttime":
-        yield f"time policy {facts.time_policy}, paper charttime"
-    if facts.variables != "published":
-        yield f"variables {facts.variables}, paper published"
+    for name, published in PAPER_RULES.items():
+        value = getattr(facts, name)
+        if value != published:
+            yield f"{name.replace('_', ' ')} {value}, paper {published}"
+    if facts.views:
+        yield f"X-ray views {', '.join(facts.views)}, paper all"
 
 
 def _failing_conditions(facts: ClinicalFacts) -> Iterator[str]:
@@ -120,6 +144,10 @@ def _failing_conditions(facts: ClinicalFacts) -> Iterator[str]:
     if tuple(facts.modalities) != PAPER_MODALITIES:
         printed = ", ".join(PAPER_MODALITIES)
         yield f"modalities {', '.join(facts.modalities)}, paper {printed}"
+    for modality, features in PAPER_DIMS.items():
+        found = facts.dims.get(modality, "none")
+        if found != features:
+            yield f"{modality} features {found}, paper {features}"
     published_absence = facts.missing == "zero" and facts.count_absent
     if cohort.cohort != COMPLETE and not published_absence:
         yield f"absent modalities by {facts.missing}, paper counts them as zeros"

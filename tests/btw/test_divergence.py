@@ -15,6 +15,7 @@ from btw import (
     pooled_variance,
     squared_residuals,
 )
+from btw.divergence import DIVERGENCE_FLOOR
 
 FINITE = st.floats(-5, 5)
 
@@ -222,3 +223,16 @@ def test_bad_input_of_the_formulas_is_named() -> None:
         pooled_variance([1.0], [1.0], [True])
     with pytest.raises(TypeError, match="targets: got values of type"):
         squared_residuals([1.0], ["a"])
+
+
+def test_a_row_of_zeros_predicts_nothing() -> None:
+    own = np.array([[[0.0, 0.0], [0.9, 0.1]], [[0.5, 0.5], [0.2, 0.8]]])
+    joint = np.array([[0.3, 0.7], [0.6, 0.4]])
+    found = divergence(own, joint, "classification")
+    assert found[0, 0] == DIVERGENCE_FLOOR
+    rest = [categorical_kl(own[i, m], joint[i]) for i, m in ((0, 1), (1, 0), (1, 1))]
+    assert np.allclose([found[0, 1], found[1, 0], found[1, 1]], rest)
+    with pytest.raises(ValueError, match="unimodal: a row misses the sum 1"):
+        divergence(own * 0.5, joint, "classification")
+    with pytest.raises(ValueError, match="multimodal: a row misses the sum 1"):
+        divergence(own, joint * [[0.0], [1.0]], "classification")

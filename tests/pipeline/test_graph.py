@@ -22,7 +22,10 @@ from pipeline_graph import (
 EVERY = stages()
 ROOTS = [stage for stage in EVERY if stage.file == "dvc.yaml"]
 CELLS = [stage for stage in EVERY if stage.file != "dvc.yaml"]
-FOLLOWING = ("cells.btw", "cells.icu_btw")
+FOLLOWING = tuple(
+    f"cells.{group}" for group in ("btw", "icu_btw", "icu_missing", "icu_without")
+)
+UNWEIGHTED = ("unimodal", "moe", "icu_unimodal", "icu_fusion")
 PARAMS = yaml_content(ROOT / "params.yaml")
 by_address = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.address)
 
@@ -160,7 +163,7 @@ def test_alpha_reaches_the_unpinned_cells_only():
     assert following == {s.address for s in CELLS if s.source in FOLLOWING}
     for group, cells in PARAMS["cells"].items():
         pinned = [cell for cell in cells.values() if "alpha" in cell]
-        if group.removeprefix("icu_") in ("unimodal", "moe", "fusion", "btw"):
+        if group in UNWEIGHTED or f"cells.{group}" in FOLLOWING:
             assert not pinned, group
         else:
             assert len(pinned) == len(cells), group

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_clone import RESULTS, Clone, matches
+from pipeline_clone import CLINICAL, RESULTS, Clone, matches
 from pipeline_graph import stages, yaml_content
 from repro import files, paths
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 BTW = ("instance", "averaged_instance", "modality", "bi_level")
 CELLS = "pipelines/sentiment/dvc.yaml"
-CLINICAL_BTW = "pipelines/clinical/dvc.yaml:icu_btw@icu_all_btw"
-ALPHA_STAGES = {f"{CELLS}:btw@mosi_{method}" for method in BTW} | {CLINICAL_BTW}
+ALPHA_STAGES = {f"{CELLS}:btw@mosi_{method}" for method in BTW} | {
+    f"{CLINICAL}:{name}" for name in ("icu_btw@icu_all_btw", "icu_missing@icu_all_zero")
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,8 @@ def test_alpha_changes_their_numbers_and_no_other_file(finished, at_alpha):
     before, after = finished.sums("runs"), at_alpha.sums("runs")
     changed = {name for name in before if before[name] != after[name]}
     assert before.keys() == after.keys()
-    places = {f"runs/mosi/{method}" for method in BTW} | {"runs/icu_all/btw"}
+    places = {f"runs/mosi/{method}" for method in BTW}
+    places |= {f"runs/icu_all/{name}" for name in ("btw", "zero")}
     assert {p for p in places if f"{p}/predictions.parquet" in changed} >= {
         "runs/mosi/instance",
         "runs/mosi/bi_level",

@@ -60,10 +60,14 @@ def probabilities(
     noise = generator(method, seed, *names).normal(size=(len(y), 4))
     skill = SKILL.get(method, 0.6)
     logits = noise + skill * (y[:, None] == np.arange(4))
-    if method == "majority":
-        logits = np.tile([0.3, 0.44, 0.22, 0.04], (len(y), 1))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return {f"p_{k}": shares[:, k] for k in range(4)}
+
+
+def shares_of_train(base: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Columns p_0 to p_3 of a predictor that knows how often each class occurs."""
+    y = base.loc[base["split"] == "train", "y"]
+    return {f"p_{k}": np.full(len(base), (y == k).mean()) for k in range(4)}
 
 
 def predictions(
@@ -74,6 +78,8 @@ def predictions(
     for method in methods:
         for seed in (0,) if method in ("majority", "haim") else SEEDS:
             columns = probabilities(base["y"].to_numpy(), method, seed, *names)
+            if method == "majority":
+                columns = shares_of_train(base)
             rows = base[["split", "id", "group", "y"]]
             tables.append(rows.assign(method=method, seed=np.int64(seed), **columns))
     return pd.concat(tables, ignore_index=True)

@@ -1,12 +1,14 @@
 """Small clinical inputs in memory: one series with its grid, two kinds of objects."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
 from small_study import TRAINING, small_params
 
 from repro.cells.study import Study
-from repro.models.batch import Inputs
+from repro.models.batch import Inputs, unpadded
 from repro.models.building import Architecture
 from repro.params import Cell
 from repro.params.clinical import ClinicalModel
@@ -41,14 +43,15 @@ def small_icu_inputs(samples: int = 24) -> Inputs:
     lengths = np.where(present, lengths, 0)
     values, times = [], []
     for m, (time, width) in enumerate(zip(steps, widths, strict=True)):
-        used = np.arange(time) < lengths[:, m : m + 1]
+        own = torch.from_numpy(lengths[:, m])
         rows = draw.standard_normal((samples, time, width))
         if m == 0:
             seen = draw.random((samples, time, width // 2)) < 0.6
             rows = np.concatenate([rows[..., : width // 2] * seen, seen], 2)
-        values.append(torch.from_numpy(rows * used[..., None]).float())
+        values.append(unpadded(torch.from_numpy(rows).float(), own))
         moments = np.sort(draw.random((samples, time)), axis=1)
-        times.append(torch.from_numpy(moments * used).float())
+        column = torch.from_numpy(moments).float().unsqueeze(2)
+        times.append(unpadded(column, own).values[:, 0])
     grid = torch.from_numpy(draw.standard_normal((samples, HOURS, widths[0]))).float()
     return Inputs(
         names=("timeseries", "text", "cxr"),
@@ -61,9 +64,11 @@ def small_icu_inputs(samples: int = 24) -> Inputs:
     )
 
 
-def small_icu_study(fusion: str, **cell: object) -> Study:
+def small_icu_study(
+    fusion: str, weighting: Mapping[str, object] | None = None, **cell: object
+) -> Study:
     """A clinical study of 48 train, 24 valid and 24 test stays, two to a patient."""
-    settings = small_params((0,))
+    settings = small_params((0,), weighting=weighting)
     tiny = settings.active
     clinical = tiny.clinical.model_copy(update={"model": MODEL, "training": TRAINING})
     presets = {"tiny": tiny.model_copy(update={"clinical": clinical})}

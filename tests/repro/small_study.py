@@ -12,7 +12,7 @@ from repro import params as parameters
 from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import Study
-from repro.models.batch import Inputs
+from repro.models.batch import Inputs, unpadded
 from repro.params import Cell, Model, Params, Training
 from repro.params.switching import switches
 from repro.reweighting.evidence import Evidence
@@ -90,8 +90,8 @@ def small_inputs(samples: int = 96, absent: bool = True) -> Inputs:
     for m, (width, steps) in enumerate(zip(WIDTHS, STEPS, strict=True)):
         series = draw.standard_normal((samples, steps, width)) * 0.5
         series += latent[:, m, None, None] * draw.standard_normal(width)
-        series[np.arange(steps) >= lengths[:, m, None]] = 0
-        values.append(torch.from_numpy(series).float())
+        own = torch.from_numpy(lengths[:, m])
+        values.append(unpadded(torch.from_numpy(series).float(), own))
     y = latent @ np.array([1.0, 0.6, 0.4]) + 0.3 * draw.standard_normal(samples)
     return Inputs(
         names=NAMES,

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from clinical_runs import samples, write_clinical_runs, write_folder
+from clinical_runs import write_folder
 
 from repro import paths
 from repro.clinical_results import cohort_run
 from repro.files import read_json, read_table, write_json, write_table
 from repro.params import Params
 from repro.tables.clinical import table4, table9
-from repro.tables.named import MERGED
+from repro.tables.rendering import block_title
 from repro.tables.writing import write_merged
 
 
@@ -17,23 +17,6 @@ def change(path: str, **changes: object) -> None:
     """Overwrite fields of a JSON file of the complete cohort's runs."""
     file = paths.run("icu_complete", path) / "report.json"
     write_json(file, {**read_json(file), **changes})
-
-
-def test_cross_validated_tables_claim_nothing(clinical: Params) -> None:
-    source = clinical.clinical.model_copy(update={"evaluation": "grouped_cv"})
-    folded = clinical.model_copy(update={"clinical": source})
-    write_clinical_runs(folded)
-    note = "grouped cross-validation, n = 240 stays of 120 patients: too few for claims"
-    for name in ("table2", "table4", "table9"):
-        write_merged(name, MERGED[name](folded))
-        text = paths.plot(name, "md").read_text()
-        blocks = text.count("\n## ")
-        assert text.count(f"- {note}\n") == blocks, name
-    assert "| test " not in paths.plot("table2", "md").read_text()
-    rows = table4(folded).set_index(["row", "metric"])
-    # Every stay is tested once: the majority is that of all of them.
-    share = (samples("icu_complete")["y"] == 1).mean()
-    assert rows.loc[("majority", "accuracy"), "mean"] == pytest.approx(100 * share)
 
 
 def test_a_class_without_test_stays_is_a_footnote(clinical: Params) -> None:
@@ -65,6 +48,24 @@ def test_absent_modalities_have_no_rows_but_a_note(clinical: Params) -> None:
     # What the paper printed stays.
     printed = rows[rows["published_mean"].notna()]
     assert len(printed) == 3 * 3 * 3
+
+
+def test_titles_tell_seeds_and_test_stays(clinical: Params) -> None:
+    write_merged("table4", table4(clinical))
+    facts = "(timeseries, text, cxr, ecg; 3 seeds; 160 test stays of 80 patients; "
+    for kind in ("md", "tex"):
+        text = paths.plot("table4", kind).read_text()
+        assert facts in text and "n = " not in text
+        # The title tells it, no note does it again.
+        titles = [line for line in text.splitlines() if "simulated data (" in line]
+        assert text.count("160 test stays") == len(titles)
+
+
+def test_one_seed_is_singular(clinical: Params) -> None:
+    rows = table4(clinical)
+    assert "; 1 seed; " in block_title(rows.assign(n=1).astype({"n": "Int64"}))
+    sentiment = rows.assign(dataset="mosi", notes="")
+    assert "; n = 3; " in block_title(sentiment)
 
 
 def test_wide_metrics_stand_in_a_second_table(clinical: Params) -> None:

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from protocol_checks import changed, everything
+import torch
+from protocol_checks import FIXED, changed, everything
 from small_icu import small_icu_study
 from small_study import Trained, trained
 
 from repro.cells import comparisons, fits
 from repro.cells.stored_evidence import write_evidence
+from repro.models.batch import gather
+from repro.models.predictor import EVALUATION, Predictor
+from repro.reweighting.loop import Reweighting
+from repro.stages import train
+from repro.training.checkpoint import load_parameters, stored_snapshots
+from repro.training.fitting import predict
 
 FUSIONS = ("fusemoe", "mult", "concat_transformer")
 METHODS = ("instance", "bi_level")
@@ -27,6 +34,38 @@ def test_test_labels_change_nothing(models: dict[str, Trained], fusion: str) -> 
     study = small_icu_study(fusion)
     assert changed(study, "test", METHODS, models[fusion]) == set()
     assert f"{fusion}.predictions.test" in everything(study, models[fusion])
+
+
+@BY_FUSION
+def test_fixed_selection_does_not_depend_on_valid_labels(fusion: str) -> None:
+    study = small_icu_study(fusion, weighting={"selection": FIXED["selection"]})
+    assert changed(study, "valid", METHODS) == set()
+
+
+def test_valid_labels_matter_once_they_may(models: dict[str, Trained]) -> None:
+    study = small_icu_study("fusemoe")
+    assert changed(study, "valid", METHODS, models["fusemoe"]) != set()
+
+
+@BY_FUSION
+def test_the_checkpoint_predicts_what_is_reported(
+    models: dict[str, Trained], fusion: str
+) -> None:
+    study = small_icu_study(fusion)
+    result = models[fusion].weighted["bi_level"]
+    model = Predictor(1, study.inputs, study.architecture())
+    load_parameters(model, result.checkpoint)
+    plan = fits.plan(study, "bi_level")
+    run = Reweighting(models[fusion].evidence, study.members(folds=False), plan)
+
+    def predictor(split: str, weights: object) -> np.ndarray:
+        rows = study.rows[split]
+        return predict(study.task, model, study.inputs, rows, weights, EVALUATION, 4096)
+
+    for split, kept in run.replay(
+        stored_snapshots(result.checkpoint), predictor
+    ).items():
+        assert np.array_equal(kept.predictions, result.predictions[split])
 
 
 @BY_FUSION
@@ -52,33 +91,86 @@ def test_absent_modalities_weigh_nothing(
         assert (weights[:, ~absent] > 0).any()
 
 
-def test_absent_modalities_count_where_asked(
-    models: dict[str, Trained], tmp_path, monkeypatch
-) -> None:
+@pytest.fixture
+def stored(models: dict[str, Trained], tmp_path, monkeypatch) -> Trained:
+    """The FuseMoE models, with their evidence where the weights stage puts it."""
     monkeypatch.chdir(tmp_path)
-    study, known = small_icu_study("fusemoe"), models["fusemoe"]
+    known = models["fusemoe"]
+    study = small_icu_study("fusemoe")
     _, in_sample = fits.assembled_evidence(study, known.unimodal, known.unweighted)
     write_evidence(study, known.evidence, in_sample)
-    zero = small_icu_study("fusemoe", missing="zero", count_absent=True, alpha=0.5)
+    return known
+
+
+def test_absent_modalities_count_where_asked(stored: Trained) -> None:
+    zero = small_icu_study("fusemoe", missing="zero", count_absent=True)
     unweighted, instance, _ = comparisons.retrained_results(zero)
-    absent = ~study.inputs.present[study.rows["test"]].numpy()
-    assert (instance.weights["test"][:, absent] > 0).all()
-    before = known.unweighted.predictions["test"]
+    absent = ~zero.inputs.present[zero.rows["test"]].numpy()
+    weights = instance.weights["test"]
+    assert np.allclose(weights.sum(-1), absent.shape[1])  # averages 1 over all
+    assert (weights[:, absent].max() < 0.5) and (weights[:, absent] > 0).all()
+    before = stored.unweighted.predictions["test"]
     assert not np.array_equal(unweighted.predictions["test"], before)
 
 
-def test_a_removed_modality_has_no_influence(
-    models: dict[str, Trained], tmp_path, monkeypatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    study, known = small_icu_study("fusemoe"), models["fusemoe"]
-    _, in_sample = fits.assembled_evidence(study, known.unimodal, known.unweighted)
-    write_evidence(study, known.evidence, in_sample)
-    left = small_icu_study("fusemoe", without=["text"], alpha=0.5)
-    left = replace(left, inputs=study.inputs.only("timeseries", "cxr"))
-    found = comparisons.retrained_results(left)
-    assert [r.method for r in found] == ["fusemoe", "instance", "bi_level"]
-    for result in found:
-        assert result.modalities == ("timeseries", "cxr")
-    assert found[1].weights["test"].shape[-1] == 2
-    assert found[1].parameters < known.weighted["instance"].parameters
+def test_weights_multiply_zeros_that_count() -> None:
+    study = small_icu_study("fusemoe", missing="zero")
+    counted = replace(study.architecture(), scale_absent=True)
+    rows = torch.arange(len(study.samples)).expand(1, -1)
+    batch = gather(study.inputs, rows)
+    weights = torch.where(batch.present, 1.0, 3.0)
+    for architecture, moves in ((study.architecture(), False), (counted, True)):
+        model = Predictor(1, study.inputs, architecture).eval()
+        model.initialize([torch.Generator().manual_seed(0)])
+        # Biases, so that a zero token contributes something.
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter += 0.1
+        same = torch.equal(model(batch, weights).logits, model(batch).logits)
+        assert same is not moves
+
+
+def test_a_removed_modality_has_no_influence(stored: Trained) -> None:
+    left = small_icu_study("fusemoe", without=["text"])
+    found = []
+    for filler in (0.0, 7.0):
+        text = left.inputs.names.index("text")
+        values = list(left.inputs.values)
+        values[text] = replace(values[text], values=values[text].values + filler)
+        inputs = replace(left.inputs, values=tuple(values)).only("timeseries", "cxr")
+        found.append(comparisons.retrained_results(replace(left, inputs=inputs)))
+    for one, other in zip(*found, strict=True):
+        assert one.modalities == ("timeseries", "cxr")
+        for split, predictions in one.predictions.items():
+            assert np.array_equal(predictions, other.predictions[split])
+    assert [r.method for r in found[0]] == ["fusemoe", "instance", "bi_level"]
+    whole = stored.weighted["instance"].parameters
+    assert found[0][1].parameters < whole
+
+
+def test_a_modality_that_is_not_there_cannot_be_left_out() -> None:
+    study = small_icu_study("fusemoe", without=["ecg"])
+    assert study.lacks == ("ecg",)
+    assert train.trained("icu_without", study) == []
+    assert small_icu_study("fusemoe", without=["text"]).lacks == ()
+
+
+def test_unimodal_epochs_are_judged_on_rows_that_have_the_modality() -> None:
+    study = small_icu_study("fusemoe")
+    valid = study.rows["valid"]
+    absent = ~study.inputs.present[valid, study.inputs.names.index("cxr")].numpy()
+    assert absent.any()
+    y = study.inputs.y.clone()
+    y[valid[absent]] = (y[valid[absent]] + 1) % 4
+    other = replace(study, inputs=replace(study.inputs, y=y))
+    one, two = (fits.unimodal_result(s, "cxr") for s in (study, other))
+    assert one.history == two.history and one.epochs == two.epochs
+
+
+def test_too_few_groups_with_a_modality_are_named() -> None:
+    study = small_icu_study("fusemoe")
+    present = study.inputs.present.clone()
+    present[study.rows["train"], study.inputs.names.index("cxr")] = False
+    study = replace(study, inputs=replace(study.inputs, present=present))
+    with pytest.raises(ValueError, match=r"0 groups of train have modality cxr.*"):
+        fits.unimodal_result(study, "cxr")

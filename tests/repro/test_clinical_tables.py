@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from repro import paths
 from repro.clinical_results import best_modality, cohort_run
-from repro.clinical_verdict import PAPER_CLINICAL, PAPER_COUNTS
+from repro.clinical_verdict import PAPER_CLINICAL, PAPER_COUNTS, PAPER_DIMS
 from repro.files import read_json, read_table, write_table
 from repro.params import Params
 from repro.results import read_run
@@ -168,7 +168,7 @@ def paper_setting(params: Params) -> Params:
     ingested = {"preset": "published", "time_policy": "charttime"}
     write_clinical_runs(
         params,
-        data=REAL,
+        data=REAL | {"dims": dict(PAPER_DIMS)},
         ingested=ingested,
         preset="paper",
         model=settings,
@@ -180,7 +180,8 @@ def paper_setting(params: Params) -> Params:
     split = np.resize(["train", "valid", "test"], len(y))
     table = pd.DataFrame({"id": ids, "group": ids, "split": split, "y": y})
     write_table(paths.prepared("icu_complete") / "samples.parquet", table)
-    source = params.clinical.model_copy(update={"split": "published"})
+    rules = {"split": "published", "views": [], "labs_without_admission": "drop"}
+    source = params.clinical.model_copy(update=rules)
     return params.model_copy(update={"clinical": source})
 
 

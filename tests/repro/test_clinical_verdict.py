@@ -23,6 +23,10 @@ COHORT = CohortFacts(
     version="2.2-like",
     variables="published",
     time_policy="charttime",
+    deaths="keep",
+    labs_without_admission="drop",
+    min_los_days=2.0,
+    views=(),
     split="published",
     evaluation="holdout",
     counts=PAPER_COUNTS,
@@ -31,6 +35,7 @@ ALL = replace(COHORT, cohort="icu_all", counts=(12000, 15000, 6000, 2131))
 FACTS = ClinicalFacts(
     cohort=COHORT,
     modalities=("timeseries", "text", "cxr", "ecg"),
+    dims={"timeseries": 60, "text": 768, "cxr": 1024, "ecg": 256},
     missing="mask",
     count_absent=False,
     preset="paper",
@@ -76,6 +81,14 @@ def test_words_follow_the_margin() -> None:
         ("version", "3.1-like", "release 3.1-like, paper 2.2-like"),
         ("time_policy", "strict", "time policy strict, paper charttime"),
         ("variables", "corrected", "variables corrected, paper published"),
+        ("deaths", "exclude", "deaths exclude, paper keep"),
+        (
+            "labs_without_admission",
+            "keep",
+            "labs without admission keep, paper drop",
+        ),
+        ("min_los_days", 3.0, "min los days 3.0, paper 2.0"),
+        ("views", ("AP", "PA"), "X-ray views AP, PA, paper all"),
         ("evaluation", "grouped_cv", "evaluation grouped_cv, paper holdout"),
         ("split", "patient", "split by patient, paper by stay"),
         (
@@ -100,6 +113,17 @@ def test_each_rule_of_the_cohort_is_named(
             ("timeseries", "ecg"),
             "modalities timeseries, ecg, paper timeseries, text, cxr, ecg",
         ),
+        (
+            "dims",
+            {"text": 64, "cxr": 1024, "ecg": 256},
+            "text features 64, paper 768",
+        ),
+        (
+            "dims",
+            {"text": 768, "cxr": 48, "ecg": 48},
+            "cxr features 48, paper 1024",
+        ),
+        ("dims", {"text": 768, "cxr": 1024}, "ecg features none, paper 256"),
         ("preset", "default", "preset default, not paper"),
         ("settings", {**PAPER_CLINICAL, "epochs": 40}, "epochs 40, paper 8"),
         ("settings", {}, "experts none, paper 16"),
@@ -149,6 +173,27 @@ def test_counts_are_reproduced_only_exactly() -> None:
     cohort = replace(COHORT, split="patient", evaluation="grouped_cv")
     words = [count_verdict(cohort, count, 1465) for count in (1465, 1466, 1464)]
     assert [v.word for v in words if v] == ["reproduced", "higher", "lower"]
-    strict = count_verdict(replace(cohort, time_policy="strict"), 1465, 1465)
-    assert strict is not None and strict.word == "not comparable"
-    assert strict.condition == "time policy strict, paper charttime"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "condition"),
+    [
+        ("time_policy", "strict", "time policy strict, paper charttime"),
+        ("variables", "corrected", "variables corrected, paper published"),
+        ("deaths", "exclude", "deaths exclude, paper keep"),
+        (
+            "labs_without_admission",
+            "keep",
+            "labs without admission keep, paper drop",
+        ),
+        ("min_los_days", 1.0, "min los days 1.0, paper 2.0"),
+        ("views", ("PA",), "X-ray views PA, paper all"),
+    ],
+)
+def test_counts_by_other_rules_are_not_comparable(
+    field: str, value: object, condition: str
+) -> None:
+    cohort = replace(COHORT, **{field: value})  # type: ignore[arg-type]
+    found = count_verdict(cohort, 1465, 1465)
+    assert found is not None
+    assert (found.word, found.condition) == ("not comparable", condition)

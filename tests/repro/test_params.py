@@ -70,6 +70,24 @@ def test_the_file_of_the_repository_is_valid() -> None:
             "mosi: {dataset: mosi, method: best}",
             ["cells.unimodal.mosi.method = 'best'", "'bi_level'"],
         ),
+        (
+            r"^  source: simulated  ",
+            "  source: mimiciv  ",
+            ["clinical: ", "path='data/simulated/icu/mimiciv' lies", "real files"],
+        ),
+        (
+            r"^  path: data/simulated/icu/mimiciv",
+            "  path: data/simulated/icu/../../raw/mimiciv",
+            ["clinical: ", "raw/mimiciv' does not lie", "set source: mimiciv"],
+        ),
+        *(
+            (
+                rf"^  {name}: data/simulated/icu/mimiciv/{name}",
+                f"  {name}: data/raw/{name}",
+                ["clinical: ", f"{name}='data/raw/{name}' does not", "'simulated'"],
+            )
+            for name in ("note", "cxr", "ecg")
+        ),
     ],
 )
 def test_a_bad_value_is_named(
@@ -108,6 +126,26 @@ def test_an_unknown_cell_is_named() -> None:
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
     assert loaded(tmp_path, r"^alpha: 0\.5", "alpha: 5e-1").alpha == 0.5
+
+
+def test_the_roots_of_real_data(tmp_path: Path) -> None:
+    rest = "  note: none\n  cxr: data/simulated/icu/mimiciv/cxr\n  ecg: none"
+    pattern = r"(?s)^  source: simulated  .*?^  ecg: \S+"
+    real = f"  source: mimiciv\n  path: data/raw/mimiciv\n{rest}"
+    with pytest.raises(ValueError, match=r"cxr='.*/cxr' lies under data/simulated"):
+        loaded(tmp_path, pattern, real)
+    real = real.replace("data/simulated/icu/mimiciv/cxr", "data/raw/cxr")
+    assert loaded(tmp_path, pattern, real).clinical.cxr == "data/raw/cxr"
+
+
+def test_absent_roots_suit_every_source(tmp_path: Path) -> None:
+    found = loaded(tmp_path, r"^  note: data/simulated/icu/\S+", "  note: none")
+    assert (found.clinical.source, found.clinical.note) == ("simulated", "none")
+
+
+def test_no_view_means_all_views(tmp_path: Path) -> None:
+    found = loaded(tmp_path, r"^  views: \[AP, PA\]", "  views: []")
+    assert found.clinical.views == []
 
 
 def test_params_are_frozen() -> None:

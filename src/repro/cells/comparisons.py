@@ -24,7 +24,7 @@ from repro.cells.result import Result
 from repro.cells.stored_evidence import evidence_of, read_evidence
 from repro.cells.study import Study
 from repro.members import seed_stream
-from repro.models.batch import Inputs
+from repro.models.batch import Inputs, unpadded
 from repro.params import Method
 from repro.reweighting.evidence import Evidence
 from repro.training.fitting import fit
@@ -142,12 +142,16 @@ def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
         for k in range(1, count + 1)
     ]
     ones = torch.ones((samples, count), dtype=torch.int64, device=device)
+    noise = [
+        unpadded(torch.from_numpy(draw).to(device), ones[:, k])
+        for k, draw in enumerate(draws)
+    ]
     return Inputs(
         names=(*inputs.names, *(f"noise_{k}" for k in range(1, count + 1))),
-        values=(*inputs.values, *(torch.from_numpy(d).to(device) for d in draws)),
+        values=(*inputs.values, *noise),
         lengths=torch.cat([inputs.lengths, ones], 1),
         present=torch.cat([inputs.present, ones.bool()], 1),
         y=inputs.y,
-        times=(*inputs.times, *(None for _ in draws)) if inputs.times else (),
-        hourly=(*inputs.hourly, *(None for _ in draws)) if inputs.hourly else (),
+        times=(*inputs.times, *(None for _ in noise)) if inputs.times else (),
+        hourly=(*inputs.hourly, *(None for _ in noise)) if inputs.hourly else (),
     )

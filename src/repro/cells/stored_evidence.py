@@ -52,9 +52,12 @@ def evidence_of(
 ) -> Evidence:
     """Evidence of this study's samples.
 
-    Where absent modalities count (as published), they are present for the weights.
+    Where absent modalities count (as published), they are present for the weights and
+    predict nothing: the smallest divergence, and class 0 for the information.
     """
     present = study.inputs.present.cpu().numpy()
+    if study.cell.count_absent:
+        unimodal = np.where(present[..., None], unimodal, 0.0)
     return Evidence(
         modalities=study.inputs.names,
         unimodal=unimodal,

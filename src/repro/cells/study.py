@@ -68,6 +68,11 @@ class Study:
         return paths.whole(self.cell.dataset) in self.params.cohorts
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """Modalities the cell is to leave out and that the data do not have anyway."""
+        return tuple(n for n in self.cell.without if n not in self.meta["modalities"])
+
+    @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
         return self.cell.missing or self.params.weighting.missing
@@ -91,6 +96,7 @@ class Study:
             experts=self.params.experts,
             top_k=self.params.top_k,
             missing=self.missing,
+            scale_absent=self.cell.count_absent,
             weight_site="embedding" if embedding else self.params.weighting.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
@@ -114,6 +120,7 @@ class Study:
         if not folds:
             return [Member(seed, 0, train) for seed in self.seeds]
         groups = self.samples["group"].to_numpy()[train]
+        self._check_folds(len(set(groups)), modality)
         return cross_fitting_members(
             self.seeds,
             train,
@@ -123,9 +130,19 @@ class Study:
             },
         )
 
+    def _check_folds(self, groups: int, modality: str | None) -> None:
+        if groups < self.training.folds:
+            side = "clinical." if self.is_clinical else ""
+            what = "any modality" if modality is None else f"modality {modality}"
+            raise ValueError(
+                f"data/prepared/{self.cell.dataset}: {groups} groups of train have "
+                f"{what}, but presets.{self.params.preset}.{side}training.folds = "
+                f"{self.training.folds}; leave the modality out or lower folds"
+            )
+
 
 def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study:
-    """Read a data set's features as padded tensors on the device in force.
+    """Read a data set's features as tensors on the device in force.
 
     `protocol` is that of params unless given (attribution rows bring their own). The
     data set may be one part of a cross-validated one, as `paths.part` names it.
@@ -160,12 +177,6 @@ def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study
 
 def _inputs(features: Features, cell: Cell, device: torch.device) -> Inputs:
     inputs = tensors(features, device)
-    unknown = sorted(set(cell.without) - set(inputs.names))
-    if unknown:
-        raise ValueError(
-            f"params.yaml: a cell of {cell.dataset} is without {', '.join(unknown)}, "
-            f"which is none of its modalities {', '.join(inputs.names)}"
-        )
     return inputs.only(*(n for n in inputs.names if n not in cell.without))
 
 

@@ -1,12 +1,12 @@
-"""Features as padded tensors on the device in force."""
+"""Features as tensors on the device in force."""
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from repro.features.reading import Features
-from repro.models.batch import Inputs
+from repro.models.batch import Inputs, Sequences
 from repro.records import WINDOW_HOURS, Ragged
 
 
@@ -32,7 +32,7 @@ def chosen_device(name: str, precision: str = "float32") -> torch.device:
 
 
 def tensors(features: Features, device: torch.device) -> Inputs:
-    """Ragged features as zero-padded tensors; an absent modality stores zeros."""
+    """Features as sequences that are not padded; an absent modality has no rows."""
     samples, arrays = features.samples, features.modalities
     names = tuple(arrays)
     lengths = np.stack([arrays[name].lengths for name in names], axis=1)
@@ -41,11 +41,11 @@ def tensors(features: Features, device: torch.device) -> Inputs:
     there = {name: present[:, m] for m, name in enumerate(names)}
     return Inputs(
         names=names,
-        values=tuple(padded(arrays[n], there[n]).to(device) for n in names),
+        values=tuple(_sequences(arrays[n], there[n], device) for n in names),
         lengths=torch.from_numpy(np.where(present, lengths, 0)).to(device),
         present=torch.from_numpy(present).to(device),
         y=torch.from_numpy(samples["y"].to_numpy(np.float32)).to(device),
-        times=tuple(_padded_times(arrays[n], there[n], device) for n in names),
+        times=tuple(_times(arrays[n], there[n], device) for n in names),
         hourly=tuple(
             padded(features.hourly[n], there[n]).to(device)
             if n in features.hourly
@@ -55,14 +55,34 @@ def tensors(features: Features, device: torch.device) -> Inputs:
     )
 
 
-def _padded_times(
-    ragged: Ragged, present: np.ndarray, device: torch.device
-) -> Float[Tensor, "samples time"] | None:
+def _sequences(
+    ragged: Ragged, present: Bool[np.ndarray, " samples"], device: torch.device
+) -> Sequences:
+    lengths = np.where(present, ragged.lengths, 0)
+    offsets = np.concatenate([[0], lengths.cumsum()])
+    rows = _rows(ragged.values, ragged, present)
+    return Sequences(rows.to(device), torch.from_numpy(offsets).to(device))
+
+
+def _times(
+    ragged: Ragged, present: Bool[np.ndarray, " samples"], device: torch.device
+) -> Float[Tensor, " rows"] | None:
     """Times as a share of the observation window."""
     if ragged.times is None:
         return None
-    column = Ragged(ragged.times[:, None] / WINDOW_HOURS, ragged.offsets)
-    return padded(column, present)[..., 0].to(device)
+    return _rows(ragged.times / WINDOW_HOURS, ragged, present).to(device)
+
+
+def _rows(
+    column: Shaped[np.ndarray, " rows *features"],
+    ragged: Ragged,
+    present: Bool[np.ndarray, " samples"],
+) -> Float[Tensor, " kept *features"]:
+    """What present samples store, and the row of zeros that padding reads."""
+    kept = np.repeat(present, ragged.lengths)
+    result = np.zeros((kept.sum() + 1, *column.shape[1:]), dtype=np.float32)
+    result[:-1] = column if kept.all() else column[kept]
+    return torch.from_numpy(result)
 
 
 def padded(

@@ -17,10 +17,13 @@ from repro.parts import pooled_report
 from repro.process import peak_memory_bytes
 
 
-def write_run(study: Study, folder: str, results: Sequence[Result]) -> None:
-    """Predictions, weights, histories, checkpoint, report."""
+def write_run(
+    study: Study, folder: str, results: Sequence[Result], *, checkpoints: bool = True
+) -> None:
+    """Predictions, weights, histories, checkpoints, report; the last alone, if none."""
     place = paths.run(study.cell.dataset, folder)
-    write_table(place / "predictions.parquet", _predictions(study, results))
+    if results:
+        write_table(place / "predictions.parquet", _predictions(study, results))
     weights = [_weights(study, result) for result in results if result.weights]
     if weights:
         write_table(place / "weights.parquet", pd.concat(weights, ignore_index=True))
@@ -30,8 +33,9 @@ def write_run(study: Study, folder: str, results: Sequence[Result]) -> None:
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
     for result in results:
-        if result.checkpoint and len(results) == 1:
-            write_arrays(place / "checkpoint.safetensors", result.checkpoint)
+        if result.checkpoint and checkpoints:
+            name = "checkpoint" if len(results) == 1 else f"checkpoint-{result.method}"
+            write_arrays(place / f"{name}.safetensors", result.checkpoint)
     write_json(place / "report.json", report(study, folder, results))
 
 
@@ -85,7 +89,7 @@ def _data_of(study: Study) -> dict[str, Any]:
         "simulated": meta["simulated"],
         "sizes": {split: len(rows) for split, rows in study.rows.items()},
         "dims": {
-            name: values.shape[-1]
+            name: values.features
             for name, values in zip(
                 study.inputs.names, study.inputs.values, strict=True
             )

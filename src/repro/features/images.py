@@ -1,5 +1,6 @@
 """Chest X-ray films: decoded small, and as principal components of their pixels."""
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,18 @@ from repro.features.objects import (
 )
 from repro.records import Ragged
 
+# A picture of more pixels than any film is skipped like a damaged one. This is set
+# once, because `catch_warnings` is not safe where films are decoded in threads.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Pillow reports a broken marker as SyntaxError.
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
 
 def grey_square(path: Path, size: int) -> UInt8[np.ndarray, "size size"]:
     """The middle square of a JPG in grey, `size` pixels wide.
@@ -32,14 +45,14 @@ def grey_square(path: Path, size: int) -> UInt8[np.ndarray, "size size"]:
     proportions.
 
     Raises:
-        ValueError: the file is no JPG, or is damaged or cut short.
+        ValueError: the file is no JPG, is damaged or cut short, or has more pixels than
+            `Image.MAX_IMAGE_PIXELS`.
     """
     try:
         with Image.open(path, formats=["JPEG"]) as image:
             image.draft("L", (size, size))
             grey = image.convert("L")
-    # Pillow reports a broken marker as SyntaxError.
-    except (OSError, ValueError, SyntaxError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path}: not a readable JPG ({error})") from error
     side = min(grey.size)
     left, top = (grey.width - side) // 2, (grey.height - side) // 2

@@ -16,13 +16,21 @@ from transformers import (
     BertModel,
     DebertaV2Config,
     DebertaV2Model,
+    DebertaV2Tokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from repro.data.checksums import sha256
 from repro.features.series import fitted_scale, standardized
-from repro.features.tokens import tokenize, vocabulary, wordpiece_tokenizer
+from repro.features.tokens import (
+    follow_sentencepiece,
+    sentencepiece_model,
+    tokenize,
+    vocabulary,
+    wordpiece_tokenizer,
+)
 from repro.params import Encoder
 from repro.records import Ragged
 
@@ -35,6 +43,14 @@ _RELATIVE: dict[str, Any] = {
     "share_att_key": True,
     "norm_rel_ebd": "layer_norm",
 }
+# Pickled weights of a folder are never read; this rewrites them, tensors only.
+_CONVERT = (
+    'python -c "import sys, torch; from safetensors.torch import save_file; '
+    "f = sys.argv[1]; "
+    "w = torch.load(f + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
+    "save_file({k: v.contiguous().clone() for k, v in w.items()}, "
+    "f + '/model.safetensors', {'format': 'pt'})\""
+)
 
 
 def load_encoder(
@@ -43,11 +59,13 @@ def load_encoder(
     """Tokenizer and model, in eval mode, of `encoder.weights`.
 
     `random`: the sizes of `encoder`, parameters drawn from its seed, a vocabulary made
-    from `train_texts`. A folder is read without any network; anything else is the name
-    of a model on the Hugging Face hub. The global random state is left as it was.
+    from `train_texts`. A folder is read without any network and without unpickling;
+    anything else is the name of a model on the Hugging Face hub. The global random
+    state is left as it was.
 
     Raises:
-        ValueError: there is no such model, or it has another architecture.
+        ValueError: there is no such model, it has another architecture, or its folder
+            lacks safetensors weights or the tokenizer.
     """
     if encoder.weights == "random":
         return _random_encoder(encoder, train_texts)
@@ -149,14 +167,11 @@ def token_ids(
 
 
 def weight_sums(encoder: Encoder) -> dict[str, str]:
-    """SHA-256 of each weight file of a local folder; empty for other weights."""
+    """SHA-256 of each safetensors file of a local folder; empty for other weights."""
     folder = Path(encoder.weights)
     if not folder.is_dir():
         return {}
-    found = [
-        p for p in sorted(folder.iterdir()) if p.suffix in (".safetensors", ".bin")
-    ]
-    return {path.name: sha256(path) for path in found}
+    return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
 def _revision(model: PreTrainedModel) -> dict[str, int | str]:
@@ -206,18 +221,71 @@ def _stored_encoder(
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=is_local)
         _check_type(encoder, config.model_type)
-        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
-        kind = BertModel if encoder.architecture == "bert" else DebertaV2Model
-        model = kind.from_pretrained(
-            name, local_files_only=is_local, dtype=torch.float32
-        )
+        if is_local:
+            _check_weights(Path(name))
+        tokenizer = _stored_tokenizer(name, is_local)
+        model = _stored_model(encoder, is_local)
     except OSError as error:
         raise ValueError(
             f"weights={name!r}: the model could not be loaded ({error}); give a folder "
             "with config.json, the tokenizer and the weights, or random, or connect to "
             "the network for a model of the hub"
         ) from error
+    if len(tokenizer) > config.vocab_size:
+        raise ValueError(
+            f"weights={name!r}: the tokenizer has {len(tokenizer)} entries, the model "
+            f"{config.vocab_size}; put the tokenizer there that belongs to the weights"
+        )
     return tokenizer, model.eval()
+
+
+def _stored_tokenizer(name: str, is_local: bool) -> PreTrainedTokenizerBase:
+    found = Path(name) / "spm.model"
+    if is_local and found.is_file():
+        sentencepiece_model(found)  # transformers misreads a damaged one
+    tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
+    if isinstance(tokenizer, DebertaV2Tokenizer):
+        file = tokenizer.init_kwargs.get("vocab_file")
+        if file is None:  # transformers would go on with special tokens only
+            raise ValueError(
+                f"weights={name!r}: there is no spm.model; put the SentencePiece model "
+                "there that belongs to the weights"
+            )
+        follow_sentencepiece(tokenizer, Path(file))
+    return tokenizer
+
+
+def _stored_model(encoder: Encoder, is_local: bool) -> PreTrainedModel:
+    """The encoder alone; heads that the weights bring along are left out."""
+    kind: Any = BertModel if encoder.architecture == "bert" else DebertaV2Model
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is missing is checked below
+    try:
+        model, report = kind.from_pretrained(
+            encoder.weights,
+            local_files_only=is_local,
+            use_safetensors=True if is_local else None,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    finally:
+        logging.set_verbosity(verbosity)
+    missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
+    if missing:
+        raise ValueError(
+            f"weights={encoder.weights!r}: {len(missing)} parameters are missing, such "
+            f"as {missing[0]}; give the weights that belong to config.json"
+        )
+    return model
+
+
+def _check_weights(folder: Path) -> None:
+    if any(folder.glob("*.safetensors")) or not any(folder.glob("*.bin")):
+        return
+    raise ValueError(
+        f"weights={str(folder)!r}: pytorch_model.bin is pickled and not read; convert "
+        f"it to safetensors with: {_CONVERT} {folder}"
+    )
 
 
 def _check_type(encoder: Encoder, found: str) -> None:

@@ -1,16 +1,23 @@
-"""Word-piece vocabularies made from training texts, and token ids."""
+"""Tokenizers of text encoders, and token ids."""
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+from google.protobuf.message import DecodeError
 from jaxtyping import Int
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Regex, normalizers
+from tokenizers.models import Unigram
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from torch import Tensor
-from transformers import BertTokenizer, PreTrainedTokenizerBase
+from transformers import BertTokenizer, DebertaV2Tokenizer, PreTrainedTokenizerBase
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_PIECES: Any = sentencepiece_model_pb2  # its messages are made at import
 
 
 def vocabulary(texts: Sequence[str], size: int) -> list[str]:
@@ -45,6 +52,53 @@ def _by_count(counts: Counter[str]) -> list[str]:
 def wordpiece_tokenizer(entries: Sequence[str]) -> BertTokenizer:
     """A lower-casing BERT tokenizer with these entries, ids in order."""
     return BertTokenizer(vocab={entry: i for i, entry in enumerate(entries)})
+
+
+def sentencepiece_model(file: Path) -> Any:
+    """The unigram SentencePiece model in `file`.
+
+    Raises:
+        ValueError: the file holds no unigram model.
+    """
+    try:
+        proto = _PIECES.ModelProto.FromString(file.read_bytes())
+    except DecodeError as error:
+        raise ValueError(
+            f"{file}: no SentencePiece model ({error}); copy the file again"
+        ) from error
+    if proto.trainer_spec.model_type != proto.trainer_spec.UNIGRAM:
+        raise ValueError(
+            f"{file}: model_type={proto.trainer_spec.model_type} is no unigram model; "
+            "give the spm.model that belongs to the weights"
+        )
+    return proto
+
+
+def follow_sentencepiece(tokenizer: DebertaV2Tokenizer, file: Path) -> None:
+    """Make a tokenizer normalize and spell as the SentencePiece model in `file` does.
+
+    The conversion in transformers drops the character map of the model and its byte
+    pieces: an ellipsis or a no-break space would become unknown.
+    Departure: names of special tokens in a text are read as these tokens, and a letter
+    with two combining marks can be spelled otherwise than in SentencePiece.
+
+    Raises:
+        ValueError: the file holds no unigram model.
+    """
+    proto = sentencepiece_model(file)
+    trained, rules = proto.trainer_spec, proto.normalizer_spec
+    steps: list[Any] = [normalizers.Lowercase()] if tokenizer.do_lower_case else []
+    if rules.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(rules.precompiled_charsmap))
+    if rules.remove_extra_whitespaces:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    backend = tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Sequence(steps)
+    backend.model = Unigram(
+        [(piece.piece, piece.score) for piece in proto.pieces],
+        unk_id=trained.unk_id,
+        byte_fallback=trained.byte_fallback,
+    )
 
 
 def tokenize(

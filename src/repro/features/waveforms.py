@@ -50,8 +50,8 @@ def recording(path: Path, grid: Grid) -> Int16[np.ndarray, "leads time"]:
 
     Units: microvolts.
     Raises:
-        ValueError: the record is damaged or cut short, is shorter than one second, or
-            has another unit than a volt.
+        ValueError: the record is damaged or cut short, a lead has no name, the record
+            is shorter than one second, or has another unit than a volt.
     """
     signal, names, hz = _read(path)
     clean = resampled(band_passed(interpolated(_ordered(signal, names)), hz), hz, grid)
@@ -59,27 +59,30 @@ def recording(path: Path, grid: Grid) -> Int16[np.ndarray, "leads time"]:
 
 
 def _read(path: Path) -> tuple[Float[np.ndarray, "found samples"], list[str], float]:
-    """Leads in millivolts, their names, and the sampling rate."""
+    """Leads in millivolts, their names in lower case, and the sampling rate."""
     try:
         record = wfdb.rdrecord(str(path))
         signal, hz = np.asarray(record.p_signal, np.float64), float(record.fs)
         samples, _ = signal.shape
+        # wfdb gives None where the header has no name or unit.
+        names = [name.strip().lower() for name in record.sig_name]
+        units = [unit.strip() for unit in record.units]
     except DAMAGE as error:
         raise ValueError(f"{path}: not a readable WFDB record ({error})") from error
     if samples < max(hz, SHORTEST):
         raise ValueError(f"{path}: {samples} samples at {hz} Hz are too few")
-    unknown = [unit for unit in record.units if unit.lower() not in MILLIVOLTS]
+    unknown = [unit for unit in units if unit.lower() not in MILLIVOLTS]
     if unknown:
         raise ValueError(f"{path}: unit {unknown[0]!r} is no volt")
-    factors = np.array([MILLIVOLTS[unit.lower()] for unit in record.units])
-    return (signal * factors).T, list(record.sig_name), hz
+    factors = np.array([MILLIVOLTS[unit.lower()] for unit in units])
+    return (signal * factors).T, names, hz
 
 
 def _ordered(
     signal: Float[np.ndarray, "found samples"], names: Sequence[str]
 ) -> Float[np.ndarray, "leads samples"]:
-    """Leads by name, whatever the case; NaN where there is none."""
-    rows = {name.strip().lower(): row for name, row in zip(names, signal, strict=True)}
+    """Leads by name in lower case; NaN where there is none."""
+    rows = dict(zip(names, signal, strict=True))
     absent = np.full(signal.shape[1], np.nan)
     return np.stack([rows.get(lead.lower(), absent) for lead in LEADS])
 

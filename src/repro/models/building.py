@@ -25,6 +25,7 @@ class Architecture:
     experts: int
     top_k: int
     missing: str = "mask"
+    scale_absent: bool = False
     weight_site: str = "contribution"
     log_space_experts: bool = False
     text: FineTuning | None = None

@@ -21,6 +21,8 @@ class FusionInput:
     `mask` is True for tokens that count; a modality that is absent and masked out has
     no such token. `weights` (None: unweighted) are data, never trained.
     `generators` drive dropout and router noise, one per seed; None is evaluation.
+    In training alone, `targets` are the labels and `raw` the features of each modality,
+    averaged over time (zeros where absent), for fusions whose losses need them.
     """
 
     tokens: Float[Tensor, "seeds modalities batch time width"]
@@ -28,6 +30,8 @@ class FusionInput:
     weights: Float[Tensor, "seeds batch modalities"] | None = None
     generators: Sequence[Generator] | None = None
     router_generators: Sequence[Generator] | None = None
+    targets: Float[Tensor, "seeds batch"] | None = None
+    raw: Sequence[Float[Tensor, "seeds batch _features"]] | None = None
 
 
 @dataclass(frozen=True)

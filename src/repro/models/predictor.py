@@ -53,6 +53,7 @@ class Predictor(nn.Module):
         self.seeds = seeds
         self.tokens = tokens_of(seeds, inputs, architecture)
         self.missing = architecture.missing
+        self.scale_absent = architecture.scale_absent
         if self.missing == "embedding":
             width = architecture.model.width
             self.absent = AbsentTokens(seeds, modalities, width)
@@ -111,8 +112,8 @@ class Predictor(nn.Module):
         return tokens, batch.real.unsqueeze(1).expand_as(present)
 
     def _applied(self, weights: Tensor | None, present: Tensor) -> Tensor | None:
-        # A placeholder token of an absent modality is never scaled.
-        if weights is None or self.missing == "mask":
+        # A placeholder of an absent modality is not scaled, unless it counts.
+        if weights is None or self.missing == "mask" or self.scale_absent:
             return weights
         return torch.where(present, weights, 1.0)
 

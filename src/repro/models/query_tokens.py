@@ -23,7 +23,7 @@ class QueryTokens(nn.Module):
         super().__init__()
         self.embedding = TimeEmbedding(seeds, model.time_embedding)
         self.encoders = nn.ModuleList(
-            _encoder(seeds, values.shape[2], grid is not None, self.embedding, model)
+            _encoder(seeds, values.features, grid is not None, self.embedding, model)
             for values, grid in zip(inputs.values, inputs.hourly, strict=True)
         )
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from repro.models.batch import Batch, Inputs
+from repro.models.batch import Batch, Inputs, Sequences
 from repro.models.lstm import StackedLSTM, last_states
 from repro.models.stacked import StackedLinear
 from repro.models.text import FineTunedText, FineTuning
@@ -109,13 +109,14 @@ class LastStateTokens(nn.Module):
 
 
 def _encoder(
-    seeds: int, name: str, values: Tensor, model: Model, text: FineTuning | None
+    seeds: int, name: str, values: Sequences, model: Model, text: FineTuning | None
 ) -> tuple[nn.Module, int]:
     """The encoder of one modality and the width of what it gives."""
     if text is not None and name == text.modality:
         return FineTunedText(seeds, text), text.hidden
-    _, time, features = values.shape
-    if time == 1:
-        return VectorEncoder(), features
-    sequence = SequenceEncoder(seeds, features, model.lstm_hidden, model.lstm_output)
+    if values.longest == 1:
+        return VectorEncoder(), values.features
+    sequence = SequenceEncoder(
+        seeds, values.features, model.lstm_hidden, model.lstm_output
+    )
     return sequence, model.lstm_output

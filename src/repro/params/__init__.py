@@ -21,6 +21,7 @@ from repro.params.switching import for_classification, switches
 Method = Literal["moe", "instance", "averaged_instance", "modality", "bi_level"]
 Fusion = Literal["moe", "fusemoe", "flattened", "mult", "concat_transformer"]
 Control = Literal["none", "ones", "uniform", "shuffled"]
+OPTIONAL_MODALITIES = ("ecg", "text", "cxr")
 
 
 class TableMapping(Strict):
@@ -197,6 +198,12 @@ class Params(Strict):
             raise ValueError(
                 f"{where}.encoder={cell.encoder!r} is not in presets."
                 f"{self.preset}.encoders {sorted(self.active.encoders)}"
+            )
+        odd = sorted(set(cell.without) - set(OPTIONAL_MODALITIES))
+        if odd:
+            raise ValueError(
+                f"{where}.without={odd}: only {', '.join(OPTIONAL_MODALITIES)} can be "
+                "left out"
             )
         try:
             in_force = for_classification if self.is_clinical(cell) else switches

@@ -1,9 +1,11 @@
 """The blocks of params.yaml that the clinical side has for itself."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from repro import paths
 from repro.params.strict import Count, NotNegative, Positive, Rate, Share, Strict
 
 
@@ -34,12 +36,32 @@ class ClinicalSource(Strict):
     deaths: Literal["keep", "exclude"]
     labs_without_admission: Literal["keep", "drop"]
     min_los_days: NotNegative
-    views: Annotated[list[str], Field(min_length=1)]
+    views: list[str]
     split: Literal["patient", "published"]
     split_seed: int
     evaluation: Literal["holdout", "grouped_cv"]
     folds: Annotated[int, Field(ge=3)]
     divide_series: bool
+
+    @model_validator(mode="after")
+    def _roots_are_of_the_source(self) -> "ClinicalSource":
+        tree = paths.simulated_icu().parent
+        for name in ("path", "note", "cxr", "ecg"):
+            root = getattr(self, name)
+            if root == "none":
+                continue
+            is_simulated = Path(root).resolve().is_relative_to(tree.resolve())
+            if is_simulated and self.source == "mimiciv":
+                raise ValueError(
+                    f"{name}={root!r} lies under {tree}, but source is 'mimiciv'; give "
+                    "the folder of the real files or set source: simulated"
+                )
+            if not is_simulated and self.source == "simulated":
+                raise ValueError(
+                    f"{name}={root!r} does not lie under {tree}, but source is "
+                    "'simulated'; set source: mimiciv or give the simulated folder"
+                )
+        return self
 
 
 class Cohort(Strict):

@@ -14,6 +14,9 @@ from repro.cells.result import Result  # noqa: E402
 from repro.cells.stored_evidence import read_evidence  # noqa: E402
 from repro.cells.study import Study, load_study  # noqa: E402
 
+# Many models that nobody applies again: no checkpoints.
+ABLATIONS = ("attribution", "noise")
+
 
 def main() -> None:
     """Read the cell's data, train its models, write its run folder."""
@@ -22,22 +25,23 @@ def main() -> None:
     parser.add_argument("key")
     arguments = parser.parse_args()
     settings = params.load()
-    cell = settings.cell(arguments.group, arguments.key)
+    group = arguments.group
+    cell = settings.cell(group, arguments.key)
     torch.set_num_threads(1)
     # As use_deterministic_algorithms(True), without its import of the compiler (1 s).
     torch.set_deterministic_debug_mode("error")
     if settings.precision == "tf32":
         torch.set_float32_matmul_precision("high")
     # A row of the attribution table is leak-free but for its own switches.
-    protocol = "leak_free" if arguments.group == "attribution" else settings.protocol
-    folder = paths.cell_folder(arguments.group, arguments.key, cell)
+    protocol = "leak_free" if group == "attribution" else settings.protocol
+    folder = paths.cell_folder(group, arguments.key, cell)
     done: list[Result] = []
     parts = settings.parts(cell.dataset)
     for dataset in parts:
         part = cell.model_copy(update={"dataset": dataset})
         study = load_study(settings, part, protocol)
-        results = trained(arguments.group, study)
-        writing.write_run(study, folder, results)
+        results = trained(group, study)
+        writing.write_run(study, folder, results, checkpoints=group not in ABLATIONS)
         done += results
     if len(parts) > 1:
         writing.write_parts(cell.dataset, folder, len(parts))
@@ -56,6 +60,8 @@ def trained(group: str, study: Study) -> list[Result]:
             return [fits.weighted_result(study, evidence, study.cell.method)]
         case "icu_btw":
             return comparisons.variant_results(study)
+        case "icu_without" if study.lacks:
+            return []
         case "icu_missing" | "icu_without":
             return comparisons.retrained_results(study)
         case "attribution":

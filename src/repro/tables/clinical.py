@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from repro.clinical_verdict import COMPLETE
 from repro.params import Params
 from repro.published import published
-from repro.results import BASELINES
+from repro.results import BASELINES, Predictions
 from repro.tables.clinical_rows import (
     FUSEMOE,
     WEIGHTED,
@@ -18,7 +19,13 @@ from repro.tables.clinical_rows import (
     trained_lines,
     unimodal_line,
 )
-from repro.tables.cohorts import cohort_facts, evaluation_notes, read_cohort
+from repro.tables.cohorts import (
+    CohortFiles,
+    cohort_facts,
+    evaluation_notes,
+    read_cohort,
+)
+from repro.tables.labels import size_note
 from repro.tables.rows import block_of, frame, joined_notes
 from repro.titles import MODALITIES
 
@@ -119,8 +126,24 @@ def _block_frame(
     files = read_cohort(params, cohort)
     trained = [line.run for line in lines if line.run.folder != BASELINES]
     block = block_of(trained)
-    told = joined_notes(*notes, block.notes, *evaluation_notes(files))
+    told = joined_notes(
+        _tested(lines[0].predictions), *notes, block.notes, *_fold_notes(files)
+    )
     printed = published()
     printed = printed[printed["table"] == table]
     found = entries(lines, printed, cohort_facts(params, files), params.statistics)
     return frame(replace(block, notes=told), found)
+
+
+def _tested(predictions: Predictions) -> str:
+    return size_note(len(predictions.id), len(np.unique(predictions.group)))
+
+
+def _fold_notes(files: CohortFiles) -> list[str]:
+    notes = evaluation_notes(files)
+    if files.is_cross_validated:
+        notes.append(
+            "AUROC and calibration error are left out: each fold has a model of its "
+            "own, whose probabilities do not compare with those of another"
+        )
+    return notes

@@ -96,12 +96,14 @@ def entries(
     """All numbers of all rows, in order; `printed` holds those of one table."""
     base = next(line.run for line in lines if line.row == FUSEMOE)
     against = _against_fusemoe(lines, statistics)
+    if facts.is_cross_validated:  # too few stays for claims
+        against = [replace(entry, p=None, p_holm=None) for entry in against]
     found: list[Entry] = []
     for line in lines:
         beside = printed[
             (printed["method"] == line.method) & (printed["without"] == line.without)
         ].set_index("metric")
-        own = [*_metric_entries(line, statistics)]
+        own = [*_metric_entries(line, facts, statistics)]
         own += [entry for entry in against if entry.row == line.row]
         for entry in own:
             entry = replace(entry, alpha=line.alpha, remark=line.remark)
@@ -117,7 +119,7 @@ def run_facts(line: Line, base: Run, cohort: CohortFacts, n: int) -> ClinicalFac
     """What decides whether a row can be set beside the paper.
 
     A predictor without a network has no settings of its own; those of the cohort's
-    FuseMoE, `base`, stand for it.
+    FuseMoE, `base`, stand for it. So do the features of a modality that was removed.
     """
     run = base if line.run.folder == BASELINES else line.run
     report = run.report
@@ -125,6 +127,7 @@ def run_facts(line: Line, base: Run, cohort: CohortFacts, n: int) -> ClinicalFac
     return ClinicalFacts(
         cohort=cohort,
         modalities=base.report["data"]["modalities"],
+        dims=base.report["data"]["dims"] | report["data"]["dims"],
         missing=report["missing"],
         count_absent=report["count_absent"],
         preset=report["preset"],
@@ -136,9 +139,14 @@ def run_facts(line: Line, base: Run, cohort: CohortFacts, n: int) -> ClinicalFac
     )
 
 
-def _metric_entries(line: Line, statistics: Statistics) -> Iterator[Entry]:
+def _metric_entries(
+    line: Line, facts: CohortFacts, statistics: Statistics
+) -> Iterator[Entry]:
     interval = macro_f1_interval(line.predictions, statistics)
-    for metric, found in class_metrics(line.predictions).items():
+    metrics = class_metrics(
+        line.predictions, is_cross_validated=facts.is_cross_validated
+    )
+    for metric, found in metrics.items():
         entry = summary_entry(line.row, line.name, metric, found)
         if metric == "macro_f1":
             entry = replace(entry, lower=interval.lower, upper=interval.upper)

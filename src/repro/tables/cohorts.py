@@ -56,6 +56,7 @@ def read_cohort(params: Params, cohort: str) -> CohortFiles:
 
 def cohort_facts(params: Params, cohort: CohortFiles) -> CohortFacts:
     """What decides whether the stays can be those of the paper."""
+    rules = params.clinical
     return CohortFacts(
         cohort=cohort.name,
         simulated=bool(cohort.meta["simulated"]),
@@ -63,7 +64,11 @@ def cohort_facts(params: Params, cohort: CohortFiles) -> CohortFacts:
         version=str(cohort.ingested["version"]),
         variables=str(cohort.ingested["preset"]),
         time_policy=str(cohort.ingested["time_policy"]),
-        split=params.clinical.split,
+        deaths=rules.deaths,
+        labs_without_admission=rules.labs_without_admission,
+        min_los_days=rules.min_los_days,
+        views=tuple(rules.views),
+        split=rules.split,
         evaluation=str(cohort.meta["evaluation"]),
         counts=cohort.counts,
     )
@@ -76,7 +81,7 @@ def evaluation_notes(cohort: CohortFiles) -> list[str]:
     if cohort.is_cross_validated:
         patients = samples["group"].nunique()
         notes.append(
-            f"grouped cross-validation, n = {len(samples)} stays of {patients} "
+            f"grouped cross-validation over {len(samples)} stays of {patients} "
             "patients: too few for claims"
         )
     else:

@@ -1,5 +1,7 @@
 """What tables, methods and metrics are called, and how many digits they show."""
 
+import re
+
 from repro.records import SPLITS
 from repro.titles import CLASSES
 
@@ -56,6 +58,8 @@ SUFFIX_LABELS = {
     "_gain": "gain ↑ [interval], Holm p",
     "_noise_share": "noise share",
 }
+HOLM_P = ", Holm p"  # end of the label of a tested difference
+TESTED = re.compile(r"\d+ test stays of \d+ patients")
 OVERHEAD = "_overhead_s"  # after the name of a modality
 # Metrics of a second table in the same block, so that neither is too wide.
 DETAILS = frozenset(
@@ -73,6 +77,15 @@ PERCENT = frozenset(
         AGAINST_FUSEMOE,
     }
 )
+
+
+def size_note(stays: int, patients: int) -> str:
+    """The note that stands in the title of a clinical table.
+
+    >>> TESTED.fullmatch(size_note(31, 24)) is not None
+    True
+    """
+    return f"{stays} test stays of {patients} patients"
 
 
 def metric_label(metric: str) -> str:

@@ -7,7 +7,9 @@ import pandas as pd
 from repro.tables.labels import (
     AGAINST_FUSEMOE,
     DETAILS,
+    HOLM_P,
     LABELS,
+    TESTED,
     TITLES,
     digits,
     metric_label,
@@ -60,12 +62,16 @@ def latex(table: str, rows: pd.DataFrame) -> str:
 
 
 def block_title(block: pd.DataFrame) -> str:
-    """Data set, whether simulated, modalities, seeds, protocol."""
+    """Data set, whether simulated, modalities, seeds, test stays, protocol."""
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
     seeds, protocol = block["n"].max(), first["protocol"].replace("_", " ")
     facts = [first["modalities"]]
-    facts += [] if pd.isna(seeds) else [f"n = {seeds}"]
+    if pd.notna(seeds) and first["dataset"] in COHORTS:
+        facts += [f"{seeds} {'seed' if seeds == 1 else 'seeds'}"]
+    elif pd.notna(seeds):
+        facts += [f"n = {seeds}"]
+    facts += [note for note in _stored_notes(block) if TESTED.fullmatch(note)]
     facts += [f"protocol {protocol}"] if protocol else []
     return f"{dataset_title(first['dataset'])}, {kind} ({'; '.join(facts)})"
 
@@ -80,7 +86,7 @@ def printed_title(block: pd.DataFrame) -> str:
 def notes(block: pd.DataFrame) -> list[str]:
     """Notes of the block, the conditions that fail, and what the mark means."""
     first = block.iloc[0]
-    found = [note for note in first["notes"].split(NOTE_SEPARATOR) if note]
+    found = [note for note in _stored_notes(block) if not TESTED.fullmatch(note)]
     for condition, rows in block[block["condition"] != ""].groupby("condition"):
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
@@ -155,13 +161,24 @@ def _wide(block: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     wide = pd.DataFrame(list(lines.values())).fillna("")
     known = [metric for metric in LABELS if metric in wide]
     others = [column for column in wide if column not in known]
-    labels = {m: metric_label(m) for m in wide if m not in (heading, "alpha")}
+    labels = {m: _label(block, m) for m in wide if m not in (heading, "alpha")}
     return wide[[*others, *known]].rename(columns=labels)
+
+
+def _label(block: pd.DataFrame, metric: str) -> str:
+    """Column heading of a metric, without the p of differences that have none."""
+    label = metric_label(metric)
+    tested = block.loc[block["metric"] == metric, "p_holm"].notna().any()
+    if metric == AGAINST_FUSEMOE and not tested:
+        return label.removesuffix(HOLM_P)
+    return label
 
 
 def _own_text(row: dict) -> str:  # type: ignore[type-arg]
     shown = digits(row["metric"])
-    signed = "+" if pd.notna(row["p"]) else ""  # a difference has a p
+    # A difference has a p, unless the stays are too few for one.
+    is_difference = pd.notna(row["p"]) or row["metric"] == AGAINST_FUSEMOE
+    signed = "+" if is_difference else ""
     text = f"{row['mean']:{signed}.{shown}f}"
     if pd.notna(row["sd"]):
         text += f" ± {row['sd']:.{shown}f}"
@@ -182,6 +199,10 @@ def _printed_text(row: dict) -> str:  # type: ignore[type-arg]
     if pd.notna(row["difference"]):
         text += f" ({row['difference']:+.{shown}f}; {row['verdict']})"
     return text
+
+
+def _stored_notes(block: pd.DataFrame) -> list[str]:
+    return [note for note in block.iloc[0]["notes"].split(NOTE_SEPARATOR) if note]
 
 
 def _plain(note: str) -> str:

@@ -19,6 +19,7 @@ from repro.reweighting.application import Applied
 from repro.reweighting.inference import Snapshot
 from repro.reweighting.loop import Reweighting
 from repro.training.optimization import StackedAdam
+from repro.training.prediction import predict, weights_of
 from repro.training.selection import Selection
 from repro.training.task import REGRESSION, Task
 
@@ -124,6 +125,15 @@ class _Fitting:
         off = "no_balance_loss" in settings.switches
         self.balance = 0.0 if off else training.balance_loss
         self.y = inputs.y.double().cpu().numpy()
+        # A row without any of the modalities gets a constant, which says nothing.
+        self.judged = {
+            s: inputs.present[r].any(1).cpu().numpy() for s, r in rows.items()
+        }
+        if not self.judged["valid"].any():
+            raise ValueError(
+                f"{settings.label}: no valid row has {', '.join(inputs.names)}; leave "
+                "the modality out or change the split"
+            )
 
     def epoch(self, epoch: int, selection: Selection) -> list[dict]:
         """Train one pass, predict, let weights and selection look at the scores."""
@@ -207,7 +217,9 @@ class _Fitting:
         return ("valid", "test") if early else ("valid",)
 
     def _errors(self, predictions: np.ndarray, split: str) -> np.ndarray:
-        return self.settings.task.errors(predictions, self.y[self.rows[split]])
+        judged = self.judged[split]
+        labels = self.y[self.rows[split]][judged]
+        return self.settings.task.errors(predictions[:, judged], labels)
 
     def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
         device = self.inputs.y.device
@@ -219,7 +231,7 @@ class _Fitting:
         ).to(device)
         for index in order:
             batch = gather(self.inputs, index)
-            total += self._step(batch, _weights_of(weights, index))
+            total += self._step(batch, weights_of(weights, index))
         mean = (total / len(order)).cpu().numpy()
         for member, loss in zip(self.members, mean, strict=True):
             if not np.isfinite(loss):
@@ -248,37 +260,3 @@ class _Fitting:
         (loss + extra).sum().backward()
         self.optimizer.step()
         return loss.detach()
-
-
-def _weights_of(weights: Applied | None, index: Tensor) -> Tensor | None:
-    """Weights of the rows of a batch: `(members, batch, modalities)`."""
-    if weights is None:
-        return None
-    member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
-    return weights[member, index.clamp(min=0)]
-
-
-@torch.no_grad()
-def predict(
-    task: Task,
-    model: Predictor,
-    inputs: Inputs,
-    rows: Int[np.ndarray, " rows"],
-    weights: Applied | None,
-    randomness: Randomness,
-    batch: int,
-) -> Float[np.ndarray, "members rows *classes"]:
-    """Predictions of the given rows by every stacked member, in large batches.
-
-    `weights`, where given, are indexed by sample as `(members, samples, modalities)`.
-    """
-    device = inputs.y.device
-    weights = None if weights is None else weights.to(device)
-    model.eval()
-    parts = []
-    for start in range(0, len(rows), batch):
-        index = torch.as_tensor(rows[start : start + batch], device=device)
-        index = index.expand(model.seeds, -1)
-        output = model(gather(inputs, index), _weights_of(weights, index), randomness)
-        parts.append(output.logits)
-    return task.predictions(torch.cat(parts, 1))

@@ -3,6 +3,8 @@
 import gzip
 from pathlib import Path
 
+from repro import files
+from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.settings import Settings
 from repro.data.mimiciv.variables import load
 
@@ -126,3 +128,23 @@ def write_objects(root: Path, after: bool = False, by_exam: bool = False) -> Set
     write_csv(root / "ecg/record_list.csv", RECORD, records)
     write_csv(root / "ecg/machine_measurements.csv", MEASURED, measured)
     return Settings(root, root / "note", root / "cxr", root / "ecg")
+
+
+def values(folder: Path, name: str) -> list[tuple]:
+    """Stay number, hours and value of a variable."""
+    number = files.read_json(folder / "variables.json")["names"].index(name)
+    table = files.read_table(folder / "events.parquet")
+    rows = table[table["variable"] == number]
+    return [
+        (int(s) - 30000000, round(float(h), 4), round(float(v), 3))
+        for s, h, v in zip(rows["stay_id"], rows["hours"], rows["value"], strict=True)
+    ]
+
+
+def ingested(tmp_path: Path, charted=(), drawn=(), **other):
+    """The folder and report of the tree with more rows and other settings."""
+    root = write_tree(
+        tmp_path / "raw", charted=[*CHARTED, *charted], drawn=[*DRAWN, *drawn]
+    )
+    report = ingest(Settings(root, **other), tmp_path / "out")
+    return tmp_path / "out", report

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.data.mimiciv.cohort import class_counts, label, windows
+from repro.data.mimiciv.cohort import class_counts, label, timeline, windows
 from repro.data.mimiciv.objects import study_moment
 from repro.data.mimiciv.splits import (
     dealt,
@@ -88,6 +88,31 @@ def test_the_owner_is_the_last_entered_of_those_that_cover(rows, hour):
     covering = [(a, s) for p, s, a, b in stays if p == 1 and a <= hour <= b]
     expected = (max(covering)[1], len(covering) > 1) if covering else None
     assert owner(windows(stays_at(*stays)), 1, hour) == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 2), st.integers(0, 30), st.integers(1, 20)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(-9, 60),
+)
+def test_every_moment_stands_once_in_the_timeline(rows, hour):
+    stays = stays_at(*((p, 10 + i, a, a + n) for i, (p, a, n) in enumerate(rows)))
+    owners = windows(stays)
+    table = timeline(owners, pl.Series([2, 1, 3, 1]))
+    moment = START + timedelta(hours=hour)
+    now = table.filter((pl.col("start") <= moment) & (pl.col("stop") > moment))
+    assert sorted(now["subject_id"].to_list()) == [1, 2, 3]
+    for patient in (1, 2, 3):
+        expected = owner(owners, patient, hour) or (None, False)
+        assert owner(table, patient, hour) == expected
+        earlier = owners.filter(
+            (pl.col("subject_id") == patient) & (pl.col("start") <= moment)
+        ).sort("start")
+        last = earlier["intime"][-1] if earlier.height else None
+        assert now.filter(pl.col("subject_id") == patient)["intime"].item() == last
 
 
 @pytest.mark.parametrize(

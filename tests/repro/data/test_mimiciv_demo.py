@@ -45,11 +45,12 @@ def plain_events(preset: str, policy: str) -> dict[tuple[int, float, int], list[
         for stay in stays.itertuples():
             for row in rows[rows[key] == getattr(stay, key)].itertuples():
                 moment = pd.Timestamp(row.charttime)
+                known = moment
                 if policy == "strict" and isinstance(row.storetime, str):
-                    moment = max(moment, pd.Timestamp(row.storetime))
-                seconds = (moment - stay.intime).total_seconds()
-                if not 0 <= seconds <= 48 * 3600:
+                    known = max(moment, pd.Timestamp(row.storetime))
+                if not 0 <= (known - stay.intime).total_seconds() <= 48 * 3600:
                     continue
+                seconds = max((moment - stay.intime).total_seconds(), 0)
                 number, variable = owners[row.itemid]
                 value = plain_value(variable, row.itemid, row.valuenum)
                 if value is not None:

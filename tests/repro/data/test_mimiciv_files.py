@@ -22,6 +22,7 @@ from mimiciv_tree import (
 
 from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.layout import sources, version
+from repro.data.mimiciv.parts import opened, part
 from repro.data.mimiciv.settings import Settings
 
 NAMES = ("icu/icustays", "icu/chartevents", "icu/d_items")
@@ -176,7 +177,10 @@ def test_a_note_root_of_other_patients(tmp_path):
         ({"variables": "best"}, "variables='best' is unknown"),
         ({"deaths": "no"}, "deaths='no' is unknown"),
         ({"labs_without_admission": "no"}, "labs_without_admission='no' is unknown"),
-        ({"min_los_days": -1.0}, "min_los_days=-1.0 is negative"),
+        ({"min_los_days": -1.0}, "min_los_days=-1.0 is less .*; use 2 or more"),
+        ({"min_los_days": 1.9}, "min_los_days=1.9 is less than the window of 48 hours"),
+        ({"min_los_days": float("nan")}, "min_los_days=nan is less"),
+        ({"window_hours": 49.0}, "min_los_days=2.0 is less than the window of 49"),
         ({"window_hours": 0.0}, "window_hours=0.0 is no length of time"),
     ],
 )
@@ -205,8 +209,10 @@ from repro.data.mimiciv.settings import Settings
 class Wait(logging.Handler):
     # stands still after the pass over the table that it was told
     def emit(self, record):
-        print(record.getMessage(), flush=True)
-        if record.getMessage().startswith(sys.argv[3]):
+        line = record.getMessage()
+        is_after = line.startswith(sys.argv[3]) and " MB read in " in line
+        print("here" if is_after else line, flush=True)
+        if is_after:
             time.sleep(60)
 
 logging.getLogger("repro").addHandler(Wait())
@@ -217,14 +223,14 @@ ingest(Settings(root, root / "note", root / "cxr", root / "ecg"), Path(sys.argv[
 
 
 def killed_after(raw: Path, out: Path, stop: str) -> None:
-    """Run the ingest in a process of its own; end it at the line that starts so."""
+    """Run the ingest in a process of its own; end it after the pass named so."""
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, raw, out, stop],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert any(line.startswith(stop) for line in process.stdout)
+        assert any(line == "here\n" for line in process.stdout)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
 
@@ -249,6 +255,34 @@ def test_a_killed_run_is_taken_up_again(tmp_path, caplog):
     assert names == sorted(path.name for path in (tmp_path / "whole").iterdir())
     for name in names:
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_pass_is_announced_with_its_size(tmp_path, caplog):
+    root = write_tree(tmp_path / "raw")
+    caplog.set_level("INFO", logger="repro")
+    ingest(Settings(root), tmp_path / "out")
+    lines = [line for line in caplog.messages if line.startswith("hosp/labevents")]
+    assert lines[0] == "hosp/labevents.csv.gz: reading 0.0 MB"
+    assert lines[1].startswith("hosp/labevents.csv.gz: 0.0 MB read in ")
+
+
+def test_parts_of_other_variables_are_not_used(tmp_path):
+    settings = Settings(write_tree(tmp_path / "raw"))
+    table = tmp_path / "variables.csv"
+    found = sources(settings).values()
+    made = []
+
+    def make(path: Path) -> dict[str, int]:
+        path.write_bytes(b"rows")
+        made.append(path)
+        return {"made": len(made)}
+
+    counts = []
+    for content in ("one", "one", "two"):
+        table.write_text(content)
+        run = opened(tmp_path / "parts", settings, found, table)
+        counts.append(part(run, "chartevents", make)[1]["made"])
+    assert counts == [1, 1, 2]
 
 
 def test_parts_of_other_input_are_not_used(tmp_path):

@@ -3,9 +3,9 @@
 import gzip
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from mimiciv_tree import (
@@ -13,7 +13,9 @@ from mimiciv_tree import (
     DRAWN,
     STAYS,
     chart,
+    ingested,
     lab,
+    values,
     write_objects,
     write_tree,
 )
@@ -23,25 +25,6 @@ from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.settings import Settings
 
 TABLES = ("stays", "events", "notes", "cxr", "ecg", "measurements")
-
-
-def values(folder: Path, name: str) -> list[tuple]:
-    """Stay number, hours and value of a variable."""
-    number = files.read_json(folder / "variables.json")["names"].index(name)
-    table = files.read_table(folder / "events.parquet")
-    rows = table[table["variable"] == number]
-    return [
-        (int(s) - 30000000, round(float(h), 4), round(float(v), 3))
-        for s, h, v in zip(rows["stay_id"], rows["hours"], rows["value"], strict=True)
-    ]
-
-
-def ingested(tmp_path: Path, charted=(), drawn=(), **other):
-    root = write_tree(
-        tmp_path / "raw", charted=[*CHARTED, *charted], drawn=[*DRAWN, *drawn]
-    )
-    report = ingest(Settings(root, **other), tmp_path / "out")
-    return tmp_path / "out", report
 
 
 def test_the_whole_tree(tmp_path):
@@ -67,7 +50,7 @@ def test_objects_of_the_window(tmp_path):
     settings = write_objects(write_tree(tmp_path / "raw"))
     report = ingest(settings, tmp_path / "out")
     notes = files.read_table(tmp_path / "out/notes.parquet")
-    assert notes.to_numpy().tolist() == [[30000001, 5.5, "10000001-RR-1", 'a, "b"\nc']]
+    assert notes.to_numpy().tolist() == [[30000001, 4.0, "10000001-RR-1", 'a, "b"\nc']]
     images = files.read_table(tmp_path / "out/cxr.parquet")
     assert images["path"].tolist() == ["files/p10/p10000001/s50000001/d1.jpg"]
     assert images["hours"].tolist() == [pytest.approx(8 + 5 / 60 + 56.875 / 3600)]
@@ -101,30 +84,19 @@ def test_files_of_absent_roots_are_empty_with_their_columns(tmp_path):
     assert len(files.read_table(folder / "measurements.parquet").columns) == 10
 
 
-def test_a_result_enters_when_it_is_known(tmp_path):
-    drawn = [
-        lab(1, "2180-01-01 10:00:00", 50983, 140, store="2180-01-01 12:00:00"),
-        lab(1, "2180-01-02 23:00:00", 50983, 150, store="2180-01-03 01:00:00"),
-        lab(1, "2179-12-31 23:00:00", 50983, 130, store="2180-01-01 00:30:00"),
-        lab(1, "2180-01-01 15:00:00", 50983, 135, store="2180-01-01 14:00:00"),
-    ]
-    charted = [chart(1, "2180-01-01 05:00:00", 220045, 90, store="2180-01-01 06:00:00")]
-    folder, _ = ingested(tmp_path / "a", charted, drawn)
-    assert values(folder, "Sodium") == [(1, 0.5, 130), (1, 12.0, 140), (1, 15.0, 135)]
-    assert (1, 6.0, 90.0) in values(folder, "Heart Rate")
-    folder, _ = ingested(tmp_path / "b", charted, drawn, time_policy="charttime")
-    assert values(folder, "Sodium") == [(1, 10.0, 140), (1, 15.0, 135), (1, 47.0, 150)]
-    assert (1, 5.0, 90.0) in values(folder, "Heart Rate")
+def test_every_table_is_scanned_once(tmp_path, monkeypatch):
+    plans, whole = [], pl.collect_all
 
+    def watched(queries, **options):
+        plans.append(pl.explain_all(queries).upper())
+        return whole(queries, **options)
 
-def test_both_ends_of_the_window_are_in(tmp_path):
-    times = ["2180-01-01 00:00:00", "2180-01-03 00:00:00", "2180-01-03 00:00:01"]
-    charted = [chart(1, time, 220210, 10 + n) for n, time in enumerate(times)]
-    drawn = [lab(1, time, 50983, 140 + n) for n, time in enumerate(times)]
-    folder, report = ingested(tmp_path, charted, drawn)
-    assert values(folder, "Respiratory Rate") == [(1, 0.0, 10.0), (1, 48.0, 11.0)]
-    assert values(folder, "Sodium") == [(1, 0.0, 140.0), (1, 48.0, 141.0)]
-    assert report["dropped"]["icu/chartevents"]["after_window"] == 1
+    monkeypatch.setattr(pl, "collect_all", watched)
+    settings = write_objects(write_tree(tmp_path / "raw"))
+    ingest(settings, tmp_path / "out")
+    assert [plan.count("CSV SCAN") for plan in plans] == [1] * 10
+    for path in (tmp_path / "raw").rglob("*.csv*"):
+        assert sum(path.name.upper() in plan for plan in plans) == 1, path
 
 
 def test_dirt_is_counted(tmp_path):
@@ -186,45 +158,6 @@ def test_deaths_can_be_excluded(tmp_path):
     report = ingest(Settings(root, deaths="exclude"), tmp_path / "out")
     assert files.read_table(tmp_path / "out/stays.parquet")["y"].tolist() == [0]
     assert "not died in hospital" in [row["step"] for row in report["attrition"]]
-
-
-def late_tree(root: Path, policy: str, after: bool) -> Settings:
-    """The tree with rows after the window, other ones with `after`."""
-    known_late = chart(
-        1,
-        "2180-01-02 23:00:00",
-        220045,
-        60 + after * (policy == "strict"),
-        store="2180-01-03 02:00:00",
-    )
-    late = [
-        chart(1, "2180-01-03 00:00:01", 220045, 60 + 50 * after),
-        known_late,
-        chart(2, f"2180-02-0{4 + after} 00:00:00", 220210 if after else 223761, 99),
-    ]
-    drawn = [lab(1, "2180-01-03 05:00:00", 50971, 4 + after)] * (1 + 3 * after)
-    write_tree(root, charted=[*CHARTED, *late], drawn=[*DRAWN, *drawn])
-    settings = write_objects(root, after, policy == "charttime")
-    return replace(settings, time_policy=policy)
-
-
-@pytest.mark.parametrize("policy", ["strict", "charttime"])
-def test_nothing_after_the_window_changes_a_byte(tmp_path, policy):
-    for after in (False, True):
-        settings = late_tree(tmp_path / f"raw{after}", policy, after)
-        ingest(settings, tmp_path / f"out{after}")
-    for name in (*TABLES, "variables"):
-        suffix = "json" if name == "variables" else "parquet"
-        one, two = (tmp_path / f"out{a}/{name}.{suffix}" for a in (False, True))
-        assert one.read_bytes() == two.read_bytes(), name
-
-
-def test_a_change_inside_the_window_changes_the_events(tmp_path):
-    folder, _ = ingested(tmp_path / "a")
-    other, _ = ingested(tmp_path / "b", [chart(1, "2180-01-02 00:00:00", 220045, 60)])
-    assert (folder / "events.parquet").read_bytes() != (
-        other / "events.parquet"
-    ).read_bytes()
 
 
 def test_two_runs_are_identical(tmp_path):

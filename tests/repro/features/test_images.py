@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,33 @@ def test_corrupt_files_are_refused(tmp_path: Path, how: str):
         grey_square(tmp_path / "a.jpg", 16)
 
 
+@pytest.mark.parametrize("limit", [3000, 1000])
+def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch, limit: int):
+    # Pillow warns beyond its limit and stops at twice as many pixels.
+    save(tmp_path / "a.jpg", film((64, 64), smooth=1))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    message = r"a.jpg: not a readable JPG \(Image size \(4096 pixels\) exceeds"
+    with pytest.raises(ValueError, match=message):
+        grey_square(tmp_path / "a.jpg", 16)
+
+
+def test_the_warning_of_pillow_stops_a_film_outside_pytest_too(tmp_path: Path):
+    save(tmp_path / "a.jpg", film((64, 64), smooth=1))
+    code = """
+import sys
+from pathlib import Path
+from repro.features.images import Image, grey_square
+Image.MAX_IMAGE_PIXELS = 3000
+try:
+    grey_square(Path(sys.argv[1]), 16)
+except ValueError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, tmp_path / "a.jpg"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "a.jpg: not a readable JPG (Image size (4096 pixels) exceeds" in done.stdout
+
+
 def tree(root: Path, count: int = 24) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Samples with one film each, the second sample with two."""
     ids = [str(i) for i in range(count)]
@@ -151,6 +180,19 @@ def test_corrupt_films_are_listed(tmp_path: Path):
     paths = [entry["path"] for entry in about["skipped_objects"]]
     assert paths == [images["path"][place] for place in (2, 5, 6)]
     assert all(entry["reason"] for entry in about["skipped_objects"])
+
+
+def test_a_film_of_too_many_pixels_is_listed(tmp_path: Path, monkeypatch):
+    root = tmp_path / "root"
+    samples, images = tree(root)
+    save(root / images["path"][2], film((80, 80)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 48 * 48)
+    _, about = pixel_features(
+        samples, images, root, size=8, dims=3, folder=tmp_path / "cache"
+    )
+    (skipped,) = about["skipped_objects"]
+    assert skipped["path"] == images["path"][2]
+    assert "Image size (6400 pixels) exceeds" in skipped["reason"]
 
 
 def test_no_films_and_too_many_components(tmp_path: Path):

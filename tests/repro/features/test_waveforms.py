@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,14 @@ DAMAGES = {
         lambda hea, dat: ("\n".join(hea.splitlines()[:5]), dat),
         "not a readable",
     ),
+    "no lead names": (
+        lambda hea, dat: (re.sub(r" 0 \S+$", "", hea, flags=re.MULTILINE), dat),
+        "not a readable",
+    ),
+    "one lead without a name": (
+        lambda hea, dat: (hea.replace(" 0 V6", ""), dat),
+        "not a readable",
+    ),
     "no signal": (lambda hea, dat: ("1 0 100 1000\n", dat), "not a readable"),
     "unit": (lambda hea, dat: (hea.replace("/mV", "/mmHg"), dat), "'mmHg' is no volt"),
 }
@@ -156,13 +165,15 @@ def test_short_records_are_refused(tmp_path: Path):
 
 def test_unreadable_records_are_listed(tmp_path: Path):
     rng = np.random.default_rng(0)
-    for name in "1234":
+    for name in "12345":
         write_record(tmp_path / name, beats(80, rng))
     (tmp_path / "2.dat").write_bytes((tmp_path / "2.dat").read_bytes()[:777])
     (tmp_path / "3.hea").unlink()
-    found = recordings(list("1234"), tmp_path, GRID, tmp_path / "cache", 2)
-    assert found.kept.tolist() == [True, False, False, True]
-    assert [failure.path for failure in found.failures] == ["2", "3"]
+    header = tmp_path / "5.hea"
+    header.write_text(header.read_text().replace(" 0 aVR", ""))
+    found = recordings(list("12345"), tmp_path, GRID, tmp_path / "cache", 2)
+    assert found.kept.tolist() == [True, False, False, True, False]
+    assert [failure.path for failure in found.failures] == ["2", "3", "5"]
     assert "3.hea: No such file" in found.failures[1].reason
     assert str(tmp_path) not in found.failures[0].reason
     peaks = np.abs(found.values[0]).max(axis=1)

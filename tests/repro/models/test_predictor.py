@@ -34,11 +34,12 @@ def gradients(model: Predictor, batch: Batch) -> list[Tensor]:
 
 
 def polluted(inputs: Inputs, value: float) -> Inputs:
-    """A value stored wherever there is nothing: absent modalities and padding."""
+    """A value read wherever there is nothing: absent modalities and padding."""
     values = []
-    for m, stored in enumerate(inputs.values):
-        used = torch.arange(stored.shape[1]) < inputs.lengths[:, m : m + 1]
-        values.append(torch.where(used.unsqueeze(2), stored, value))
+    for stored in inputs.values:
+        rows = stored.values.clone()
+        rows[-1] = value
+        values.append(replace(stored, values=rows))
     return replace(inputs, values=tuple(values))
 
 

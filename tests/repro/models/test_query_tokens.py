@@ -25,18 +25,20 @@ def polluted(inputs: Inputs, value: float) -> Inputs:
     """A value wherever nothing is stored: absent modalities, padding, unobserved."""
     values, times, hourly = [], [], []
     for m, stored in enumerate(inputs.values):
-        used = torch.arange(stored.shape[1]) < inputs.lengths[:, m : m + 1]
-        dirty = torch.where(used.unsqueeze(2), stored, value)
+        dirty = stored.values.clone()
+        dirty[-1] = value
         if inputs.hourly[m] is not None:
-            half = stored.shape[2] // 2
-            seen = (stored[..., half:] > 0) & used.unsqueeze(2)
-            dirty[..., :half] = torch.where(seen, stored[..., :half], value)
+            half = stored.features // 2
+            seen = stored.values[:, half:] > 0
+            dirty[:, :half] = torch.where(seen, stored.values[:, :half], value)
             absent = ~inputs.present[:, m, None, None]
             hourly.append(torch.where(absent, value, inputs.hourly[m]))
         else:
             hourly.append(None)
-        values.append(dirty)
-        times.append(torch.where(used, inputs.times[m], value))
+        values.append(replace(stored, values=dirty))
+        moments = inputs.times[m].clone()
+        moments[-1] = value
+        times.append(moments)
     return replace(
         inputs, values=tuple(values), times=tuple(times), hourly=tuple(hourly)
     )
@@ -62,7 +64,7 @@ def test_rows_and_hours_matter() -> None:
     before = model(gather(inputs, ROWS)).logits
     for m in range(len(inputs.names)):
         values = list(inputs.values)
-        values[m] = values[m] * 1.5
+        values[m] = replace(values[m], values=values[m].values * 1.5)
         moved = replace(inputs, values=tuple(values))
         assert not torch.allclose(before, model(gather(moved, ROWS)).logits), m
         times = list(inputs.times)

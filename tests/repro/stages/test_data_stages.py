@@ -142,7 +142,7 @@ def write_own(folder: Path) -> None:
         (prepare, ["none"], "dataset='none': choose one of"),
         (prepare, ["mosi"], r"aligned_50\.pkl: no such file"),
         (series, ["mosi"], r"meta\.json: no such file; run the stage"),
-        (text, ["mosi", "none"], r"encoder='none': choose one of \['bert'\]"),
+        (text, ["mosi", "none"], r"encoder='none': choose one of \['bert', 'deb"),
     ],
 )
 def test_bad_calls_are_named(stage, arguments, message):

@@ -53,8 +53,9 @@ def write_events(
     """Write one row per stay, hour and variable, sorted; a bucket of stays at a time.
 
     `narrow` has the file of a pass for each table. Values are converted, those out of
-    range are dropped, exact duplicates count once, and what remains at one moment is
-    averaged.
+    range are dropped, and what remains of a variable at one moment is averaged. A value
+    of an item given twice for one moment counts once, whenever it was stored. A moment
+    is when a value was charted or drawn; all that was before the stay is its hour 0.
 
     Departure: the study kept the first of several values and every impossible one.
 
@@ -109,7 +110,7 @@ def _distinct(rows: pl.DataFrame, table: str, tally: Tally) -> pl.DataFrame:
     for item, label, count in labels.iter_rows():
         if label.strip():
             tally.units[item, label.strip()] += count
-    keys = ["stay_id", "known", "itemid", "charted", "value"]
+    keys = ["stay_id", "charted", "itemid", "value"]
     distinct = rows.drop("valueuom").unique(keys)
     tally.duplicates[table] += rows.height - distinct.height
     return distinct
@@ -117,11 +118,13 @@ def _distinct(rows: pl.DataFrame, table: str, tally: Tally) -> pl.DataFrame:
 
 def _events(rows: pl.DataFrame, items: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     rows = rows.join(items, on="itemid", how="inner")
-    rows = rows.with_columns(value=converted()).with_columns(plausible=plausible())
+    rows = rows.with_columns(
+        value=converted(), moment=pl.max_horizontal("charted", 0)
+    ).with_columns(plausible=plausible())
     counts = rows.group_by("variable", "plausible").len()
     for variable, good, count in counts.iter_rows():
         (tally.used if good else tally.out_of_range)[variable] += count
-    moments = ["stay_id", "known", "variable"]
+    moments = ["stay_id", "moment", "variable"]
     # Sorted by value too, so that a mean adds in the same order in every run.
     means = (
         rows.filter("plausible")
@@ -131,7 +134,7 @@ def _events(rows: pl.DataFrame, items: pl.DataFrame, tally: Tally) -> pl.DataFra
     )
     return means.select(
         "stay_id",
-        (pl.col("known") / 3.6e9).cast(pl.Float32).alias("hours"),
+        (pl.col("moment") / 3.6e9).cast(pl.Float32).alias("hours"),
         "variable",
         pl.col("value").cast(pl.Float32),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from repro.data.mimiciv.settings import Settings
 LABEL_EDGES_DAYS = (3, 7, 14)
 CLASSES = len(LABEL_EDGES_DAYS) + 1
 MODALITIES = ("timeseries", "text", "cxr", "ecg")
+BEFORE_ALL, _AFTER_ALL = datetime(1, 1, 1), datetime(9999, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,32 @@ def windows(stays: pl.DataFrame) -> pl.DataFrame:
         for piece in _pieces(group.select(names).to_dicts())
     ]
     return pl.concat([plain, pl.DataFrame(parts, schema=plain.schema)])
+
+
+def timeline(windows: pl.DataFrame, patients: pl.Series) -> pl.DataFrame:
+    """Every moment of every patient in one row: the windows, and what lies between.
+
+    Where no stay owns the moment, stay_id is null and intime and outtime are those of
+    the stay that owned a moment last, if one did.
+
+    Shape: the columns of `windows`.
+    """
+    by_patient = windows.sort("subject_id", "start")
+    following = pl.col("start").shift(-1).over("subject_id").fill_null(_AFTER_ALL)
+    unowned = {"stay_id": pl.lit(None, pl.Int64), "contested": pl.lit(False)}
+    after = by_patient.with_columns(
+        start=pl.col("stop"), stop=following, **unowned
+    ).filter(pl.col("start") < pl.col("stop"))
+    firsts = by_patient.group_by("subject_id").agg(stop=pl.col("start").min())
+    before = (
+        patients.unique()
+        .sort()
+        .to_frame("subject_id")
+        .join(firsts, "subject_id", "left")
+    ).with_columns(start=pl.lit(BEFORE_ALL), stop=pl.col("stop").fill_null(_AFTER_ALL))
+    return pl.concat(
+        [windows, after, before.with_columns(**unowned)], how="diagonal"
+    ).select(windows.columns)
 
 
 def _pieces(rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:

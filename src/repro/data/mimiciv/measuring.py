@@ -1,12 +1,13 @@
 """Passes over charted and laboratory events: the rows of the window, narrow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from repro.data.mimiciv.cohort import BEFORE_ALL, timeline
 from repro.data.mimiciv.layout import CORE, Source
 from repro.data.mimiciv.reading import (
     Encoding,
@@ -18,16 +19,18 @@ from repro.data.mimiciv.reading import (
 )
 from repro.data.mimiciv.settings import Settings
 
-NARROW = ("stay_id", "itemid", "charted", "known", "value", "valueuom")
+NARROW = ("stay_id", "itemid", "charted", "value", "valueuom")
 _DAY = timedelta(days=1)
 _FATES = pl.Enum(
     [
         "used",
         "no_time",
         "mistyped_date",
+        "drawn_long_before",
         "no_number",
         "before_window",
         "after_window",
+        "outside_stays",
         "without_admission",
     ]
 )
@@ -43,22 +46,19 @@ def chart_pass(
     """Write the charted rows of the stays' windows and count the others.
 
     Rows belong to the stay that they name. A row charted more than a day outside its
-    stay has a mistyped date and is left out.
+    stay has a mistyped date and is left out. The time policy only decides which rows
+    enter; each keeps the moment it was charted.
 
-    Units: columns `charted` and `known` are microseconds since intime.
+    Units: column `charted` is microseconds since intime.
     """
     columns = CORE["icu/chartevents"]
 
     def queries(encoding: Encoding) -> list[pl.LazyFrame]:
         scan = csv_scan(source, columns, encoding)
         rows = _with_fate(_items_of(scan, items), stays, settings)
-        # Sums, because a group_by takes longer than all of the conditions.
-        fates = _FATES.categories
-        counts = [(pl.col("fate") == name).sum().alias(name) for name in fates]
-        return [_narrow(rows, target), rows.select(counts)]
+        return [_narrow(rows, target), rows.select(fate_sums(_FATES.categories))]
 
-    counts = collected_text(queries, source)[1].row(0, named=True)
-    return {"fates": {name: count for name, count in counts.items() if count}}
+    return {"fates": _met(collected_text(queries, source)[1].row(0, named=True))}
 
 
 def _with_fate(
@@ -99,55 +99,68 @@ def laboratory_pass(
     """Write the laboratory rows known in a stay's window and count the others.
 
     Rows belong to the stay that owns the moment they became known, whatever
-    admission they name. A specimen taken more than a day before the stay counts as
-    a mistyped date and is left out.
+    admission they name. A specimen drawn more than a day before that stay is left out.
+    A row that no stay owns is `after_window` if it was drawn during the last stay or
+    up to a day before, else `outside_stays`.
 
     Departure: the study dropped rows without an admission, about half of the table.
+    Units: column `charted` is microseconds since intime.
     """
+    rows = _items_of(csv_scan(source, CORE["hosp/labevents"]), items)
+    rows = rows.with_columns(
+        pl.col("subject_id").cast(pl.Int64, strict=False),
+        known=available(settings.time_policy),
+        without_admission=pl.col("hadm_id").is_null(),
+    )
     drops = settings.labs_without_admission == "drop"
-    rows = (
-        _items_of(csv_scan(source, CORE["hosp/labevents"]), items)
-        .with_columns(pl.col("subject_id").cast(pl.Int64, strict=False))
-        .with_columns(
-            known=available(settings.time_policy),
-            without_admission=pl.col("hadm_id").is_null(),
-        )
-    )
-    patients = windows.lazy().select("subject_id").unique()
-    untimed = rows.join(patients, on="subject_id", how="semi").select(
-        pl.col("charttime").is_null().sum()
-    )
-    fate = (
-        pl.when(pl.col("charttime") < pl.col("intime") - _DAY)
-        .then(_fate("mistyped_date"))
+    rows = owned(rows, windows, windows["subject_id"])
+    rows = rows.with_columns(fate=_laboratory_fate(drops))
+    used = pl.col("fate") == "used"
+    counts = [
+        *fate_sums(_FATES.categories),
+        (used & pl.col("contested")).sum().alias("contested"),
+        (used & pl.col("without_admission")).sum().alias("kept_without_admission"),
+    ]
+    queries = [_narrow(rows, target), rows.select(counts)]
+    found = collected(queries, source)[1].row(0, named=True)
+    others = ("contested", "kept_without_admission")
+    return {"fates": _met(found)} | {name: found[name] for name in others}
+
+
+def owned(
+    rows: pl.LazyFrame, windows: pl.DataFrame, patients: pl.Series
+) -> pl.LazyFrame:
+    """Every row of the patients once, with the stay that owns the moment it was known.
+
+    A row without such a moment, or of a moment that no stay owns, has no stay_id.
+    """
+    known = pl.col("known").fill_null(BEFORE_ALL)
+    joined = rows.join(timeline(windows, patients).lazy(), on="subject_id", how="inner")
+    return joined.filter((known >= pl.col("start")) & (known < pl.col("stop")))
+
+
+def fate_sums(names: Iterable[str]) -> list[pl.Expr]:
+    """Rows of each fate; sums, because a group_by takes longer than all conditions."""
+    return [(pl.col("fate") == name).sum().alias(name) for name in names]
+
+
+def _laboratory_fate(drops: bool) -> pl.Expr:
+    of_stay = pl.col("charttime").is_between(pl.col("intime") - _DAY, pl.col("outtime"))
+    return (
+        pl.when(pl.col("charttime").is_null())
+        .then(_fate("no_time"))
+        .when(pl.col("stay_id").is_null() & of_stay.fill_null(False))
+        .then(_fate("after_window"))
+        .when(pl.col("stay_id").is_null())
+        .then(_fate("outside_stays"))
+        .when(pl.col("charttime") < pl.col("intime") - _DAY)
+        .then(_fate("drawn_long_before"))
         .when(~pl.col("value").is_finite().fill_null(False))
         .then(_fate("no_number"))
         .when(pl.col("without_admission") & drops)
         .then(_fate("without_admission"))
         .otherwise(_fate("used"))
     )
-    rows = owned(rows, windows).with_columns(fate=fate)
-    counted = rows.group_by("fate", "contested", "without_admission").len()
-    frames = collected([_narrow(rows, target), counted, untimed], source)
-    used = frames[1].filter(pl.col("fate") == "used")
-    return {
-        "fates": _tally(frames[1]) | {"no_time": int(frames[2].item() or 0)},
-        "contested": int(used.filter("contested")["len"].sum()),
-        "kept_without_admission": int(used.filter("without_admission")["len"].sum()),
-    }
-
-
-def owned(rows: pl.LazyFrame, windows: pl.DataFrame) -> pl.LazyFrame:
-    """Rows of `windows`' patients that became known at a moment owned by a stay."""
-    known = pl.col("known")
-    joined = rows.join(windows.lazy(), on="subject_id", how="inner")
-    return joined.filter((known >= pl.col("start")) & (known < pl.col("stop")))
-
-
-def fates(frame: pl.DataFrame, of_interest: Sequence[str]) -> dict[str, int]:
-    """Rows per fate, zero where none was met."""
-    tally = _tally(frame)
-    return {name: tally.get(name, 0) for name in of_interest}
 
 
 def _fate(name: str) -> pl.Expr:
@@ -173,18 +186,15 @@ def _items_of(rows: pl.LazyFrame, items: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _narrow(rows: pl.LazyFrame, target: Path) -> pl.LazyFrame:
-    start = pl.col("intime")
+    since = pl.col("charttime") - pl.col("intime")
     return (
         rows.filter(pl.col("fate") == "used")
-        .with_columns(
-            charted=(pl.col("charttime") - start).dt.total_microseconds(),
-            known=(pl.col("known") - start).dt.total_microseconds(),
-        )
+        .with_columns(charted=since.dt.total_microseconds())
         .select(NARROW)
         .sink_parquet(target, compression="lz4", lazy=True)
     )
 
 
-def _tally(frame: pl.DataFrame) -> dict[str, int]:
-    sums = frame.group_by("fate").agg(pl.col("len").sum()).sort("fate")
-    return {fate: int(count) for fate, count in sums.iter_rows()}
+def _met(counts: Mapping[str, int]) -> dict[str, int]:
+    """The fates that were met, and the rows that met them."""
+    return {name: counts[name] for name in _FATES.categories if counts[name]}

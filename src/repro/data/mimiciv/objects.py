@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 
 from repro.data.mimiciv.layout import CXR, ECG, MEASUREMENTS, NOTES, Source
-from repro.data.mimiciv.measuring import fates, owned
+from repro.data.mimiciv.measuring import fate_sums, owned
 from repro.data.mimiciv.reading import (
-    TIME_FORMAT,
     available,
     collected,
     csv_scan,
     hours_since,
+    taken,
     timestamp,
 )
 from repro.data.mimiciv.settings import Settings
@@ -54,12 +54,12 @@ def note_pass(
     settings: Settings,
     target: Path,
 ) -> dict[str, Any]:
-    """Write the radiology reports known in a window.
+    """Write the radiology reports known in a window, at the time of their exam.
 
     Under `strict` a report is known when it was stored (signed); one without that
     time is left out and counted where its exam lies in a window.
 
-    Departure: the study used the time of the exam, and vectors of discharge
+    Departure: the study took reports signed later too, and vectors of discharge
     summaries in one variant; those are never opened here.
     """
     strict = settings.time_policy == "strict"
@@ -101,12 +101,13 @@ def image_pass(
         pl.lit(".jpg"),
     )
     rows = _patients(csv_scan(source, CXR["mimic-cxr-2.0.0-metadata"])).with_columns(
-        known=study_moment(),
+        charttime=study_moment(),
         view=pl.col("ViewPosition").fill_null(""),
         path=path,
     )
     wanted = pl.col("view").is_in(settings.views) if settings.views else pl.lit(True)
     fate = pl.when(wanted).then(pl.lit("used")).otherwise(pl.lit("other_view"))
+    rows = rows.with_columns(known="charttime")
     return _object_pass(source, rows, fate, windows, everyone, "cxr", target)
 
 
@@ -120,11 +121,9 @@ def ecg_pass(
     """Write the ECGs recorded in a window."""
     rows = _patients(csv_scan(source, ECG["record_list"])).with_columns(
         pl.col("study_id").cast(pl.Int64, strict=False),
-        known=pl.col("ecg_time").str.to_datetime(
-            TIME_FORMAT, time_unit="us", strict=False
-        ),
+        charttime=timestamp("ecg_time"),
     )
-    fate = pl.lit("used")
+    rows, fate = rows.with_columns(known="charttime"), pl.lit("used")
     return _object_pass(source, rows, fate, windows, everyone, "ecg", target)
 
 
@@ -177,30 +176,31 @@ def _object_pass(
     kind: str,
     target: Path,
 ) -> dict[str, Any]:
-    """Write the rows whose moment a stay owns.
+    """Write the rows that became known at a moment that a stay owns.
 
     Raises:
         ValueError: no row belongs to a patient of the cohort's tables.
     """
-    cohort = rows.filter(pl.col("subject_id").is_in(everyone.to_list()))
-    totals = cohort.select(rows=pl.len(), untimed=pl.col("known").is_null().sum())
-    matched = owned(rows, windows).with_columns(
-        fate=fate, hours=hours_since(pl.col("known"), pl.col("intime"))
+    rows = owned(rows, windows, everyone).with_columns(
+        hours=hours_since(taken(), pl.col("intime")),
+        fate=pl.when(pl.col("known").is_null())
+        .then(pl.lit("no_time"))
+        .when(pl.col("stay_id").is_not_null())
+        .then(fate),
     )
-    kept = matched.filter(pl.col("fate") == "used").select(*COLUMNS[kind])
-    queries = [
-        kept.sink_parquet(target, lazy=True),
-        matched.group_by("fate", "contested").len(),
-        totals,
+    used = pl.col("fate") == "used"
+    counts = [
+        *fate_sums(_FATES),
+        (used & pl.col("contested")).sum().alias("contested"),
+        pl.len().alias("rows"),
     ]
-    _, counted, total = collected(queries, source)
-    if total["rows"].item() == 0:
+    kept = rows.filter(used).select(*COLUMNS[kind])
+    queries = [kept.sink_parquet(target, lazy=True), rows.select(counts)]
+    found = collected(queries, source)[1].row(0, named=True)
+    if found["rows"] == 0:
         raise ValueError(
             f"{source.root}: none of its patients ({source.label}) is a patient of "
             "icu/icustays; give the root that belongs to the same release"
         )
-    used = counted.filter(pl.col("contested") & (pl.col("fate") == "used"))
-    return {
-        "fates": fates(counted, _FATES) | {"no_time": int(total["untimed"].item())},
-        "contested": int(used["len"].sum()),
-    }
+    fates = {name: found[name] for name in _FATES}
+    return {"fates": fates, "contested": found["contested"]}

@@ -12,8 +12,9 @@ from typing import Any
 from repro import files
 from repro.data.mimiciv.layout import Source
 from repro.data.mimiciv.settings import Settings
+from repro.data.mimiciv.variables import TABLE
 
-CODE_VERSION = "1"  # raise it when a pass would write something else
+CODE_VERSION = "2"  # raise it when a pass would write something else
 _log = logging.getLogger(__name__)
 
 
@@ -25,14 +26,17 @@ class Parts:
     key: str
 
 
-def opened(folder: Path, settings: Settings, sources: Iterable[Source]) -> Parts:
-    """The parts of a run with these settings and these files.
+def opened(
+    folder: Path, settings: Settings, sources: Iterable[Source], table: Path = TABLE
+) -> Parts:
+    """The parts of a run with these settings, files and variables.
 
     What a killed run left under a temporary name is removed.
     """
     for path in (*folder.parent.glob(".*.tmp"), *folder.glob(".*.tmp")):
         path.unlink(missing_ok=True)
-    described = [repr(settings), CODE_VERSION, *map(_described, sources)]
+    variables = hashlib.sha256(table.read_bytes()).hexdigest()
+    described = [repr(settings), CODE_VERSION, variables, *map(_described, sources)]
     key = hashlib.sha256(json.dumps(described).encode()).hexdigest()
     return Parts(folder, key)
 

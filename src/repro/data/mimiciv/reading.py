@@ -38,13 +38,17 @@ def csv_frame(source: Source, columns: Sequence[str]) -> pl.DataFrame:
 
 
 def collected(queries: Sequence[pl.LazyFrame], source: Source) -> list[pl.DataFrame]:
-    """Run queries over one table in one streaming pass; one log line tells how long.
+    """Run queries over one table in one streaming pass, logged before and after.
+
+    The queries share one scan where they are made of one plan. A filter of one query
+    alone would be pushed into a scan of its own, so side counts are sums over the plan.
 
     Raises:
         ValueError: the file is cut short or damaged; the message names it.
         OSError: the disk is full.
     """
     size = source.path.stat().st_size
+    _log.info("%s: reading %.1f MB", source.label, size / 1e6)
     start = time.monotonic()
     try:
         frames = pl.collect_all(queries, engine="streaming")
@@ -85,10 +89,11 @@ def timestamp(column: str) -> pl.Expr:
 
 
 def available(policy: str) -> pl.Expr:
-    """When a value could be known, of columns charttime and storetime.
+    """When a row could be known, of columns charttime and storetime.
 
     `strict`: the later of the two; charttime where no storetime is given.
-    `charttime`: charttime.
+    `charttime`: charttime. This decides whether a row enters; `taken` says where it
+    stands.
 
     Departure: the study used charttime, also for laboratory results that were not
     known yet.
@@ -97,6 +102,11 @@ def available(policy: str) -> pl.Expr:
         return pl.col("charttime")
     known = pl.max_horizontal("charttime", "storetime")
     return pl.when(pl.col("charttime").is_null()).then(None).otherwise(known)
+
+
+def taken() -> pl.Expr:
+    """Where a row stands: when it was charted or drawn; before the stay, at intime."""
+    return pl.max_horizontal("charttime", "intime")
 
 
 def hours_since(moment: pl.Expr, start: pl.Expr) -> pl.Expr:

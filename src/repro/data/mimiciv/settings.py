@@ -18,14 +18,15 @@ class Settings:
     """Roots of the raw files and the rules of the cohort.
 
     `path` holds hosp/ and icu/; `notes`, `cxr` and `ecg` are roots of their own and
-    may be absent. `time_policy` is `strict` (a value enters when it is available) or
-    `charttime` (when it was charted or drawn). `views` are the X-ray views kept;
-    none means all.
+    may be absent. `time_policy` is `strict` (a row enters only if it was stored in the
+    window) or `charttime` (if it was charted or drawn in it). `views` are the X-ray
+    views kept; none means all.
 
     Units: `min_los_days` days, `window_hours` hours after admission to the unit.
 
     Raises:
-        ValueError: a choice is unknown, or a number is out of range.
+        ValueError: a choice is unknown, or a number is out of range. A stay shorter
+            than the window would end inside it, and the end would tell the label.
 
     >>> Settings(Path("raw")).time_policy
     'strict'
@@ -51,12 +52,14 @@ class Settings:
                     f"{name}={getattr(self, name)!r} is unknown; use one of "
                     f"{', '.join(accepted)}"
                 )
-        if not self.min_los_days >= 0:
-            raise ValueError(
-                f"min_los_days={self.min_los_days} is negative; use 0 or more"
-            )
         if not 0 < self.window_hours < float("inf"):
             raise ValueError(
                 f"window_hours={self.window_hours} is no length of time; use hours "
                 "greater than 0"
+            )
+        if not 24 * self.min_los_days >= self.window_hours:
+            raise ValueError(
+                f"min_los_days={self.min_los_days} is less than the window of "
+                f"{self.window_hours:g} hours, whose end would then tell the length of "
+                f"stay; use {self.window_hours / 24:g} or more"
             )

@@ -1,0 +1,78 @@
+"""Predictions of many rows by a stack of models, in batches that fit in memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from repro.models.batch import Inputs, gather
+from repro.models.predictor import Predictor, Randomness
+from repro.reweighting.application import Applied
+from repro.training.task import Task
+
+# Padded input values of a batch over all members: 256 MiB.
+MOST_VALUES = 2**26
+
+
+@torch.no_grad()
+def predict(
+    task: Task,
+    model: Predictor,
+    inputs: Inputs,
+    rows: Int[np.ndarray, " rows"],
+    weights: Applied | None,
+    randomness: Randomness,
+    batch: int,
+) -> Float[np.ndarray, "members rows *classes"]:
+    """Predictions of the given rows by every stacked member, in large batches.
+
+    Rows of a like length are predicted together, at most `batch` of them. `weights`,
+    where given, are indexed by sample as `(members, samples, modalities)`.
+    """
+    device = inputs.y.device
+    weights = None if weights is None else weights.to(device)
+    model.eval()
+    parts, places = [], []
+    for chosen in batches(inputs, rows, model.seeds, batch):
+        index = torch.as_tensor(rows[chosen], device=device).expand(model.seeds, -1)
+        output = model(gather(inputs, index), weights_of(weights, index), randomness)
+        parts.append(output.logits)
+        places.append(chosen)
+    back = torch.from_numpy(np.argsort(np.concatenate(places))).to(device)
+    return task.predictions(torch.cat(parts, 1)[:, back])
+
+
+def batches(
+    inputs: Inputs,
+    rows: Int[np.ndarray, " rows"],
+    members: int,
+    most_rows: int,
+    most_values: int = MOST_VALUES,
+) -> Iterator[Int[np.ndarray, " chosen"]]:
+    """Places in `rows` that are predicted together, each once, the longest first.
+
+    A batch has at most `most_rows` rows and, unless it is a single row, at most
+    `most_values` values over all members, padding included.
+    """
+    widths = np.array([sequences.features for sequences in inputs.values])
+    lengths = inputs.lengths.cpu().numpy()[rows]
+    order = np.argsort(-(lengths @ widths), kind="stable")
+    start = 0
+    while start < len(rows):
+        window = order[start : start + most_rows]
+        longest = np.maximum.accumulate(lengths[window], axis=0).clip(min=1)
+        padded = members * np.arange(1, len(window) + 1) * (longest @ widths)
+        count = max(int(np.searchsorted(padded, most_values, side="right")), 1)
+        # In the given order: router noise in evaluation is drawn row by row.
+        yield np.sort(window[:count])
+        start += count
+
+
+def weights_of(weights: Applied | None, index: Tensor) -> Tensor | None:
+    """Weights of the rows of a batch: `(members, batch, modalities)`."""
+    if weights is None:
+        return None
+    member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
+    return weights[member, index.clamp(min=0)]
