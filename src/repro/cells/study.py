@@ -14,10 +14,11 @@ from repro.features.clinical_reading import read_clinical_features
 from repro.features.reading import Features, read_features
 from repro.members import Member, cross_fitting_members, group_folds
 from repro.models.batch import Inputs
-from repro.models.building import Architecture
+from repro.models.building import Architecture, loss_weights
 from repro.models.text import FineTuning
 from repro.params import Cell, Model, Params
 from repro.params.clinical import ClinicalModel, Training
+from repro.params.fusions import check_modalities
 from repro.params.switching import for_classification, switches
 from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
@@ -49,6 +50,13 @@ class Study:
     def alpha(self) -> float:
         """The smoothing factor of this cell: its own or the top-level one."""
         return self.params.alpha if self.cell.alpha is None else self.cell.alpha
+
+    @property
+    def encoder(self) -> str:
+        """The text encoder of this cell: its own, else that of its side."""
+        if self.is_clinical:
+            return self.params.active.clinical.text.encoder
+        return self.params.encoder_of(self.cell)
 
     @property
     def training(self) -> Training:
@@ -85,6 +93,8 @@ class Study:
             switches=self.switches,
             selection=self.params.weighting.selection,
             text_lr=0.0 if self.text is None else self.text.lr,
+            loss_weights=loss_weights(self.architecture()),
+            auxiliary_lr=self.params.active.fusions.mmim.lr,
             label=label,
         )
 
@@ -95,6 +105,7 @@ class Study:
             model=self.model,
             experts=self.params.experts,
             top_k=self.params.top_k,
+            fusions=self.params.active.fusions,
             missing=self.missing,
             scale_absent=self.cell.count_absent,
             weight_site="embedding" if embedding else self.params.weighting.site,
@@ -151,7 +162,10 @@ def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study
     features = (
         read_clinical_features(cell.dataset)
         if is_clinical
-        else read_features(cell.dataset, cell.encoder)
+        else read_features(cell.dataset, params.encoder_of(cell))
+    )
+    check_modalities(
+        cell.fusion, list(features.modalities), f"a cell of {cell.dataset}"
     )
     samples, meta = features.samples, features.meta
     inputs = _inputs(features, cell, chosen_device(params.device, params.precision))
@@ -194,7 +208,8 @@ def _fine_tuning(
     params: Params, cell: Cell, modalities: tuple[str, ...]
 ) -> FineTuning | None:
     """The text encoder that is trained along, when params ask for that."""
-    encoder = params.active.encoders[cell.encoder]
+    name = params.encoder_of(cell)
+    encoder = params.active.encoders[name]
     if not encoder.finetune or "text" not in modalities:
         return None
     # Costs seconds to import, and only fine-tuning needs it here.
@@ -205,7 +220,7 @@ def _fine_tuning(
     if not isinstance(texts, Texts):
         raise ValueError(
             f"data set {cell.dataset} has no raw text to fine-tune on; set "
-            f"presets.{params.preset}.encoders.{cell.encoder}.finetune: false"
+            f"presets.{params.preset}.encoders.{name}.finetune: false"
         )
     is_train = prepared.samples["split"] == "train"
     train = [t for t, kept in zip(texts.values, is_train, strict=True) if kept]

@@ -128,6 +128,16 @@ def gather(inputs: Inputs, index: Int[Tensor, "seeds batch"]) -> Batch:
     )
 
 
+def time_means(batch: Batch) -> list[Float[Tensor, "seeds batch _features"]]:
+    """Mean over the rows of each modality; zeros where it has none."""
+    means = []
+    for m, values in enumerate(batch.values):
+        count = (batch.lengths[..., m] * batch.present[..., m]).clamp(min=1)
+        sums = values.sum(2) * batch.present[..., m, None]
+        means.append(sums / count.unsqueeze(2))
+    return means
+
+
 def _places(
     sequences: Sequences, rows: Tensor, lengths: Tensor, longest: int
 ) -> Int[Tensor, "seeds batch time"]:

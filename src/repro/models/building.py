@@ -1,5 +1,6 @@
 """From an architecture to its parts: tokens of every modality, and a fusion."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,21 @@ from torch import nn
 from repro.models.batch import Inputs
 from repro.models.concat_transformer import ConcatTransformer
 from repro.models.fusemoe import FuseMoE
+from repro.models.ithp import ITHP
+from repro.models.low_rank_fusion import LowRankFusion
+from repro.models.mmim import MMIM
 from repro.models.moe import MoEFusion
 from repro.models.mult import DropoutRates, MulT
 from repro.models.query_tokens import QueryTokens
+from repro.models.series_tokens import SeriesTokens
+from repro.models.simple_fusions import EarlyFusion, LateFusion
 from repro.models.text import FineTuning
 from repro.models.tokens import LastStateTokens
 from repro.params import Model
 from repro.params.clinical import ClinicalModel
+from repro.params.fusions import ANCHOR, Fusions, OverTime
+
+OVER_TIME = ("mult", "concat_transformer")
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Architecture:
     model: Model | ClinicalModel
     experts: int
     top_k: int
+    fusions: Fusions | None = None
     missing: str = "mask"
     scale_absent: bool = False
     weight_site: str = "contribution"
@@ -35,89 +45,76 @@ class Architecture:
 
 def tokens_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Module:
     """The module that turns a batch into tokens `(seeds, modalities, batch, ...)`."""
-    if isinstance(architecture.model, ClinicalModel):
-        return QueryTokens(seeds, inputs, architecture.model)
-    return LastStateTokens(seeds, inputs, architecture.model, architecture.text)
+    model, text = architecture.model, architecture.text
+    if isinstance(model, ClinicalModel):
+        return QueryTokens(seeds, inputs, model)
+    if architecture.fusion in OVER_TIME:
+        most = _sizes(architecture).over_time.moments
+        return SeriesTokens(seeds, inputs, model.width, most, text)
+    return LastStateTokens(seeds, inputs, model, text)
 
 
-def fusion_of(seeds: int, modalities: int, architecture: Architecture) -> nn.Module:
+def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Module:
     """The fusion of the architecture, ready to be drawn.
 
     Raises:
-        ValueError: the fusion does not go with the tokens of this side.
+        ValueError: no fusion has that name.
     """
-    model = architecture.model
     common: dict[str, Any] = {
-        "width": model.width,
+        "seeds": seeds,
+        "modalities": len(inputs.names),
+        "width": architecture.model.width,
         "outputs": architecture.outputs,
         "weight_site": architecture.weight_site,
     }
-    if isinstance(model, ClinicalModel):
-        return _over_query_times(seeds, modalities, architecture, model, common)
-    if architecture.fusion != "moe":
-        raise ValueError(
-            f"fusion={architecture.fusion!r} works on tokens over time, which only the "
-            "clinical cohorts have; use fusion: moe for the sentiment data"
-        )
-    return MoEFusion(
-        seeds,
-        modalities,
-        layers=model.layers,
-        head_dropout=model.head_dropout,
-        **common,
-        **_experts(architecture),
-    )
-
-
-def _over_query_times(
-    seeds: int,
-    modalities: int,
-    architecture: Architecture,
-    model: ClinicalModel,
-    common: dict[str, Any],
-) -> nn.Module:
-    common |= {"heads": model.heads}
-    rate = model.dropout
     match architecture.fusion:
-        case "mult":
-            rates = DropoutRates(hidden=rate, residual=rate, head=rate)
-            return MulT(
-                seeds,
-                modalities,
-                layers=model.cross_layers,
-                self_layers=model.self_layers,
-                rates=rates,
-                **common,
+        case "moe" | "fusemoe" | "flattened":
+            return _mixture(architecture, common)
+        case "mult" | "concat_transformer":
+            return _over_time(architecture, common)
+        case "early_fusion" | "late_fusion" | "low_rank":
+            return _simple(architecture, common)
+        case "mmim":
+            sizes = _sizes(architecture).mmim
+            anchor = inputs.names.index(ANCHOR)
+            return MMIM(
+                hidden=sizes.hidden, rate=sizes.dropout, anchor=anchor, **common
             )
-        case "concat_transformer":
-            return ConcatTransformer(
-                seeds,
-                modalities,
-                layers=model.layers,
-                max_time=model.query_times,
-                rate=rate,
-                **common,
-            )
-        case "fusemoe" | "flattened":
-            return FuseMoE(
-                seeds,
-                modalities,
-                layers=model.layers,
-                time=model.query_times,
-                dropout=rate,
-                flattened=architecture.fusion == "flattened",
-                **common,
-                **_experts(architecture),
-            )
-    raise ValueError(
-        f"fusion={architecture.fusion!r} takes one token of each modality; use "
-        "fusemoe, flattened, mult or concat_transformer for the clinical cohorts"
-    )
+        case "ithp":
+            return _ithp(architecture, inputs, common)
+    raise ValueError(f"fusion={architecture.fusion!r}: no fusion has that name")
 
 
-def _experts(architecture: Architecture) -> dict[str, Any]:
+def loss_weights(architecture: Architecture) -> Mapping[str, float]:
+    """What the auxiliary losses of the fusion are multiplied with."""
+    match architecture.fusion:
+        case "mmim":
+            sizes = _sizes(architecture).mmim
+            return {n: getattr(sizes, n) for n in ("likelihood", "contrast", "entropy")}
+        case "ithp":
+            ithp = _sizes(architecture).ithp
+            return {"bottleneck": 2 / (ithp.beta + ithp.gamma)}
+    return {}
+
+
+def _sizes(architecture: Architecture) -> Fusions:
+    if architecture.fusions is None:
+        raise ValueError(
+            f"fusion={architecture.fusion!r}: the architecture has no sizes for it; "
+            "pass presets.<preset>.fusions"
+        )
+    return architecture.fusions
+
+
+def _mixture(architecture: Architecture, common: dict[str, Any]) -> nn.Module:
     model = architecture.model
-    return {
+    if isinstance(model, ClinicalModel) == (architecture.fusion == "moe"):
+        raise ValueError(
+            f"fusion={architecture.fusion!r} does not go with these tokens: moe takes "
+            "one token of each modality, fusemoe and flattened take tokens over time"
+        )
+    sizes: dict[str, Any] = {
+        "layers": model.layers,
         "experts": architecture.experts,
         "top_k": architecture.top_k,
         "expert_hidden": model.expert_hidden,
@@ -127,3 +124,69 @@ def _experts(architecture: Architecture) -> dict[str, Any]:
         "expert_dropout": model.expert_dropout,
         "log_space": architecture.log_space_experts,
     }
+    if not isinstance(model, ClinicalModel):
+        return MoEFusion(head_dropout=model.head_dropout, **sizes, **common)
+    return FuseMoE(
+        heads=model.heads,
+        time=model.query_times,
+        dropout=model.dropout,
+        flattened=architecture.fusion == "flattened",
+        **sizes,
+        **common,
+    )
+
+
+def _over_time(architecture: Architecture, common: dict[str, Any]) -> nn.Module:
+    model = architecture.model
+    sizes: ClinicalModel | OverTime
+    if isinstance(model, ClinicalModel):
+        sizes, time = model, model.query_times
+    else:
+        sizes = _sizes(architecture).over_time
+        time = sizes.moments
+    rate = sizes.dropout
+    if architecture.fusion == "mult":
+        return MulT(
+            heads=sizes.heads,
+            layers=sizes.cross_layers,
+            self_layers=sizes.self_layers,
+            rates=DropoutRates(hidden=rate, residual=rate, head=rate),
+            **common,
+        )
+    return ConcatTransformer(
+        heads=sizes.heads, layers=sizes.layers, max_time=time, rate=rate, **common
+    )
+
+
+def _simple(architecture: Architecture, common: dict[str, Any]) -> nn.Module:
+    sizes = _sizes(architecture).simple
+    if architecture.fusion == "low_rank":
+        return LowRankFusion(
+            rank=sizes.rank,
+            fused_width=sizes.fused_width,
+            hidden=sizes.low_rank_hidden,
+            rate=sizes.dropout,
+            **common,
+        )
+    made = EarlyFusion if architecture.fusion == "early_fusion" else LateFusion
+    return made(hidden=sizes.hidden, rate=sizes.dropout, **common)
+
+
+def _ithp(
+    architecture: Architecture, inputs: Inputs, common: dict[str, Any]
+) -> nn.Module:
+    sizes = _sizes(architecture).ithp
+    del common["weight_site"]  # weights have no site there
+    return ITHP(
+        raw_widths=[sequences.features for sequences in inputs.values],
+        hidden=sizes.hidden,
+        bottleneck=sizes.bottleneck,
+        anchor=inputs.names.index(ANCHOR),
+        beta=sizes.beta,
+        gamma=sizes.gamma,
+        lambda_=sizes.decay,
+        shift=sizes.shift,
+        bottleneck_rate=sizes.bottleneck_dropout,
+        rate=sizes.dropout,
+        **common,
+    )

@@ -7,9 +7,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
-from repro.models.batch import Batch, Inputs
+from repro.models.batch import Batch, Inputs, time_means
 from repro.models.building import Architecture, fusion_of, tokens_of
 from repro.models.fusion import FusionInput, FusionOutput
+from repro.models.ithp import ITHP
+from repro.models.series_tokens import SeriesTokens
 from repro.models.stacked import (
     Generators,
     initialize,
@@ -49,15 +51,15 @@ class Predictor(nn.Module):
 
     def __init__(self, seeds: int, inputs: Inputs, architecture: Architecture):
         super().__init__()
-        modalities = len(inputs.names)
         self.seeds = seeds
         self.tokens = tokens_of(seeds, inputs, architecture)
         self.missing = architecture.missing
         self.scale_absent = architecture.scale_absent
         if self.missing == "embedding":
             width = architecture.model.width
-            self.absent = AbsentTokens(seeds, modalities, width)
-        self.fusion = fusion_of(seeds, modalities, architecture)
+            self.absent = AbsentTokens(seeds, len(inputs.names), width)
+        self.fusion = fusion_of(seeds, inputs, architecture)
+        self.reads_raw = isinstance(self.fusion, ITHP)
 
     def initialize(self, generators: Generators) -> None:
         """Draw every stacked parameter; a fine-tuned encoder keeps its start."""
@@ -88,28 +90,34 @@ class Predictor(nn.Module):
     ) -> FusionOutput:
         tokens = self.tokens(batch, randomness.dropout)
         tokens, mask = self._with_placeholders(tokens, batch)
+        is_training = randomness.dropout is not None
         return self.fusion(
             FusionInput(
                 tokens=tokens,
-                mask=mask.unsqueeze(3).expand(tokens.shape[:4]),
+                mask=mask,
                 weights=self._applied(weights, batch.present),
                 generators=randomness.dropout,
                 router_generators=randomness.router,
+                targets=batch.y if is_training else None,
+                raw=time_means(batch) if is_training and self.reads_raw else None,
             )
         )
 
     def _with_placeholders(
         self, tokens: Float[Tensor, "seeds modalities batch time width"], batch: Batch
-    ) -> tuple[Tensor, Bool[Tensor, "seeds modalities batch"]]:
+    ) -> tuple[Tensor, Bool[Tensor, "seeds modalities batch time"]]:
         present = batch.present.transpose(1, 2)
+        mask = present.unsqueeze(3).expand(tokens.shape[:4])
+        if isinstance(self.tokens, SeriesTokens):
+            mask = mask & self.tokens.filled(batch, tokens.shape[3])
         if self.missing == "embedding":
             empty = self.absent.tokens[:, :, None, None]
         else:
             empty = tokens.new_zeros(())
         tokens = torch.where(present[..., None, None], tokens, empty)
         if self.missing == "mask":
-            return tokens, present
-        return tokens, batch.real.unsqueeze(1).expand_as(present)
+            return tokens, mask
+        return tokens, mask | (batch.real.unsqueeze(1) & ~present).unsqueeze(3)
 
     def _applied(self, weights: Tensor | None, present: Tensor) -> Tensor | None:
         # A placeholder of an absent modality is not scaled, unless it counts.

@@ -15,13 +15,20 @@ from repro.params.clinical import (
     IcuSimulation,
     Training,
 )
+from repro.params.fusions import Fusion, Fusions, refusal
 from repro.params.strict import Count, NotNegative, Positive, Rate, Share, Strict
 from repro.params.switching import for_classification, switches
 
 Method = Literal["moe", "instance", "averaged_instance", "modality", "bi_level"]
-Fusion = Literal["moe", "fusemoe", "flattened", "mult", "concat_transformer"]
 Control = Literal["none", "ones", "uniform", "shuffled"]
 OPTIONAL_MODALITIES = ("ecg", "text", "cxr")
+# Groups whose cells train weighted models beside others (see repro.stages.train).
+WEIGHTED_GROUPS = frozenset(
+    {
+        *("attribution", "noise", "other_fusions", "deberta_btw"),
+        *("icu_btw", "icu_missing", "icu_without"),
+    }
+)
 
 
 class TableMapping(Strict):
@@ -125,6 +132,7 @@ class Preset(Strict):
     sizes: dict[str, Annotated[list[Count], Field(min_length=3, max_length=3)]]
     encoders: dict[str, Encoder]
     model: Model
+    fusions: Fusions
     training: Training
     clinical: ClinicalPreset
 
@@ -133,7 +141,7 @@ class Cell(Strict):
     """One training cell: data set, encoder, method, options."""
 
     dataset: str
-    encoder: str = "bert"
+    encoder: str | None = None
     fusion: Fusion = "moe"
     method: Method = "moe"
     without: list[str] = Field(default_factory=list)
@@ -154,6 +162,7 @@ class Params(Strict):
     top_k: Count
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     preset: str
+    encoder: str
     protocol: Literal["leak_free", "published"]
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["float32", "tf32", "bfloat16"]
@@ -182,9 +191,15 @@ class Params(Strict):
                 f"preset={self.preset!r} is unknown; choose one of "
                 f"{sorted(self.presets)}"
             )
+        if self.encoder not in self.active.encoders:
+            raise ValueError(
+                f"encoder={self.encoder!r} is not in presets.{self.preset}.encoders "
+                f"{sorted(self.active.encoders)}"
+            )
         for group, cells in self.cells.items():
             for name, cell in cells.items():
                 self._check_cell(f"cells.{group}.{name}", cell)
+                self._check_fusion(f"cells.{group}.{name}", cell, group)
         return self
 
     def _check_cell(self, where: str, cell: Cell) -> None:
@@ -194,7 +209,7 @@ class Params(Strict):
                 f"{where}.dataset={cell.dataset!r} is not in datasets or cohorts "
                 f"{sorted(known)}"
             )
-        if cell.encoder not in self.active.encoders:
+        if self.encoder_of(cell) not in self.active.encoders:
             raise ValueError(
                 f"{where}.encoder={cell.encoder!r} is not in presets."
                 f"{self.preset}.encoders {sorted(self.active.encoders)}"
@@ -210,6 +225,20 @@ class Params(Strict):
             in_force(cell.switches)
         except ValueError as error:
             raise ValueError(f"{where}.switches: {error}") from error
+
+    def _check_fusion(self, where: str, cell: Cell, group: str) -> None:
+        reason = refusal(
+            cell.fusion,
+            "clinical" if self.is_clinical(cell) else "sentiment",
+            weighted=cell.method != "moe" or group in WEIGHTED_GROUPS,
+            missing=cell.missing or self.weighting.missing,
+        )
+        if reason:
+            raise ValueError(f"{where}: fusion {cell.fusion} {reason}")
+
+    def encoder_of(self, cell: Cell) -> str:
+        """The text encoder of a cell: its own or the top-level one."""
+        return cell.encoder or self.encoder
 
     def is_clinical(self, cell: Cell) -> bool:
         """Whether a cell is of a cohort of the clinical data."""

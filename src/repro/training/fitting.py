@@ -18,6 +18,7 @@ from repro.params import Training
 from repro.reweighting.application import Applied
 from repro.reweighting.inference import Snapshot
 from repro.reweighting.loop import Reweighting
+from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
 from repro.training.optimization import StackedAdam
 from repro.training.prediction import predict, weights_of
 from repro.training.selection import Selection
@@ -39,6 +40,8 @@ class Settings:
     switches: frozenset[str] = frozenset()
     selection: str = "best_valid"
     text_lr: float = 0.0
+    loss_weights: Mapping[str, float] = field(default_factory=dict)
+    auxiliary_lr: float = 0.0
     label: str = "training"
 
 
@@ -111,8 +114,10 @@ class _Fitting:
         self.inputs, self.rows, self.members = inputs, rows, members
         self.model, self.settings, self.reweighting = model, settings, reweighting
         training = settings.training
+        self.first_phase = AuxiliaryPhase(model, training, settings.auxiliary_lr)
+        held = {id(parameter) for parameter in auxiliary_parameters(model)}
         self.optimizer = StackedAdam(
-            model.stacked_parameters(),
+            [p for p in model.stacked_parameters() if id(p) not in held],
             seeds=len(members),
             lr=training.lr,
             own=model.own_parameters(),
@@ -123,7 +128,8 @@ class _Fitting:
         generators = torch_generators(members, "training", inputs.y.device)
         self.randomness = Randomness(dropout=generators, router=generators)
         off = "no_balance_loss" in settings.switches
-        self.balance = 0.0 if off else training.balance_loss
+        balance = 0.0 if off else training.balance_loss
+        self.loss_weights = {"balance": balance, **settings.loss_weights}
         self.y = inputs.y.double().cpu().numpy()
         # A row without any of the modalities gets a constant, which says nothing.
         self.judged = {
@@ -229,6 +235,9 @@ class _Fitting:
         order = torch.from_numpy(
             epoch_order(self.members, self.settings.training.batch, epoch)
         ).to(device)
+        for index in order if self.first_phase else ():
+            batch = gather(self.inputs, index)
+            self.first_phase.step(batch, weights_of(weights, index), self.randomness)
         for index in order:
             batch = gather(self.inputs, index)
             total += self._step(batch, weights_of(weights, index))
@@ -254,9 +263,10 @@ class _Fitting:
         output = self.model(batch, weights, self.randomness)
         losses = self.settings.task.losses(output.logits, batch.y) * batch.real
         loss = losses.sum(1) / batch.real.sum(1).clamp(min=1)
-        self.optimizer.zero_grad()
-        balance = output.losses.get("balance")
-        extra = 0.0 if balance is None else self.balance * balance
+        self.model.zero_grad(set_to_none=True)
+        extra = sum(
+            self.loss_weights[name] * own for name, own in output.losses.items()
+        )
         (loss + extra).sum().backward()
         self.optimizer.step()
         return loss.detach()

@@ -1,20 +1,17 @@
 """What every fusion must do, and the MoE fusion against plain loops."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from attention_cases import concat, mult
+from all_fusions import CASES, FUSIONS, WEIGHTED, WITHOUT_LOSSES
 from fusion_cases import (
     BATCH,
     SEEDS,
     WIDTH,
     Case,
     drawn,
-    fuse_moe,
     in_double,
     moe,
     random_input,
@@ -22,42 +19,22 @@ from fusion_cases import (
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from repro.models.concat_transformer import ConcatTransformer
 from repro.models.fusion import FusionInput, FusionOutput, token_mean, weighted
 from repro.models.moe import MoEFusion
-from repro.models.mult import MulT
 from repro.training.optimization import StackedAdam
-
-# A later fusion joins the whole suite with one line.
-FUSIONS: dict[str, Callable[[int, int], nn.Module]] = {
-    "moe": moe,
-    "moe joint softmax": partial(moe, router="joint", gate="softmax"),
-    "moe disjoint gaussian": partial(moe, router="disjoint", gate="gaussian"),
-    "moe log space": partial(moe, log_space=True),
-    "moe embedding site": partial(moe, weight_site="embedding"),
-    "fusemoe": fuse_moe,
-    "fusemoe one output": partial(fuse_moe, outputs=1, router="joint", gate="softmax"),
-    "fusemoe embedding site": partial(fuse_moe, weight_site="embedding"),
-    "fusemoe flattened": partial(fuse_moe, flattened=True),
-    "mult": mult,
-    "mult four outputs": partial(mult, outputs=4, readout="last", zero_key=True),
-    "mult embedding site": partial(mult, weight_site="embedding"),
-    "concat": concat,
-    "concat four outputs": partial(concat, outputs=4, residual="paper_code"),
-    "concat embedding site": partial(concat, weight_site="embedding"),
-}
-# Fusions without auxiliary losses: they route nothing.
-WITHOUT_LOSSES = (MulT, ConcatTransformer)
-SHAPES = [(3, 1), (2, 3)]  # modalities and tokens
-CASES = [(name, shape) for name in FUSIONS for shape in SHAPES]
-CASES += [("moe", (1, 1)), ("moe", (4, 2)), ("moe disjoint gaussian", (4, 1))]
-CASES += [(name, (m, 3)) for name in ("fusemoe", "fusemoe flattened") for m in (1, 4)]
-CASES += [(n, shape) for n in ("mult", "concat") for shape in ((1, 1), (1, 3), (4, 2))]
 
 
 @pytest.fixture(params=CASES, ids=str)
 def case(request: pytest.FixtureRequest) -> Case:
     """Every fusion on every number of modalities and tokens."""
+    name, (modalities, time) = request.param
+    fusion = drawn(FUSIONS[name](SEEDS, modalities))
+    return Case(fusion, random_input(modalities, time))
+
+
+@pytest.fixture(params=WEIGHTED, ids=str)
+def weighted_case(request: pytest.FixtureRequest) -> Case:
+    """The same for every fusion that takes weights."""
     name, (modalities, time) = request.param
     fusion = drawn(FUSIONS[name](SEEDS, modalities))
     return Case(fusion, random_input(modalities, time))
@@ -85,7 +62,11 @@ def gradients(fusion: nn.Module, inputs: FusionInput) -> list[Tensor]:
 def rows_of(inputs: FusionInput, rows: Tensor) -> FusionInput:
     """Some rows of a batch."""
     return replace(
-        inputs, tokens=inputs.tokens[:, :, rows], mask=inputs.mask[:, :, rows]
+        inputs,
+        tokens=inputs.tokens[:, :, rows],
+        mask=inputs.mask[:, :, rows],
+        targets=None,
+        raw=None,
     )
 
 
@@ -168,7 +149,8 @@ def constant(inputs: FusionInput, modality: int, value: float) -> FusionInput:
     return replace(inputs, weights=weights.to(inputs.tokens.dtype))
 
 
-def test_weights_of_one_change_no_bit(case: Case) -> None:
+def test_weights_of_one_change_no_bit(weighted_case: Case) -> None:
+    case = weighted_case
     ones = constant(case.inputs, 0, 1.0)
     assert torch.equal(case.fusion(ones).logits, case.fusion(case.inputs).logits)
     for expected, found in zip(
@@ -184,7 +166,8 @@ def is_at_contribution(case: Case) -> bool:
     return getattr(case.fusion, "weight_site", "contribution") == "contribution"
 
 
-def test_weight_zero_is_the_absence_of_the_modality(case: Case) -> None:
+def test_weight_zero_is_the_absence_of_the_modality(weighted_case: Case) -> None:
+    case = weighted_case
     if not is_at_contribution(case):
         return
     for modality in range(case.inputs.mask.shape[1]):
@@ -196,7 +179,8 @@ def test_weight_zero_is_the_absence_of_the_modality(case: Case) -> None:
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0])
-def test_weights_move_the_logits(case: Case, weight: float) -> None:
+def test_weights_move_the_logits(weighted_case: Case, weight: float) -> None:
+    case = weighted_case
     if not is_at_contribution(case):
         return
     plain = case.fusion(case.inputs).logits
@@ -206,7 +190,8 @@ def test_weights_move_the_logits(case: Case, weight: float) -> None:
         assert size > 0.01 * plain.std()
 
 
-def test_weights_are_data_and_get_no_gradient(case: Case) -> None:
+def test_weights_are_data_and_get_no_gradient(weighted_case: Case) -> None:
+    case = weighted_case
     inputs = constant(case.inputs, 0, 0.7)
     assert inputs.weights is not None
     inputs.weights.requires_grad_()

@@ -111,5 +111,5 @@ def test_features_without_times_are_refused() -> None:
 
 
 def test_a_fusion_of_the_other_side_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"fusion='moe' takes one token.*fusemoe"):
-        fusion_of(1, 2, replace(ARCHITECTURE, fusion="moe"))
+    with pytest.raises(ValueError, match=r"fusion='moe' does not go.*fusemoe"):
+        fusion_of(1, small_icu_inputs(), replace(ARCHITECTURE, fusion="moe"))
