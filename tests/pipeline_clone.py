@@ -25,6 +25,9 @@ CLINICAL = Path("pipelines/clinical/dvc.yaml")
 KEPT = {
     "sweep": ("mosi_instance_03", "mosi_bi_level_07"),
     "noise": ("noise_1",),
+    "other_fusions": ("mosi_mult",),
+    "fusion_rows": ("mosi_mmim",),
+    "deberta_rows": ("mosi_ithp",),
     "attribution": ("leak_free", "own_label_variance", "published", "weights_one"),
 }
 RESULTS = ("data/simulated", "data/ingested", "data/prepared", "data/features", "runs")

@@ -106,7 +106,7 @@ def plot(name: str, suffix: str) -> Path:
 
 @runtime_checkable
 class NamedCell(Protocol):
-    """The two fields of a training cell that its folder name is made of."""
+    """The fields of a training cell that its folder name is made of."""
 
     @property
     def dataset(self) -> str:
@@ -118,6 +118,11 @@ class NamedCell(Protocol):
         """Code name of the method."""
         ...
 
+    @property
+    def fusion(self) -> str:
+        """Code name of the fusion."""
+        ...
+
 
 def cell_folder(group: str, key: str, cell: NamedCell) -> str:
     """Folder name of a cell of params.yaml, below runs/<dataset>/.
@@ -126,12 +131,14 @@ def cell_folder(group: str, key: str, cell: NamedCell) -> str:
         ValueError: the group is unknown.
 
     >>> from types import SimpleNamespace
-    >>> mosi = SimpleNamespace(dataset="mosi", method="instance")
+    >>> mosi = SimpleNamespace(dataset="mosi", method="instance", fusion="mult")
     >>> cell_folder("sweep", "mosi_instance_03", mosi)
     'mosi_instance_03'
     >>> cell_folder("attribution", "leak_free", mosi)
     'attribution_leak_free'
-    >>> icu = SimpleNamespace(dataset="icu_all", method="moe")
+    >>> cell_folder("deberta_rows", "mosi_mult", mosi)
+    'deberta_mult'
+    >>> icu = SimpleNamespace(dataset="icu_all", method="moe", fusion="mult")
     >>> cell_folder("icu_fusion", "icu_all_mult", icu)
     'mult'
     """
@@ -144,6 +151,10 @@ def cell_folder(group: str, key: str, cell: NamedCell) -> str:
         "sweep": key,
         "noise": key,
         "attribution": f"attribution_{key}",
+        "other_fusions": cell.fusion,
+        "fusion_rows": cell.fusion,
+        "deberta_btw": "deberta",
+        "deberta_rows": f"deberta_{cell.fusion}",
     }
     if group not in names:
         raise ValueError(

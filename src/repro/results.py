@@ -15,7 +15,15 @@ from repro.parts import parts_of
 from repro.statistics import Summary, summary
 
 BASELINES = "baselines"
-ENCODER = "bert"  # the text encoder of every table here
+
+
+def baselines_folder(encoder: str | None = None) -> str:
+    """Folder of the predictors without a network, on the top-level encoder or another.
+
+    >>> baselines_folder(), baselines_folder("deberta")
+    ('baselines', 'deberta_baselines')
+    """
+    return BASELINES if encoder is None else f"{encoder}_{BASELINES}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,11 @@ class Run:
     def simulated(self) -> bool:
         """Whether the data set is simulated."""
         return bool(self.report["data"]["simulated"])
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the predictors have no network and no settings."""
+        return self.folder.endswith(BASELINES)
 
     @property
     def alpha(self) -> float | None:
@@ -103,11 +116,11 @@ def cell_run(params: Params, group: str, key: str) -> Run:
 
 
 def cells_of(params: Params, group: str, dataset: str) -> dict[str, Cell]:
-    """The cells of one group and data set with the main text encoder, in order."""
+    """The cells of one group and data set with the top-level text encoder, in order."""
     return {
         key: cell
         for key, cell in params.cells.get(group, {}).items()
-        if cell.dataset == dataset and cell.encoder == ENCODER
+        if cell.dataset == dataset and params.encoder_of(cell) == params.encoder
     }
 
 

@@ -16,6 +16,8 @@ PAPER_DIMS = MappingProxyType(
         "mosei": MappingProxyType({"audio": 74, "video": 35}),
     }
 )
+# Of Table 5, and of every other table.
+PAPER_ENCODERS = MappingProxyType({"table5": "microsoft/deberta-v3-base"})
 PAPER_ENCODER = "bert-base-uncased"
 PAPER_ALPHA = 0.5
 # The published hyper-parameters, as a report spells them (BTW app. F).
@@ -52,6 +54,7 @@ class Facts:
     n: int
     settings: Mapping[str, int | str]
     alpha: float | None = None
+    paper_encoder: str = PAPER_ENCODER
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,11 @@ def _failing_conditions(facts: Facts) -> Iterator[str]:
             yield f"{name} {value}, paper {printed}"
     if facts.alpha not in (None, PAPER_ALPHA):
         yield f"alpha {facts.alpha:g}, paper {PAPER_ALPHA:g}"
-    if facts.encoder_weights != PAPER_ENCODER or not facts.finetuned:
+    wanted_encoder = facts.paper_encoder
+    if facts.encoder_weights != wanted_encoder or not facts.finetuned:
         how = "fine-tuned" if facts.finetuned else "frozen"
-        yield f"encoder {facts.encoder_weights} {how}, paper {PAPER_ENCODER} fine-tuned"
+        ours = f"encoder {facts.encoder_weights} {how}"
+        yield f"{ours}, paper {wanted_encoder} fine-tuned"
     if facts.n < MINIMUM_RUNS:
         yield f"{facts.n} seed(s), at least {MINIMUM_RUNS} needed"
 

@@ -23,9 +23,16 @@ EVERY = stages()
 ROOTS = [stage for stage in EVERY if stage.file == "dvc.yaml"]
 CELLS = [stage for stage in EVERY if stage.file != "dvc.yaml"]
 FOLLOWING = tuple(
-    f"cells.{group}" for group in ("btw", "icu_btw", "icu_missing", "icu_without")
+    f"cells.{group}"
+    for group in (
+        *("btw", "other_fusions", "deberta_btw"),
+        *("icu_btw", "icu_missing", "icu_without"),
+    )
 )
-UNWEIGHTED = ("unimodal", "moe", "icu_unimodal", "icu_fusion")
+UNWEIGHTED = (
+    *("unimodal", "moe", "fusion_rows", "deberta_rows"),
+    *("icu_unimodal", "icu_fusion"),
+)
 PARAMS = yaml_content(ROOT / "params.yaml")
 by_address = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: stage.address)
 

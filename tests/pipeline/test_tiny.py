@@ -16,8 +16,16 @@ from repro import files, paths
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 BTW = ("instance", "averaged_instance", "modality", "bi_level")
 CELLS = "pipelines/sentiment/dvc.yaml"
-ALPHA_STAGES = {f"{CELLS}:btw@mosi_{method}" for method in BTW} | {
-    f"{CLINICAL}:{name}" for name in ("icu_btw@icu_all_btw", "icu_missing@icu_all_zero")
+FUSION_CELLS = "pipelines/fusions/dvc.yaml"
+# Those that Table 3 and Figure 3 need, and the others that follow alpha.
+SHOWN_ALPHA_STAGES = {
+    *(f"{CELLS}:btw@mosi_{method}" for method in BTW),
+    f"{FUSION_CELLS}:other_fusions@mosi_mult",
+    f"{CLINICAL}:icu_btw@icu_all_btw",
+}
+ALPHA_STAGES = SHOWN_ALPHA_STAGES | {
+    f"{FUSION_CELLS}:deberta_btw@mosi",
+    f"{CLINICAL}:icu_missing@icu_all_zero",
 }
 
 
@@ -65,7 +73,7 @@ def test_every_table_and_figure_is_there_and_says_simulated(finished):
 
 def test_metrics_are_numbers_only(finished):
     found = sorted((finished.path / "metrics").glob("*.json"))
-    assert len(found) == 7
+    assert len(found) == 9
     for file in found:
         content = json.loads(file.read_text())
         assert all("__simulated" in block for block in content), file.name
@@ -97,7 +105,7 @@ def test_alpha_changes_their_numbers_and_no_other_file(finished, at_alpha):
     before, after = finished.sums("runs"), at_alpha.sums("runs")
     changed = {name for name in before if before[name] != after[name]}
     assert before.keys() == after.keys()
-    places = {f"runs/mosi/{method}" for method in BTW}
+    places = {f"runs/mosi/{name}" for name in (*BTW, "mult", "deberta")}
     places |= {f"runs/icu_all/{name}" for name in ("btw", "zero")}
     assert {p for p in places if f"{p}/predictions.parquet" in changed} >= {
         "runs/mosi/instance",
@@ -113,8 +121,8 @@ def test_alpha_shows_in_table3_but_not_in_its_moe_row(finished, at_alpha):
     name = "metrics/table3.json"
     before, after = (files.read_json(c.path / name) for c in (finished, at_alpha))
     (block,) = before
-    same = ("mean", "ridge", "unimodal", "moe")
-    assert [before[block][m] == after[block][m] for m in same] == [True] * 4
+    same = ("mean", "ridge", "unimodal", "moe", "mult", "mmim")
+    assert [before[block][m] == after[block][m] for m in same] == [True] * 6
     assert before[block]["instance"] != after[block]["instance"]
     kept = finished.sums("metrics/table6.json", "metrics/attribution.json")
     assert kept == at_alpha.sums("metrics/table6.json", "metrics/attribution.json")
@@ -144,7 +152,7 @@ def test_going_back_restores_everything(finished, at_alpha, tmp_path):
     shown = "table3 hyperparameters figure3"
     output = back.run(f"dvc exp run -S alpha=0.5 {shown}")
     assert stages_run(output) == set(shown.split())
-    assert output.count("is cached - skipping run") == len(ALPHA_STAGES)
+    assert output.count("is cached - skipping run") == len(SHOWN_ALPHA_STAGES)
     outs = [
         out
         for stage in stages(back.path)

@@ -13,12 +13,13 @@ from clinical_runs import write_clinical_runs
 from repro import params as parameters
 from repro import paths
 from repro.files import write_json, write_table
-from repro.params import Params
+from repro.params import Cell, Params
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (0, 1, 2)
 SIZES = {"train": 24, "valid": 12, "test": 30}
 MODALITIES = ["text", "audio", "video"]
+UNWEIGHTED = ("unimodal", "moe", "fusion_rows", "deberta_rows")
 DIMS = {
     "mosi": {"text": 16, "audio": 5, "video": 20},
     "mosei": {"text": 16, "audio": 74, "video": 35},
@@ -62,7 +63,7 @@ def predictions(
     tables = []
     for seed in seeds:
         noise = generator(dataset, cell, method, seed).normal(size=len(base))
-        y = base["y"] * 0.8 + SPREAD[method] * noise
+        y = base["y"] * 0.8 + SPREAD.get(method, 0.85) * noise
         if method == "mean":
             y = 0.1 + 0 * noise
         tables.append(base.assign(method=method, seed=seed, prediction=y))
@@ -150,7 +151,7 @@ def trajectory(methods: list[str]) -> pd.DataFrame:
 def write_cell(dataset: str, cell: str, methods: list[str], **changes: object) -> None:
     """Write a cell's folder and its timing."""
     noise = int(changes.pop("noise", 0))
-    seeds = (0,) if cell == "baselines" else SEEDS
+    seeds = (0,) if cell.endswith("baselines") else SEEDS
     content = report(dataset, cell, methods, **changes)
     sizes = content["data"]["sizes"]
     tables = [predictions(dataset, cell, m, seeds, sizes) for m in methods]
@@ -173,12 +174,29 @@ def write_cell(dataset: str, cell: str, methods: list[str], **changes: object) -
     write_json(paths.timing(dataset, cell), timing)
 
 
+def methods_of(group: str, cell: Cell) -> list[str]:
+    """What a cell of a group consists of."""
+    match group:
+        case "unimodal":
+            return MODALITIES
+        case "attribution" | "noise":
+            return ["moe", "instance", "bi_level"]
+        case "other_fusions":
+            return [cell.fusion, "instance", "bi_level"]
+        case "fusion_rows" | "deberta_rows":
+            return [cell.fusion]
+        case "deberta_btw":
+            return [*MODALITIES, "moe", "instance", "bi_level"]
+    return [cell.method]
+
+
 def write_runs(params: Params, **changes: object) -> None:
     """Every cell of params, and the baselines."""
     about = {k: v for k, v in changes.get("data", {}).items() if k == "simulated"}
     write_clinical_runs(params, **({"data": about} if about else {}))
     for dataset in params.datasets:
-        write_cell(dataset, "baselines", ["mean", "ridge"], **changes)
+        for folder in ("baselines", "deberta_baselines"):
+            write_cell(dataset, folder, ["mean", "ridge"], **changes)
         rows = samples(dataset, SIZES)
         truth = rows[["id"]].copy()
         for modality in MODALITIES:
@@ -193,11 +211,7 @@ def write_runs(params: Params, **changes: object) -> None:
         for key, cell in cells.items():
             if cell.dataset in params.cohorts:
                 continue
-            methods = [cell.method]
-            if group == "unimodal":
-                methods = MODALITIES
-            if group in ("attribution", "noise"):
-                methods = ["moe", "instance", "bi_level"]
+            methods = methods_of(group, cell)
             alpha = params.alpha if cell.alpha is None else cell.alpha
             write_cell(
                 cell.dataset,
@@ -206,8 +220,8 @@ def write_runs(params: Params, **changes: object) -> None:
                 noise=cell.noise,
                 switches=cell.switches,
                 control=cell.control,
-                alpha=None if group in ("unimodal", "moe") else alpha,
-                **changes,
+                alpha=None if group in UNWEIGHTED else alpha,
+                **({"encoder": params.encoder_of(cell)} | changes),
             )
 
 

@@ -133,6 +133,7 @@ def test_every_merged_table_tells_its_setup(study: SimpleNamespace) -> None:
     clinical = "- preset default, text encoder tfidf (none, frozen)"
     setups = dict.fromkeys(("table4", "table7", "table8", "table9"), clinical)
     setups["table2"] = "- preset default\n"  # nothing is trained for it
+    setups["table5"] = "- preset default, text encoder deberta (random, frozen)"
     for name, make in MERGED.items():
         write_merged(name, make(study.params))
         text = paths.plot(name, "md").read_text()

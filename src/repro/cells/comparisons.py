@@ -104,8 +104,9 @@ def noise_results(study: Study) -> list[Result]:
 
 
 def retrained_results(study: Study) -> list[Result]:
-    """BTW where the unweighted model differs from the main one: fewer modalities, or
-    another stand-in for absent ones; the unimodal models are the main ones.
+    """BTW where the unweighted model differs from the main one: another fusion, fewer
+    modalities, or another stand-in for absent ones; the unimodal models are the main
+    ones.
     """
     known = read_evidence(study)
     unweighted = unweighted_result(study)
@@ -114,6 +115,16 @@ def retrained_results(study: Study) -> list[Result]:
     methods: tuple[Method, ...] = ("instance", "bi_level")
     tasks = [partial(weighted_result, study, evidence, method) for method in methods]
     return [unweighted, *in_parallel(tasks)]
+
+
+def whole_results(study: Study) -> list[Result]:
+    """Everything from the unimodal models on, where nothing trained before serves."""
+    unimodal = unimodal_results(study)
+    unweighted = unweighted_result(study)
+    evidence, _ = assembled_evidence(study, unimodal, unweighted)
+    methods: tuple[Method, ...] = ("instance", "bi_level")
+    tasks = [partial(weighted_result, study, evidence, method) for method in methods]
+    return [*unimodal, unweighted, *in_parallel(tasks)]
 
 
 def variant_results(study: Study) -> list[Result]:

@@ -39,6 +39,7 @@ def _report(study: Study, first: Reweighting) -> dict:
     information = plan(study, "modality")
     return {
         "dataset": study.cell.dataset,
+        "encoder": study.encoder,
         "seeds": study.seeds,
         "scale": information.scale,
         "modalities": list(study.inputs.names),

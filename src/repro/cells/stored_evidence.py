@@ -17,6 +17,7 @@ def write_evidence(study: Study, evidence: Evidence, in_sample: np.ndarray) -> N
         _path(study),
         {
             "seeds": np.array(study.seeds, dtype=np.int64),
+            "encoder": np.frombuffer(study.encoder.encode(), np.uint8),
             "unimodal": evidence.unimodal,
             "unimodal_in_sample": in_sample,
             "unweighted": evidence.unweighted,
@@ -38,6 +39,12 @@ def read_evidence(study: Study) -> Evidence:
             f"{path}: holds seeds {seeds} of {samples} samples, params.yaml and "
             f"data/prepared ask for seeds {study.seeds} of {len(study.samples)}; "
             "run dvc repro for the weights stage"
+        )
+    made_with = arrays["encoder"].tobytes().decode()
+    if made_with != study.encoder:
+        raise ValueError(
+            f"{path}: made with the text encoder {made_with}, the cell has "
+            f"{study.encoder}; set encoder at the top of params.yaml, for all cells"
         )
     in_sample = "in_sample_unimodal" in study.switches
     columns = arrays["unimodal_in_sample" if in_sample else "unimodal"]

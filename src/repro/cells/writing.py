@@ -57,7 +57,7 @@ def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, An
     return {
         "dataset": study.cell.dataset,
         "cell": folder,
-        "encoder": study.cell.encoder,
+        "encoder": study.encoder,
         **_text_of(study),
         "fusion": study.cell.fusion,
         "without": list(study.cell.without),
@@ -113,7 +113,7 @@ def _text_of(study: Study) -> dict[str, Any]:
             "text_weights": text.weights,
             "finetune": False,
         }
-    weights = preset.encoders[study.cell.encoder].weights
+    weights = preset.encoders[study.encoder].weights
     return {"text_weights": weights, "finetune": study.text is not None}
 
 

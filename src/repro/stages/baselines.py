@@ -9,27 +9,31 @@ import argparse  # noqa: E402
 from repro import baselines, params, paths  # noqa: E402
 from repro.features.reading import read_features  # noqa: E402
 from repro.files import write_json, write_table  # noqa: E402
-from repro.results import BASELINES, ENCODER  # noqa: E402
+from repro.results import baselines_folder  # noqa: E402
 
 
 def main() -> None:
-    """Read the features of a data set, write runs/<dataset>/baselines."""
+    """Read the features of a data set, write runs/<dataset>/baselines.
+
+    With an encoder, its text features are read and the folder is named after it.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
-    name = parser.parse_args().dataset
-    datasets = params.load().datasets
-    if name not in datasets:
-        raise ValueError(f"dataset={name!r}: choose one of {sorted(datasets)}")
-    features = read_features(name, ENCODER, pooled=True)
+    parser.add_argument("--encoder")
+    given, settings = parser.parse_args(), params.load()
+    name, encoder = given.dataset, given.encoder or settings.encoder
+    if name not in settings.datasets:
+        raise ValueError(f"dataset={name!r}: choose one of {sorted(settings.datasets)}")
+    features = read_features(name, encoder, pooled=True)
     fits = baselines.baselines(features.samples, features.modalities)
     table = baselines.prediction_table(features.samples, fits)
-    folder = paths.run(name, BASELINES)
-    write_table(folder / "predictions.parquet", table)
+    cell = baselines_folder(given.encoder)
+    write_table(paths.run(name, cell) / "predictions.parquet", table)
     report = baselines.report(features.samples, features.modalities, fits)
-    about = {"dataset": name, "cell": BASELINES, "encoder": ENCODER}
+    about = {"dataset": name, "cell": cell, "encoder": encoder}
     for key in ("source", "simulated", "notes", "warnings"):
         report["data"][key] = features.meta[key]
-    write_json(folder / "report.json", about | report)
+    write_json(paths.run(name, cell) / "report.json", about | report)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def trained(group: str, study: Study) -> list[Result]:
     match group:
         case "unimodal" | "icu_unimodal":
             return fits.unimodal_results(study)
-        case "moe" | "icu_fusion":
+        case "moe" | "icu_fusion" | "fusion_rows" | "deberta_rows":
             return [fits.unweighted_result(study)]
         case "btw" | "sweep":
             evidence = read_evidence(study)
@@ -62,7 +62,9 @@ def trained(group: str, study: Study) -> list[Result]:
             return comparisons.variant_results(study)
         case "icu_without" if study.lacks:
             return []
-        case "icu_missing" | "icu_without":
+        case "deberta_btw":
+            return comparisons.whole_results(study)
+        case "icu_missing" | "icu_without" | "other_fusions":
             return comparisons.retrained_results(study)
         case "attribution":
             return comparisons.attribution_results(study)

@@ -9,7 +9,6 @@ from repro import paths
 from repro.params import Cell, Params
 from repro.results import (
     BASELINES,
-    ENCODER,
     Run,
     best_unimodal,
     cell_run,
@@ -49,7 +48,11 @@ def attribution(params: Params) -> pd.DataFrame:
 def attribution_cells(params: Params) -> dict[str, Cell]:
     """The attribution cells with the main text encoder, in the order of params."""
     cells = params.cells.get(GROUP, {})
-    return {key: cell for key, cell in cells.items() if cell.encoder == ENCODER}
+    return {
+        key: cell
+        for key, cell in cells.items()
+        if params.encoder_of(cell) == params.encoder
+    }
 
 
 def gains(params: Params, row: str, name: str, run: Run) -> list[Entry]:

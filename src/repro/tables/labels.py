@@ -6,16 +6,19 @@ from repro.records import SPLITS
 from repro.titles import CLASSES
 
 AGAINST_FUSEMOE = "macro_f1_vs_fusemoe"
+AGAINST_UNWEIGHTED = "mae_vs_unweighted"
 TITLES = {
     "table2": "Table 2. Stays by length of stay",
     "table3": "Table 3. Sentiment regression",
     "table4": "Table 4. Length of stay, complete modalities",
+    "table5": "Table 5. Another text encoder",
     "table6": "Table 6. Smoothing factor",
     "table7": "Table 7. Length of stay, absent modalities",
     "table8": "Table 8. Length of stay without one modality, complete modalities",
     "table9": "Table 9. Length of stay without one modality, all stays",
     "table10": "Table 10. Time",
     "attribution": "Attribution. What each shortcut is worth",
+    "fusions": "BTW on other fusions",
     "noise": "Noise. Added modalities that carry nothing",
     "hyperparameters": "Hyper-parameters of the MoE",
 }
@@ -29,6 +32,7 @@ LABELS = {
     "f1_has0": "F1 has0 ↑",
     "f1_non0": "F1 non0 ↑",
     "mae_vs_moe": "MAE minus MoE [interval], Holm p",
+    AGAINST_UNWEIGHTED: "MAE minus unweighted [interval], Holm p",
     "accuracy": "accuracy ↑",
     "macro_f1": "macro-F1 ↑",
     "weighted_f1": "weighted F1 ↑",

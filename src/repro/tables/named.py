@@ -3,6 +3,7 @@
 from repro.tables.attribution import attribution
 from repro.tables.clinical import table4, table7, table8, table9
 from repro.tables.cohorts import table2
+from repro.tables.fusions import fusions, table5
 from repro.tables.noise import noise
 from repro.tables.sentiment import table3, table6
 from repro.tables.settings import hyperparameters
@@ -12,6 +13,7 @@ MERGED = {
     "table2": table2,
     "table3": table3,
     "table4": table4,
+    "table5": table5,
     "table6": table6,
     "table7": table7,
     "table8": table8,
@@ -19,5 +21,6 @@ MERGED = {
     "table10": table10,
     "attribution": attribution,
     "noise": noise,
+    "fusions": fusions,
 }
 PLAIN = {"hyperparameters": hyperparameters}

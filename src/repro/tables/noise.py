@@ -9,7 +9,7 @@ import pandas as pd
 from repro import paths
 from repro.files import read_table
 from repro.params import Params
-from repro.results import ENCODER, Run, cell_run
+from repro.results import Run, cell_run
 from repro.statistics import summary
 from repro.tables.attribution import baseline_notes, gains
 from repro.tables.rows import (
@@ -58,7 +58,11 @@ def noise_sources(params: Params) -> list[tuple[str, int, str, str]]:
     The row without noise is the attribution cell that changes nothing and has the
     alpha of the noise cells. It is leak-free, so it stands in no other protocol.
     """
-    cells = {k: c for k, c in params.cells[GROUP].items() if c.encoder == ENCODER}
+    cells = {
+        k: c
+        for k, c in params.cells[GROUP].items()
+        if params.encoder_of(c) == params.encoder
+    }
     found = [(cell.dataset, cell.noise, GROUP, key) for key, cell in cells.items()]
     if params.protocol != "leak_free":
         return sorted(found)

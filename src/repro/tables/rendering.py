@@ -6,6 +6,7 @@ import pandas as pd
 
 from repro.tables.labels import (
     AGAINST_FUSEMOE,
+    AGAINST_UNWEIGHTED,
     DETAILS,
     HOLM_P,
     LABELS,
@@ -18,6 +19,7 @@ from repro.tables.rows import NOTE_SEPARATOR
 from repro.titles import COHORTS, dataset_title
 
 SIGNIFICANT = 0.05
+AGAINST = {AGAINST_FUSEMOE: "FuseMoE", AGAINST_UNWEIGHTED: "its unweighted fusion"}
 INTERVAL = (
     "[interval]: over test groups ({groups}), for these trained models; the noise of "
     "training itself (another seed, another run) is not in it, the sd over seeds hints "
@@ -95,7 +97,10 @@ def notes(block: pd.DataFrame) -> list[str]:
         found.append(INTERVAL.format(groups=groups))
     tested = block[block["p_holm"].notna()]
     if not tested.empty:
-        against = "FuseMoE" if AGAINST_FUSEMOE in set(tested["metric"]) else "the MoE"
+        metrics = tested["metric"]
+        against = next(
+            (who for m, who in AGAINST.items() if m in set(metrics)), "the MoE"
+        )
         found.append(
             f"* = differs from {against}, Holm-adjusted p < {SIGNIFICANT} within "
             "this table and data set, paired bootstrap over groups"

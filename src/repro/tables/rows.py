@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
-from repro.results import BASELINES, Run
+from repro.results import Run
 from repro.statistics import Difference, Summary, holm
 from repro.verdict import PAPER_SETTINGS, Facts
 
@@ -195,7 +195,7 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
     Raises:
         ValueError: two reports differ; the first field that does is named.
     """
-    trained = [run for run in runs if run.folder != BASELINES]
+    trained = [run for run in runs if not run.is_baseline]
     for run in trained[1:]:
         for field in ALIKE:
             here, first = run.report.get(field), trained[0].report.get(field)

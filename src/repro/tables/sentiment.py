@@ -31,10 +31,26 @@ from repro.tables.rows import (
     not_converged,
     summary_entry,
 )
-from repro.verdict import verdict
+from repro.verdict import PAPER_ENCODER, PAPER_ENCODERS, Verdict, verdict
 
 WEIGHTED = ("averaged_instance", "modality", "instance", "bi_level")
 AGAINST_MOE = "mae_vs_moe"
+# Groups of other fusions, each cell with an unweighted model, and the order of rows.
+FUSION_GROUPS = ("fusion_rows", "other_fusions")
+FUSIONS = (
+    "early_fusion",
+    "late_fusion",
+    "low_rank",
+    "concat_transformer",
+    "mult",
+    "mmim",
+)
+# The paper prints these without saying on which features or with which settings.
+UNSTATED = {
+    "mult": "the paper does not state the features and encoder of MulT",
+    "mmim": "the paper does not state the settings of MMIM",
+    "ithp": "the paper does not state the settings of ITHP",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,12 @@ class Line:
     predictions: Predictions
     label: float | None = None  # the smoothing factor the row stands for (Table 6)
     remark: str = ""
+    against: str = "moe"  # the row that the difference is to; its own row: none
+
+    @property
+    def alpha(self) -> float | None:
+        """The smoothing factor it was trained with, if it has weights."""
+        return self.run.alpha if self.method in WEIGHTED else None
 
 
 def table3(params: Params) -> pd.DataFrame:
@@ -66,20 +88,28 @@ def table6(params: Params) -> pd.DataFrame:
 
 def reference_lines(params: Params, dataset: str) -> list[Line]:
     """The rows every table has: mean, ridge, best unimodal, unweighted MoE."""
-    baselines = read_run(dataset, BASELINES)
+    return first_lines(
+        params,
+        read_run(dataset, BASELINES),
+        group_run(params, "unimodal", dataset),
+        group_run(params, "moe", dataset),
+    )
+
+
+def first_lines(params: Params, baselines: Run, unimodal: Run, moe: Run) -> list[Line]:
+    """Mean, ridge, best unimodal and unweighted MoE from the runs that hold them."""
     lines = [
         Line(m, m, params.names[m], baselines, baselines.predictions(m))
         for m in ("mean", "ridge")
     ]
-    unimodal = group_run(params, "unimodal", dataset)
     best = best_unimodal(unimodal)
     name = f"{params.names['unimodal']} ({best})"
-    lines.append(_trained("unimodal", name, unimodal, best))
-    moe = group_run(params, "moe", dataset)
-    return [*lines, _trained("moe", params.names["moe"], moe, "moe")]
+    lines.append(trained_line("unimodal", name, unimodal, best))
+    return [*lines, trained_line("moe", params.names["moe"], moe, "moe")]
 
 
-def _trained(row: str, name: str, run: Run, method: str) -> Line:
+def trained_line(row: str, name: str, run: Run, method: str) -> Line:
+    """The row of one method of a run, marked where training had not converged."""
     remark = "not converged" if not_converged(run, method) else ""
     return Line(row, row, name, run, run.predictions(method), remark=remark)
 
@@ -87,11 +117,25 @@ def _trained(row: str, name: str, run: Run, method: str) -> Line:
 def _table3_block(params: Params, dataset: str) -> pd.DataFrame:
     cells = cells_of(params, "btw", dataset)
     order = sorted(cells, key=lambda key: WEIGHTED.index(cells[key].method))
-    lines = reference_lines(params, dataset)
+    lines = [*reference_lines(params, dataset), *fusion_lines(params, dataset)]
     for key in order:
         run, method = cell_run(params, "btw", key), cells[key].method
-        lines.append(_trained(method, params.names[method], run, method))
-    return _block_frame(params, "table3", lines)
+        lines.append(trained_line(method, params.names[method], run, method))
+    return block_frame(params, "table3", lines)
+
+
+def fusion_lines(params: Params, dataset: str) -> list[Line]:
+    """The unweighted rows of every other fusion that a cell trains on the data set."""
+    found = {
+        cell.fusion: cell_run(params, group, key)
+        for group in FUSION_GROUPS
+        for key, cell in cells_of(params, group, dataset).items()
+    }
+    return [
+        trained_line(fusion, params.names[fusion], found[fusion], fusion)
+        for fusion in FUSIONS
+        if fusion in found
+    ]
 
 
 def _table6_block(params: Params, dataset: str) -> pd.DataFrame:
@@ -100,24 +144,27 @@ def _table6_block(params: Params, dataset: str) -> pd.DataFrame:
         run, method = cell_run(params, "sweep", key), cell.method
         name = f"{params.names[method]}, alpha {cell.alpha:g}"
         row = run.folder.removeprefix(f"{dataset}_")
-        line = _trained(row, name, run, method)
+        line = trained_line(row, name, run, method)
         lines.append(replace(line, method=method, label=cell.alpha))
-    return _block_frame(params, "table6", lines)
+    return block_frame(params, "table6", lines)
 
 
-def _block_frame(params: Params, table: str, lines: list[Line]) -> pd.DataFrame:
-    trained = [line.run for line in lines if line.run.folder != BASELINES]
+def block_frame(
+    params: Params, table: str, lines: list[Line], difference: str = AGAINST_MOE
+) -> pd.DataFrame:
+    """One data set's rows of a table, ours with differences, then only printed ones."""
+    trained = [line.run for line in lines if not line.run.is_baseline]
     block = block_of(trained)
     printed = published()
     printed = printed[
         (printed["table"] == table) & (printed["dataset"] == block.dataset)
     ]
-    against = _against_moe(params, lines)
+    against = _differences(params, lines, difference)
     entries: list[Entry] = []
     for line in lines:
         entries += _metric_entries(line, _printed_of(printed, line))
         entries += [e for e in against if e.row == line.row]
-    if table == "table3":
+    if table in ("table3", "table5"):
         entries += _printed_only(printed, {line.method for line in lines})
     return frame(block, entries)
 
@@ -134,24 +181,31 @@ def _printed_of(printed: pd.DataFrame, line: Line) -> pd.DataFrame:
 def _metric_entries(line: Line, printed: pd.DataFrame) -> Iterator[Entry]:
     for metric, found in seed_metrics(line.predictions).items():
         entry = summary_entry(line.row, line.name, metric, found)
-        entry = replace(entry, alpha=line.run.alpha, remark=line.remark)
+        entry = replace(entry, alpha=line.alpha, remark=line.remark)
         if metric in printed.index:
-            entry = _beside_printed(line, entry, printed.loc[metric])
+            row = printed.loc[metric]
+            encoder = PAPER_ENCODERS.get(row["table"], PAPER_ENCODER)
+            entry = _beside_printed(line, entry, row, encoder)
         yield entry
 
 
-def _beside_printed(line: Line, entry: Entry, printed: pd.Series) -> Entry:
+def _beside_printed(
+    line: Line, entry: Entry, printed: pd.Series, paper_encoder: str
+) -> Entry:
     """The entry with the printed number and, on real data, the verdict."""
     mean = float(printed["mean"])
     sd = None if np.isnan(printed["sd"]) else float(printed["sd"])
     entry = replace(entry, published_mean=mean, published_sd=sd)
     if entry.mean is None or entry.n is None:
         raise ValueError(f"{entry.row}.{entry.metric}: no number to compare")
-    alpha = line.run.alpha if line.label is None else None
+    alpha = line.alpha if line.label is None else None
     known = facts(line.run, entry.n, alpha)
+    known = replace(known, paper_encoder=paper_encoder)
     found = verdict(known, entry.mean, entry.sd, mean, sd, decimals(entry.metric))
     if found is None:
         return entry
+    if line.method in UNSTATED:
+        found = Verdict("not comparable", UNSTATED[line.method])
     return replace(
         entry,
         difference=entry.mean - mean,
@@ -160,21 +214,22 @@ def _beside_printed(line: Line, entry: Entry, printed: pd.Series) -> Entry:
     )
 
 
-def _against_moe(params: Params, lines: list[Line]) -> list[Entry]:
-    """MAE minus that of the MoE, with interval, p and Holm over the block's rows."""
-    moe = next(line for line in lines if line.row == "moe")
+def _differences(params: Params, lines: list[Line], metric: str) -> list[Entry]:
+    """MAE minus that of the row's reference, with Holm's p over the block's rows."""
+    known = {line.row: line.predictions for line in lines}
     entries = []
     for line in lines:
-        if line is moe:
+        if line.against == line.row:
             continue
+        reference = known[line.against]
         found = paired_bootstrap(
-            paired(line.predictions, moe.predictions),
-            moe.predictions.group,
+            paired(line.predictions, reference),
+            reference.group,
             **params.statistics.model_dump(),
         )
-        n = len(moe.predictions.seeds)
-        entry = difference_entry(line.row, line.name, AGAINST_MOE, found, n)
-        entries.append(replace(entry, alpha=line.run.alpha, remark=line.remark))
+        n = len(reference.seeds)
+        entry = difference_entry(line.row, line.name, metric, found, n)
+        entries.append(replace(entry, alpha=line.alpha, remark=line.remark))
     return holm_adjusted(entries)
 
 

@@ -4,7 +4,6 @@ import pandas as pd
 
 from repro.params import Params
 from repro.published import contents
-from repro.results import ENCODER
 from repro.tables.rows import PlainTable, encoder_note, preset_note
 
 ROUTERS = {"permod": "per_modality"}
@@ -12,8 +11,8 @@ ROUTERS = {"permod": "per_modality"}
 
 def hyperparameters(params: Params) -> PlainTable:
     """Setting, value here, value printed, and whether they agree."""
-    encoder = params.active.encoders[ENCODER]
-    about_text = encoder_note(ENCODER, encoder.weights, encoder.finetune)
+    encoder = params.active.encoders[params.encoder]
+    about_text = encoder_note(params.encoder, encoder.weights, encoder.finetune)
     notes = (preset_note(params.preset), f"{about_text} where the data have text")
     return PlainTable(_settings(params), notes)
 

@@ -1,0 +1,96 @@
+"""Table 5 (another text encoder) and BTW on fusions other than the paper's."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from repro.params import Params
+from repro.results import Run, baselines_folder, cell_run, cells_of, read_run
+from repro.tables.labels import AGAINST_UNWEIGHTED
+from repro.tables.rows import NOTE_SEPARATOR
+from repro.tables.sentiment import (
+    FUSIONS,
+    Line,
+    block_frame,
+    first_lines,
+    reference_lines,
+    trained_line,
+)
+
+ENCODER = "deberta"
+WEIGHTED = ("instance", "bi_level")
+OWN_REFERENCE = (
+    "each weighted row is set against its own unweighted fusion; the unimodal models "
+    "are the same for all"
+)
+
+
+def table5(params: Params) -> pd.DataFrame:
+    """ITHP, MMIM, MoE and BTW on the other text encoder, for every data set."""
+    return pd.concat([_table5_block(params, name) for name in params.datasets])
+
+
+def fusions(params: Params) -> pd.DataFrame:
+    """Every fusion without weights, with BTW-local and with BTW."""
+    datasets = {
+        cell.dataset: None for cell in params.cells.get("other_fusions", {}).values()
+    }
+    return pd.concat([_fusions_block(params, name) for name in datasets])
+
+
+def _table5_block(params: Params, dataset: str) -> pd.DataFrame:
+    run = _only(params, "deberta_btw", dataset)
+    baselines = read_run(dataset, baselines_folder(ENCODER))
+    lines = first_lines(params, baselines, run, run)
+    for key, cell in params.cells["deberta_rows"].items():
+        if cell.dataset == dataset:
+            other = cell_run(params, "deberta_rows", key)
+            name = params.names[cell.fusion]
+            lines.append(trained_line(cell.fusion, name, other, cell.fusion))
+    lines += [trained_line(m, params.names[m], run, m) for m in WEIGHTED]
+    return block_frame(params, "table5", lines)
+
+
+def _only(params: Params, group: str, dataset: str) -> Run:
+    """The run of the one cell that a group has for a data set."""
+    cells = params.cells[group].items()
+    keys = [key for key, cell in cells if cell.dataset == dataset]
+    if len(keys) != 1:
+        raise ValueError(
+            f"params.yaml: cells.{group} has {keys} for dataset {dataset}; "
+            "it needs exactly one"
+        )
+    return cell_run(params, group, keys[0])
+
+
+def _fusions_block(params: Params, dataset: str) -> pd.DataFrame:
+    *first, moe = reference_lines(params, dataset)
+    lines = [*(replace(line, against=line.row) for line in first), moe]
+    weighted = cells_of(params, "btw", dataset)
+    for key, cell in weighted.items():
+        if cell.method in WEIGHTED:
+            run = cell_run(params, "btw", key)
+            lines.append(_weighted_line(params, "moe", run, cell.method))
+    runs = {
+        cell.fusion: cell_run(params, "other_fusions", key)
+        for key, cell in cells_of(params, "other_fusions", dataset).items()
+    }
+    for fusion in FUSIONS:
+        if fusion in runs:
+            lines += _fusion_lines(params, fusion, runs[fusion])
+    rows = block_frame(params, "fusions", lines, AGAINST_UNWEIGHTED)
+    return rows.assign(notes=rows["notes"] + NOTE_SEPARATOR + OWN_REFERENCE)
+
+
+def _fusion_lines(params: Params, fusion: str, run: Run) -> list[Line]:
+    plain = trained_line(fusion, params.names[fusion], run, fusion)
+    return [
+        replace(plain, against=fusion),
+        *(_weighted_line(params, fusion, run, method) for method in WEIGHTED),
+    ]
+
+
+def _weighted_line(params: Params, fusion: str, run: Run, method: str) -> Line:
+    name = f"{params.names[fusion]}, {params.names[method]}"
+    line = trained_line(f"{fusion}_{method}", name, run, method)
+    return replace(line, method=method, against=fusion)
