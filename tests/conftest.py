@@ -15,3 +15,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     Path(made.path.parent / "output.txt").write_text(output)
     made.commit("Reproduce")
     return made
+
+
+@pytest.fixture(scope="session")
+def at_alpha(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy after `dvc exp run -S alpha=0.3`."""
+    made = finished.copy(tmp_path_factory.mktemp("alpha") / "clone")
+    output = made.run("dvc exp run -S alpha=0.3")
+    (made.path.parent / "output.txt").write_text(output)
+    return made

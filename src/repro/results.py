@@ -89,8 +89,13 @@ class Run:
 
 
 def read_run(dataset: str, folder: str) -> Run:
-    """Read report and predictions of runs/<dataset>/<folder>."""
+    """Read report and predictions of runs/<dataset>/<folder>.
+
+    A cell that the data cannot serve has a report without methods and nothing else.
+    """
     report = read_json(paths.run(dataset, folder) / "report.json")
+    if not report["methods"]:
+        return Run(dataset, folder, report, pd.DataFrame({"method": [], "split": []}))
     tables = [
         read_table(paths.run(part, folder) / "predictions.parquet")
         for part in parts_of(dataset, report)

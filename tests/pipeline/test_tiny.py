@@ -29,15 +29,6 @@ ALPHA_STAGES = SHOWN_ALPHA_STAGES | {
 }
 
 
-@pytest.fixture(scope="module")
-def at_alpha(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A copy after `dvc exp run -S alpha=0.3`."""
-    made = finished.copy(tmp_path_factory.mktemp("alpha") / "clone")
-    output = made.run("dvc exp run -S alpha=0.3")
-    (made.path.parent / "output.txt").write_text(output)
-    return made
-
-
 @pytest.fixture
 def other(finished: Clone, tmp_path: Path) -> Clone:
     """A fresh copy of the finished clone."""
@@ -159,7 +150,11 @@ def test_going_back_restores_everything(finished, at_alpha, tmp_path):
         if stage.name in shown.split()
         for out in stage.cached
     ]
-    assert back.sums("runs", *outs) == finished.sums("runs", *outs)
+    # What none of them needs is still that of the other alpha.
+    other = ("runs/icu_all/zero*", "runs/mosi/deberta[./]*")
+    assert back.sums("runs", *outs, but=other) == finished.sums(
+        "runs", *outs, but=other
+    )
 
 
 def test_experts_and_top_k_can_be_changed_together(other):

@@ -195,8 +195,12 @@ def write_runs(params: Params, **changes: object) -> None:
     about = {k: v for k, v in changes.get("data", {}).items() if k == "simulated"}
     write_clinical_runs(params, **({"data": about} if about else {}))
     for dataset in params.datasets:
-        for folder in ("baselines", "deberta_baselines"):
-            write_cell(dataset, folder, ["mean", "ridge"], **changes)
+        for folder, encoder in (
+            ("baselines", "bert"),
+            ("deberta_baselines", "deberta"),
+        ):
+            about = {"encoder": encoder} | changes
+            write_cell(dataset, folder, ["mean", "ridge"], **about)
         rows = samples(dataset, SIZES)
         truth = rows[["id"]].copy()
         for modality in MODALITIES:

@@ -10,10 +10,11 @@ from protocol_checks import changed, everything
 from small_study import Trained, small_params, small_study, trained
 
 from repro import params as parameters
-from repro.cells import comparisons, fits
+from repro.cells import comparisons, fits, writing
 from repro.cells.stored_evidence import read_evidence, write_evidence
 from repro.models.mmim import MMIM
-from repro.params.fusions import SUPPORT, check_modalities, refusal
+from repro.params.fusions import SUPPORT, group_refusal, refusal
+from repro.stages import train
 from repro.training.auxiliary import auxiliary_parameters
 from repro.training.fitting import fit
 
@@ -140,7 +141,7 @@ def test_evidence_of_another_encoder_is_refused(tmp_path, monkeypatch) -> None:
     _, in_sample = fits.assembled_evidence(study, known.unimodal, known.unweighted)
     write_evidence(study, known.evidence, in_sample)
     read_evidence(study)
-    other = small_study(small_params((0,)), encoder="deberta")
+    other = replace(study, cell=study.cell.model_copy(update={"encoder": "deberta"}))
     with pytest.raises(
         ValueError, match=r"encoder bert, the cell has deberta.*encoder"
     ):
@@ -175,8 +176,60 @@ def test_a_refusal_names_what_can() -> None:
     assert refusal("late_fusion", "clinical", weighted=True, missing="zero") is None
 
 
-@pytest.mark.parametrize("names", [("audio", "video"), ("text",)])
-def test_missing_text_is_refused_by_name(names: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match=r"a cell of mosi: fusion ithp needs text"):
-        check_modalities("ithp", names, "a cell of mosi")
-    check_modalities("late_fusion", names, "a cell of mosi")
+@pytest.mark.parametrize("fusion", ["mmim", "ithp"])
+def test_data_without_text_train_nothing_and_say_why(fusion: str) -> None:
+    study = small_study(small_params((0,)), fusion=fusion)
+    absent = int((~study.inputs.present[:, 0]).sum())
+    every = f"ITHP needs text in every sample; {absent} have none"
+    assert study.unable == (every if fusion == "ithp" else None)
+    few = replace(study, inputs=study.inputs.only("audio", "video"))
+    assert (
+        few.unable
+        == f"{fusion.upper()} needs text and another modality; the data "
+        + ("have audio, video")
+    )
+    assert train.trained("fusion_rows", few) == []
+    report = writing.report(few, "mmim", [])
+    assert report["methods"] == {}
+    assert report["data"]["notes"][-1].endswith(str(few.unable))
+
+
+def test_a_fusion_with_its_sizes_is_reported() -> None:
+    study = small_study(small_params((0,)), fusion="mmim")
+    report = writing.report(study, "mmim", [])
+    assert report["fusion_sizes"] == study.params.active.fusions.mmim.model_dump()
+    assert "fusion_sizes" not in writing.report(small_study(), "moe", [])
+
+
+@pytest.mark.parametrize(
+    ("group", "cell", "message"),
+    [
+        ("btw", {"fusion": "mult"}, "fusion mult: this group trains moe; put the cell"),
+        (
+            "icu_btw",
+            {"fusion": "mult"},
+            "trains fusemoe; put the cell into icu_missing",
+        ),
+        (
+            "fusion_rows",
+            {"method": "bi_level"},
+            "method: no effect here; this group re",
+        ),
+        ("other_fusions", {"without": ["text"]}, "without: no effect here"),
+        ("deberta_btw", {}, "encoder None: cells of this group set encoder: deberta"),
+        ("moe", {"encoder": "deberta"}, "encoder: set it at the top of params.yaml"),
+    ],
+)
+def test_a_cell_in_the_wrong_group_is_refused(
+    group: str, cell: dict[str, object], message: str
+) -> None:
+    found = group_refusal(group, {"dataset": "mosi"} | cell)
+    assert found is not None and message in found
+
+
+def test_every_cell_of_params_stands_in_its_group() -> None:
+    settings = small_params((0,))
+    for group, cells in settings.cells.items():
+        for cell in cells.values():
+            given = {name: getattr(cell, name) for name in cell.model_fields_set}
+            assert group_refusal(group, given) is None

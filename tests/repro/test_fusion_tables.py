@@ -1,5 +1,6 @@
 """Table 5 and BTW on other fusions, from fabricated runs."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +10,17 @@ from repro import paths
 from repro.files import read_json, read_table, write_json
 from repro.tables.fusions import fusions, table5
 from repro.tables.labels import AGAINST_UNWEIGHTED
+from repro.tables.sentiment import table3
 from repro.tables.writing import write_merged
+from repro.verdict import PAPER_SETTINGS
 
-REAL = {"simulated": False, "sizes": {"train": 1284, "valid": 229, "test": 686}}
+FULL = {"train": 1284, "valid": 229, "test": 686}
+PAPER = {
+    "preset": "paper",
+    "finetune": True,
+    "model": dict(PAPER_SETTINGS),
+    "training": dict(PAPER_SETTINGS),
+}
 
 
 def errors(folder: str, method: str) -> np.ndarray:
@@ -81,8 +90,45 @@ def test_runs_of_two_encoders_cannot_share_a_table(study: SimpleNamespace) -> No
         table5(study.params)
 
 
-def test_real_data_need_the_encoder_of_the_paper(study: SimpleNamespace) -> None:
-    study.write_runs(study.params, data=REAL)
-    rows = table5(study.params)
-    judged = rows[(rows["dataset"] == "mosi") & (rows["verdict"] != "")]
-    assert set(judged["verdict"]) == {"not comparable"}
+@pytest.mark.parametrize(
+    ("weights", "table", "is_judged"),
+    [
+        ("microsoft/deberta-v3-base", table5, True),
+        ("bert-base-uncased", table5, False),
+        ("microsoft/deberta-v3-base", table3, False),
+    ],
+)
+def test_real_data_need_the_encoder_of_the_paper(
+    study: SimpleNamespace, weights: str, table: Callable, is_judged: bool
+) -> None:
+    data = {"simulated": False, "sizes": FULL, "dims": {"audio": 5, "video": 20}}
+    study.write_runs(study.params, data=data, **PAPER | {"text_weights": weights})
+    rows = table(study.params)
+    judged = rows[(rows["dataset"] == "mosi") & (rows["row"] == "bi_level")]
+    judged = judged[judged["verdict"] != ""]
+    assert len(judged) == 8
+    if is_judged:
+        assert set(judged["verdict"]) <= {"reproduced", "higher", "lower"}
+    else:
+        assert judged["condition"].str.startswith("encoder ").all()
+
+
+def test_rows_the_data_cannot_serve_are_left_out_with_a_reason(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    path = paths.run("mosi", "mmim") / "report.json"
+    report = read_json(path)
+    report["data"]["notes"] = ["no MMIM: MMIM needs text"]
+    write_json(path, report | {"methods": {}})
+    rows = table3(study.params)
+    mosi = rows[(rows["dataset"] == "mosi") & rows["mean"].notna()]
+    assert "mmim" not in set(mosi["row"]) and "mult" in set(mosi["row"])
+    assert mosi["notes"].str.contains("no MMIM: MMIM needs text").all()
+
+
+def test_data_without_raw_text_have_no_block_in_table5(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    path = paths.run("mosi", "deberta") / "report.json"
+    write_json(path, read_json(path) | {"methods": {}})
+    assert set(table5(study.params)["dataset"]) == {"mosei"}

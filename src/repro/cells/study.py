@@ -18,7 +18,7 @@ from repro.models.building import Architecture, loss_weights
 from repro.models.text import FineTuning
 from repro.params import Cell, Model, Params
 from repro.params.clinical import ClinicalModel, Training
-from repro.params.fusions import check_modalities
+from repro.params.fusions import ANCHOR, OTHER_ENCODER, unable
 from repro.params.switching import for_classification, switches
 from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
@@ -79,6 +79,18 @@ class Study:
     def lacks(self) -> tuple[str, ...]:
         """Modalities the cell is to leave out and that the data do not have anyway."""
         return tuple(n for n in self.cell.without if n not in self.meta["modalities"])
+
+    @property
+    def unable(self) -> str | None:
+        """Why these data cannot be trained on as the cell asks, or None."""
+        if self.lacks:
+            return f"the data do not have {', '.join(self.lacks)} anyway"
+        if self.cell.encoder == OTHER_ENCODER and self.meta["text"]["absent"]:
+            return "the data have no raw text to encode"
+        names, kept = self.inputs.names, np.concatenate(list(self.rows.values()))
+        here = self.inputs.present[kept].cpu().numpy()
+        anchored = here[:, names.index(ANCHOR)].sum() if ANCHOR in names else 0
+        return unable(self.cell.fusion, names, len(kept), int(anchored))
 
     @property
     def missing(self) -> str:
@@ -163,9 +175,6 @@ def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study
         read_clinical_features(cell.dataset)
         if is_clinical
         else read_features(cell.dataset, params.encoder_of(cell))
-    )
-    check_modalities(
-        cell.fusion, list(features.modalities), f"a cell of {cell.dataset}"
     )
     samples, meta = features.samples, features.meta
     inputs = _inputs(features, cell, chosen_device(params.device, params.precision))

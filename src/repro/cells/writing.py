@@ -13,6 +13,7 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
+from repro.models.building import OVER_TIME
 from repro.parts import pooled_report
 from repro.process import peak_memory_bytes
 
@@ -74,11 +75,22 @@ def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, An
         "experts": params.experts,
         "top_k": params.top_k,
         "model": study.model.model_dump(),
+        **_fusion_sizes(study),
         "training": study.training.model_dump(),
         "weighting": params.weighting.model_dump(),
         "methods": {result.method: _method_report(study, result) for result in results},
         "data": _data_of(study),
     }
+
+
+def _fusion_sizes(study: Study) -> dict[str, Any]:
+    """Sizes of a fusion that is none of the mixtures of experts."""
+    fusion, sizes = study.cell.fusion, study.params.active.fusions
+    blocks = {"mmim": sizes.mmim, "ithp": sizes.ithp}
+    blocks |= dict.fromkeys(("early_fusion", "late_fusion", "low_rank"), sizes.simple)
+    if not study.is_clinical:
+        blocks |= dict.fromkeys(OVER_TIME, sizes.over_time)
+    return {"fusion_sizes": blocks[fusion].model_dump()} if fusion in blocks else {}
 
 
 def _data_of(study: Study) -> dict[str, Any]:
@@ -98,9 +110,15 @@ def _data_of(study: Study) -> dict[str, Any]:
         "task": study.task.kind,
         "classes": study.task.classes,
         "excluded": len(study.samples) - sum(len(rows) for rows in study.rows.values()),
-        "notes": [*meta["notes"], *study.notes],
+        "notes": [*meta["notes"], *study.notes, *_reason(study)],
         "warnings": meta["warnings"],
     }
+
+
+def _reason(study: Study) -> list[str]:
+    """Why nothing was trained, if nothing was."""
+    title = study.params.names.get(study.cell.fusion, study.cell.fusion)
+    return [f"no {title}: {study.unable}"] if study.unable else []
 
 
 def _text_of(study: Study) -> dict[str, Any]:
@@ -113,6 +131,8 @@ def _text_of(study: Study) -> dict[str, Any]:
             "text_weights": text.weights,
             "finetune": False,
         }
+    if study.meta.get("text", {}).get("absent"):
+        return {"text_weights": "none, stored features", "finetune": False}
     weights = preset.encoders[study.encoder].weights
     return {"text_weights": weights, "finetune": study.text is not None}
 

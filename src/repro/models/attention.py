@@ -22,6 +22,9 @@ from repro.models.stacked import (
     zeros,
 )
 
+# Up to so many keys a materialized softmax is faster than the fused kernel of the CPU.
+FEW_KEYS = 32
+
 _Grouped = Float[Tensor, "seeds groups batch time width"]
 _Heads = Float[Tensor, "problems heads time size"]
 
@@ -163,9 +166,17 @@ def attended(
     [[[[0.0, 0.0]]]]
     """
     bias, values = _without_empty_rows(bias, values)
+    if queries.device.type == "cpu" and keys.shape[2] <= FEW_KEYS:
+        return _shares(queries, keys, bias) @ values
     return functional.scaled_dot_product_attention(
         queries, keys, values, attn_mask=bias
     )
+
+
+def _shares(queries: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+    """Softmax over the keys, `(problems, heads, time, keys)`."""
+    scores = (queries / math.sqrt(queries.shape[-1])) @ keys.transpose(2, 3)
+    return (scores + bias).softmax(-1)
 
 
 def _without_empty_rows(
@@ -191,6 +202,5 @@ def _dropped(
 ) -> Tensor:
     """`attended` with dropout of the attention, drawn per seed."""
     bias, values = _without_empty_rows(bias, values)
-    scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])
-    attention = (scores + bias).softmax(-1).unflatten(0, (len(generators), -1))
+    attention = _shares(queries, keys, bias).unflatten(0, (len(generators), -1))
     return dropout(attention, rate, generators).flatten(0, 1) @ values

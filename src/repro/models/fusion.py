@@ -2,8 +2,8 @@
 
 A fusion is an `nn.Module` with `forward(FusionInput) -> FusionOutput` and the tuple
 `weight_sites` naming where it can apply modality weights, its default first. It keeps
-this law: weights of one leave it unchanged bit for bit, and weight 0 equals a
-modality that is masked out.
+this law: weights of one leave it unchanged bit for bit, and at its default site weight
+0 equals a modality that is masked out.
 """
 
 from collections.abc import Mapping, Sequence

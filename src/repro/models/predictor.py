@@ -117,7 +117,11 @@ class Predictor(nn.Module):
         tokens = torch.where(present[..., None, None], tokens, empty)
         if self.missing == "mask":
             return tokens, mask
-        return tokens, mask | (batch.real.unsqueeze(1) & ~present).unsqueeze(3)
+        stands = (batch.real.unsqueeze(1) & ~present).unsqueeze(3)
+        if isinstance(self.tokens, SeriesTokens):
+            # One token, however long the other sequences of the batch are.
+            stands = stands & (torch.arange(tokens.shape[3], device=mask.device) == 0)
+        return tokens, mask | stands
 
     def _applied(self, weights: Tensor | None, present: Tensor) -> Tensor | None:
         # A placeholder of an absent modality is not scaled, unless it counts.

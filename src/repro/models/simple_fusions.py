@@ -116,8 +116,9 @@ class EarlyFusion(nn.Module):
 class LateFusion(nn.Module):
     """A head per modality; the logits are the weighted mean of those present.
 
-    Only the ratio of weights counts: with one modality present no positive weight
-    changes the logits. They are zero where nothing is present or all weights are.
+    Only the ratio of weights counts: at `contribution`, with one modality present, no
+    positive weight changes the logits. They are zero where nothing is present or all
+    weights are.
     `gates["unimodal_logits"]`, of shape `(seeds, modalities, batch, outputs)`, are each
     modality's own, zero where it is absent. No vector is fused: `fused` holds the
     weighted vectors side by side.

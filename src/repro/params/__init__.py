@@ -15,7 +15,7 @@ from repro.params.clinical import (
     IcuSimulation,
     Training,
 )
-from repro.params.fusions import Fusion, Fusions, refusal
+from repro.params.fusions import Fusion, Fusions, group_refusal, refusal
 from repro.params.strict import Count, NotNegative, Positive, Rate, Share, Strict
 from repro.params.switching import for_classification, switches
 
@@ -233,8 +233,11 @@ class Params(Strict):
             weighted=cell.method != "moe" or group in WEIGHTED_GROUPS,
             missing=cell.missing or self.weighting.missing,
         )
+        reason = reason and f"fusion {cell.fusion} {reason}"
+        given = {name: getattr(cell, name) for name in cell.model_fields_set}
+        reason = reason or group_refusal(group, given)
         if reason:
-            raise ValueError(f"{where}: fusion {cell.fusion} {reason}")
+            raise ValueError(f"{where}: {reason}")
 
     def encoder_of(self, cell: Cell) -> str:
         """The text encoder of a cell: its own or the top-level one."""

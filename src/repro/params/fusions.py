@@ -1,6 +1,6 @@
 """Sizes of the fusions beside the mixture of experts, and what each one supports."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -19,6 +19,17 @@ Fusion = Literal[
     "mmim",
     "ithp",
 ]
+OTHER_ENCODER = "deberta"  # of Table 5; groups that start with it train on it
+# Groups whose stages read the evidence of one fusion, or are named after it.
+FIXED_FUSION = MappingProxyType(
+    dict.fromkeys(
+        ("unimodal", "moe", "btw", "sweep", "attribution", "noise", "deberta_btw"),
+        "moe",
+    )
+    | dict.fromkeys(("icu_unimodal", "icu_btw"), "fusemoe")
+)
+FUSION_GROUPS = ("other_fusions", "fusion_rows", "deberta_rows", "deberta_btw")
+FUSION_FIELDS = frozenset({"dataset", "fusion", "encoder", "alpha"})
 ANCHOR = "text"  # what MMIM measures information with, and ITHP predicts from
 
 
@@ -126,16 +137,54 @@ def refusal(fusion: str, side: str, *, weighted: bool, missing: str) -> str | No
     return None
 
 
-def check_modalities(fusion: str, names: Collection[str], where: str) -> None:
-    """Raise unless the data have what the fusion cannot do without.
+def unable(
+    fusion: str, names: Collection[str], samples: int, anchored: int
+) -> str | None:
+    """Why a fusion cannot be trained on the data, or None if it can.
 
-    Raises:
-        ValueError: MMIM or ITHP without text, or with nothing beside it.
+    `anchored` of the `samples` have text.
+
+    >>> unable("mmim", ("audio", "video"), 9, 0)
+    'MMIM needs text and another modality; the data have audio, video'
+    >>> unable("ithp", ("text", "audio"), 9, 7)
+    'ITHP needs text in every sample; 2 have none'
     """
     if not SUPPORT[fusion].needs_anchor:
-        return
+        return None
     if ANCHOR not in names or len(names) < 2:
-        raise ValueError(
-            f"{where}: fusion {fusion} needs {ANCHOR} and at least one other modality, "
-            f"the data have {', '.join(names)}; use another fusion or other data"
+        return (
+            f"{fusion.upper()} needs {ANCHOR} and another modality; the data have "
+            f"{', '.join(names)}"
         )
+    if fusion == "ithp" and anchored < samples:
+        absent = samples - anchored
+        return f"ITHP needs {ANCHOR} in every sample; {absent} have none"
+    return None
+
+
+def group_refusal(group: str, cell: Mapping[str, object]) -> str | None:
+    """Why a cell cannot stand in its group, or None if it can.
+
+    `cell` holds the fields that params.yaml sets. Folders, rows and stages of a group
+    are made for some of them; another would be trained under the wrong name.
+
+    >>> group_refusal("btw", {"dataset": "mosi", "fusion": "mult"})
+    'fusion mult: this group trains moe; put the cell into other_fusions'
+    """
+    encoder = cell.get("encoder")
+    if group.startswith(OTHER_ENCODER):
+        if encoder != OTHER_ENCODER:
+            return f"encoder {encoder}: cells of this group set encoder: deberta"
+    elif encoder is not None:
+        return "encoder: set it at the top of params.yaml, for all cells"
+    fusion = str(cell.get("fusion", "moe"))
+    wanted = FIXED_FUSION.get(group)
+    if wanted and fusion != wanted:
+        other = "icu_missing" if group.startswith("icu_") else "other_fusions"
+        return f"fusion {fusion}: this group trains {wanted}; put the cell into {other}"
+    odd = sorted(set(cell) - FUSION_FIELDS) if group in FUSION_GROUPS else []
+    if odd:
+        return f"{', '.join(odd)}: no effect here; this group reads " + ", ".join(
+            sorted(FUSION_FIELDS)
+        )
+    return None

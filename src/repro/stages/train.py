@@ -5,6 +5,7 @@ from repro import process
 process.prepare()
 
 import argparse  # noqa: E402
+import logging  # noqa: E402
 
 import torch  # noqa: E402
 
@@ -14,8 +15,14 @@ from repro.cells.result import Result  # noqa: E402
 from repro.cells.stored_evidence import read_evidence  # noqa: E402
 from repro.cells.study import Study, load_study  # noqa: E402
 
+_log = logging.getLogger(__name__)
 # Many models that nobody applies again: no checkpoints.
 ABLATIONS = ("attribution", "noise")
+# Their rows may be missing from a table; a note then says why.
+OPTIONAL = (
+    *("other_fusions", "fusion_rows", "deberta_rows", "deberta_btw"),
+    "icu_without",
+)
 
 
 def main() -> None:
@@ -49,7 +56,10 @@ def main() -> None:
 
 
 def trained(group: str, study: Study) -> list[Result]:
-    """What a cell of a group consists of."""
+    """What a cell of a group consists of; nothing where the data cannot serve it."""
+    if group in OPTIONAL and study.unable:
+        _log.warning("nothing is trained: %s", study.unable)
+        return []
     match group:
         case "unimodal" | "icu_unimodal":
             return fits.unimodal_results(study)
@@ -60,8 +70,6 @@ def trained(group: str, study: Study) -> list[Result]:
             return [fits.weighted_result(study, evidence, study.cell.method)]
         case "icu_btw":
             return comparisons.variant_results(study)
-        case "icu_without" if study.lacks:
-            return []
         case "deberta_btw":
             return comparisons.whole_results(study)
         case "icu_missing" | "icu_without" | "other_fusions":

@@ -7,21 +7,24 @@ import pandas as pd
 from repro.params import Params
 from repro.results import Run, baselines_folder, cell_run, cells_of, read_run
 from repro.tables.labels import AGAINST_UNWEIGHTED
-from repro.tables.rows import NOTE_SEPARATOR
+from repro.tables.rows import TYPES
 from repro.tables.sentiment import (
     FUSIONS,
     Line,
     block_frame,
     first_lines,
+    left_out,
     reference_lines,
     trained_line,
 )
 
 ENCODER = "deberta"
 WEIGHTED = ("instance", "bi_level")
-OWN_REFERENCE = (
+NOTES = (
     "each weighted row is set against its own unweighted fusion; the unimodal models "
-    "are the same for all"
+    "are the same for all",
+    "in MulT every attention has one sender, where a positive weight cancels in the "
+    "softmax; its weights act on the pooled vectors",
 )
 
 
@@ -40,15 +43,27 @@ def fusions(params: Params) -> pd.DataFrame:
 
 def _table5_block(params: Params, dataset: str) -> pd.DataFrame:
     run = _only(params, "deberta_btw", dataset)
+    if not run.report["methods"]:  # no raw text to encode
+        return pd.DataFrame(columns=list(TYPES)).astype(TYPES)
     baselines = read_run(dataset, baselines_folder(ENCODER))
+    if baselines.report["encoder"] != run.report["encoder"]:
+        raise ValueError(
+            f"runs/{dataset}: baselines on {baselines.report['encoder']} beside models "
+            f"on {run.report['encoder']} cannot stand in one table; run dvc repro"
+        )
     lines = first_lines(params, baselines, run, run)
-    for key, cell in params.cells["deberta_rows"].items():
-        if cell.dataset == dataset:
-            other = cell_run(params, "deberta_rows", key)
-            name = params.names[cell.fusion]
-            lines.append(trained_line(cell.fusion, name, other, cell.fusion))
+    runs = {
+        cell.fusion: cell_run(params, "deberta_rows", key)
+        for key, cell in params.cells["deberta_rows"].items()
+        if cell.dataset == dataset
+    }
+    lines += [
+        trained_line(fusion, params.names[fusion], own, fusion)
+        for fusion, own in runs.items()
+        if own.report["methods"]
+    ]
     lines += [trained_line(m, params.names[m], run, m) for m in WEIGHTED]
-    return block_frame(params, "table5", lines)
+    return block_frame(params, "table5", lines, left_out(runs.values()))
 
 
 def _only(params: Params, group: str, dataset: str) -> Run:
@@ -76,10 +91,10 @@ def _fusions_block(params: Params, dataset: str) -> pd.DataFrame:
         for key, cell in cells_of(params, "other_fusions", dataset).items()
     }
     for fusion in FUSIONS:
-        if fusion in runs:
+        if fusion in runs and runs[fusion].report["methods"]:
             lines += _fusion_lines(params, fusion, runs[fusion])
-    rows = block_frame(params, "fusions", lines, AGAINST_UNWEIGHTED)
-    return rows.assign(notes=rows["notes"] + NOTE_SEPARATOR + OWN_REFERENCE)
+    notes = (*NOTES, *left_out(runs.values()))
+    return block_frame(params, "fusions", lines, notes, AGAINST_UNWEIGHTED)
 
 
 def _fusion_lines(params: Params, fusion: str, run: Run) -> list[Line]:

@@ -1,6 +1,6 @@
 """Table 3 (all methods) and Table 6 (smoothing factors) on the sentiment data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from repro.tables.rows import (
     facts,
     frame,
     holm_adjusted,
+    joined_notes,
     not_converged,
     summary_entry,
 )
@@ -117,24 +118,36 @@ def trained_line(row: str, name: str, run: Run, method: str) -> Line:
 def _table3_block(params: Params, dataset: str) -> pd.DataFrame:
     cells = cells_of(params, "btw", dataset)
     order = sorted(cells, key=lambda key: WEIGHTED.index(cells[key].method))
-    lines = [*reference_lines(params, dataset), *fusion_lines(params, dataset)]
+    fusions = fusion_runs(params, dataset)
+    lines = [*reference_lines(params, dataset), *fusion_lines(params, fusions)]
     for key in order:
         run, method = cell_run(params, "btw", key), cells[key].method
         lines.append(trained_line(method, params.names[method], run, method))
-    return block_frame(params, "table3", lines)
+    return block_frame(params, "table3", lines, left_out(fusions.values()))
 
 
-def fusion_lines(params: Params, dataset: str) -> list[Line]:
-    """The unweighted rows of every other fusion that a cell trains on the data set."""
-    found = {
+def fusion_runs(params: Params, dataset: str) -> dict[str, Run]:
+    """Every other fusion that a cell trains on the data set, by name."""
+    return {
         cell.fusion: cell_run(params, group, key)
         for group in FUSION_GROUPS
         for key, cell in cells_of(params, group, dataset).items()
     }
+
+
+def fusion_lines(params: Params, runs: Mapping[str, Run]) -> list[Line]:
+    """The unweighted rows of the fusions that the data could serve."""
     return [
-        trained_line(fusion, params.names[fusion], found[fusion], fusion)
+        trained_line(fusion, params.names[fusion], runs[fusion], fusion)
         for fusion in FUSIONS
-        if fusion in found
+        if fusion in runs and runs[fusion].report["methods"]
+    ]
+
+
+def left_out(runs: Iterable[Run]) -> list[str]:
+    """Why runs have no rows: the last note of those that trained nothing."""
+    return [
+        run.report["data"]["notes"][-1] for run in runs if not run.report["methods"]
     ]
 
 
@@ -150,11 +163,16 @@ def _table6_block(params: Params, dataset: str) -> pd.DataFrame:
 
 
 def block_frame(
-    params: Params, table: str, lines: list[Line], difference: str = AGAINST_MOE
+    params: Params,
+    table: str,
+    lines: list[Line],
+    notes: Sequence[str] = (),
+    difference: str = AGAINST_MOE,
 ) -> pd.DataFrame:
     """One data set's rows of a table, ours with differences, then only printed ones."""
     trained = [line.run for line in lines if not line.run.is_baseline]
     block = block_of(trained)
+    block = replace(block, notes=joined_notes(block.notes, *notes))
     printed = published()
     printed = printed[
         (printed["table"] == table) & (printed["dataset"] == block.dataset)

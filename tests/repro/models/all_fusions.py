@@ -50,3 +50,4 @@ CASES += [(n, shape) for n in ("mult", "concat") for shape in ((1, 1), (1, 3), (
 CASES += [(n, (4, 2)) for n in ("early", "late", "low rank", "mmim", "ithp")]
 CASES += [(n, (1, 3)) for n in ("early", "low rank")]
 WEIGHTED = [(name, shape) for name, shape in CASES if name != "ithp"]
+AT_CONTRIBUTION = [case for case in WEIGHTED if "embedding site" not in case[0]]

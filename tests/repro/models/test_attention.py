@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.models.attention import (
+    FEW_KEYS,
     MultiHeadAttention,
     attended,
     key_bias,
@@ -107,6 +108,23 @@ def test_key_weights_are_the_explicit_formula() -> None:
     weight = torch.tensor([1.0, 0.5, 0.0, 2.0, 1e-12]).double().expand(3, 5)
     found = attended(q, k, v, weight.log())
     assert torch.allclose(found, explicit(q, k, v, weight), atol=1e-12)
+
+
+@pytest.mark.parametrize("keys", [FEW_KEYS, FEW_KEYS + 1])
+def test_both_kernels_are_the_explicit_formula(keys: int) -> None:
+    q, k, v = (own.requires_grad_() for own in random_problem(keys))
+    weight = torch.rand(3, keys, generator=torch.Generator().manual_seed(6)).double()
+    weight[:, ::3] = 0.0
+    weight[1] = 0.0
+    found = attended(q, k, v, weight.log())
+    kept = torch.tensor([0, 2])
+    expected = explicit(q[kept], k[kept], v[kept], weight[kept])
+    assert torch.allclose(found[kept], expected, atol=1e-12)
+    assert (found[1] == 0).all()
+    ours = torch.autograd.grad(found.square().sum(), (q, k, v))
+    plain = torch.autograd.grad(expected.square().sum(), (q, k, v))
+    for own, other in zip(ours, plain, strict=True):
+        assert torch.allclose(own, other, atol=1e-12)
 
 
 def test_zero_key_adds_one_to_the_denominator() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from all_fusions import CASES, FUSIONS, WEIGHTED, WITHOUT_LOSSES
+from all_fusions import AT_CONTRIBUTION, CASES, FUSIONS, WEIGHTED, WITHOUT_LOSSES
 from fusion_cases import (
     BATCH,
     SEEDS,
@@ -35,6 +35,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 @pytest.fixture(params=WEIGHTED, ids=str)
 def weighted_case(request: pytest.FixtureRequest) -> Case:
     """The same for every fusion that takes weights."""
+    name, (modalities, time) = request.param
+    fusion = drawn(FUSIONS[name](SEEDS, modalities))
+    return Case(fusion, random_input(modalities, time))
+
+
+@pytest.fixture(params=AT_CONTRIBUTION, ids=str)
+def contribution_case(request: pytest.FixtureRequest) -> Case:
+    """The same where weights multiply what a modality contributes."""
     name, (modalities, time) = request.param
     fusion = drawn(FUSIONS[name](SEEDS, modalities))
     return Case(fusion, random_input(modalities, time))
@@ -161,15 +169,8 @@ def test_weights_of_one_change_no_bit(weighted_case: Case) -> None:
         assert torch.equal(expected, found)
 
 
-def is_at_contribution(case: Case) -> bool:
-    """Whether the weights multiply what a modality contributes."""
-    return getattr(case.fusion, "weight_site", "contribution") == "contribution"
-
-
-def test_weight_zero_is_the_absence_of_the_modality(weighted_case: Case) -> None:
-    case = weighted_case
-    if not is_at_contribution(case):
-        return
+def test_weight_zero_is_the_absence_of_the_modality(contribution_case: Case) -> None:
+    case = contribution_case
     for modality in range(case.inputs.mask.shape[1]):
         mask = case.inputs.mask.clone()
         mask[:, modality] = False
@@ -179,10 +180,8 @@ def test_weight_zero_is_the_absence_of_the_modality(weighted_case: Case) -> None
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0])
-def test_weights_move_the_logits(weighted_case: Case, weight: float) -> None:
-    case = weighted_case
-    if not is_at_contribution(case):
-        return
+def test_weights_move_the_logits(contribution_case: Case, weight: float) -> None:
+    case = contribution_case
     plain = case.fusion(case.inputs).logits
     for modality in range(case.inputs.mask.shape[1]):
         moved = case.fusion(constant(case.inputs, modality, weight)).logits
