@@ -42,9 +42,9 @@ class AuxiliaryPhase:
     ) -> None:
         """One step on one batch."""
         output = self._model(batch, weights, randomness)
-        self._model.zero_grad(set_to_none=True)
+        # The main phase has left gradients here, which it does not use.
+        self._optimizer.zero_grad()
         output.losses[self._model.fusion.auxiliary_loss].sum().backward(
             inputs=self._parameters
         )
         self._optimizer.step()
-        self._model.zero_grad(set_to_none=True)

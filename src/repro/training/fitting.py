@@ -263,7 +263,7 @@ class _Fitting:
         output = self.model(batch, weights, self.randomness)
         losses = self.settings.task.losses(output.logits, batch.y) * batch.real
         loss = losses.sum(1) / batch.real.sum(1).clamp(min=1)
-        self.model.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         extra = sum(
             self.loss_weights[name] * own for name, own in output.losses.items()
         )
