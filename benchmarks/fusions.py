@@ -35,15 +35,15 @@ from benchmarks.plain_fusions import (
 )
 from benchmarks.plain_parts import PlainInput, PlainOutput, paired
 from benchmarks.timing import alternating_medians, restart_with_process_settings
-from repro.models.concat_transformer import ConcatTransformer
-from repro.models.fusemoe import FuseMoE
-from repro.models.fusion import FusionInput
-from repro.models.ithp import ITHP
-from repro.models.low_rank_fusion import LowRankFusion
-from repro.models.mmim import MMIM
-from repro.models.moe import MoEFusion
-from repro.models.mult import MulT
-from repro.models.simple_fusions import EarlyFusion, LateFusion
+from repro.models.fusions.concat_transformer import ConcatTransformer
+from repro.models.fusions.fusemoe import FuseMoE
+from repro.models.fusions.interface import FusionInput
+from repro.models.fusions.ithp import ITHP
+from repro.models.fusions.low_rank import LowRankFusion
+from repro.models.fusions.mmim import MMIM
+from repro.models.fusions.moe import MoEFusion
+from repro.models.fusions.mult import MulT
+from repro.models.fusions.simple import EarlyFusion, LateFusion
 from repro.models.stacked import initialize
 
 HEADS, MOST_TOKENS, RAW_WIDTHS, TOLERANCE = 4, 8, (128, 74, 47), 1e-8

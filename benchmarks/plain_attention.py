@@ -18,9 +18,9 @@ from benchmarks.plain_parts import (
     mixture_sizes,
     token_mean,
 )
-from repro.models.concat_transformer import ConcatTransformer
-from repro.models.fusemoe import FuseMoE
-from repro.models.mult import MulT
+from repro.models.fusions.concat_transformer import ConcatTransformer
+from repro.models.fusions.fusemoe import FuseMoE
+from repro.models.fusions.mult import MulT
 
 
 class PlainAttention(nn.Module):

@@ -13,11 +13,11 @@ from benchmarks.plain_parts import (
     mixture_sizes,
     token_mean,
 )
-from repro.models.ithp import ITHP, Bottleneck
-from repro.models.low_rank_fusion import LowRankFusion
-from repro.models.mmim import MMIM, VARIANCE_FLOOR, GaussianLikelihood
-from repro.models.moe import MoEFusion
-from repro.models.simple_fusions import EarlyFusion, Head, LateFusion
+from repro.models.fusions.ithp import ITHP, Bottleneck
+from repro.models.fusions.low_rank import LowRankFusion
+from repro.models.fusions.mmim import MMIM, VARIANCE_FLOOR, GaussianLikelihood
+from repro.models.fusions.moe import MoEFusion
+from repro.models.fusions.simple import EarlyFusion, Head, LateFusion
 
 
 def pooled_modalities(inputs: PlainInput) -> list[Tensor]:

@@ -8,7 +8,7 @@ from torch import Generator, Tensor, nn
 
 from benchmarks.plain_model import Layer
 from repro.models.attention import MultiHeadAttention
-from repro.models.moe import ModalityLayerNorm, MoELayer
+from repro.models.fusions.moe import ModalityLayerNorm, MoELayer
 
 
 class Pair(NamedTuple):

@@ -27,8 +27,8 @@ from benchmarks.timing import (
     peak_memory_bytes,
     restart_with_process_settings,
 )
+from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, gather, unpadded
-from repro.models.building import Architecture
 from repro.models.predictor import Predictor, Randomness
 from repro.params import Model
 from repro.training.optimization import StackedAdam

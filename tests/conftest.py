@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_clone import Clone, small_clone
+from tests.pipeline_clone import Clone, small_clone
 
 
 @pytest.fixture(scope="session")

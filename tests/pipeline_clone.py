@@ -13,8 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline_graph import ROOT, stages, yaml_content
 from repro import paths
+from tests.pipeline_graph import ROOT, stages, yaml_content
 
 # One data set of each half and one cell of each kind: a process start costs more than
 # its work. Tables that need what is gone go with it.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_graph import ROOT, imported, module_file, reachable
+from tests.pipeline_graph import ROOT, imported, module_file, reachable
 
 FILES = sorted(
     path
@@ -84,7 +84,7 @@ def violations(inner: str, outer: tuple[str, ...]) -> Iterator[str]:
         ("btw", ("repro", "dvc")),
         ("repro.data", ("repro.models", "repro.training", "repro.stages")),
         ("repro.features", ("repro.models", "repro.training", "repro.stages")),
-        ("repro.models", ("repro.training", "repro.cells", "repro.reweighting")),
+        ("repro.models", ("repro.training", "repro.cells", "repro.training.weighting")),
         ("repro.models", ("repro.stages", "repro.tables", "repro.figures")),
         ("repro.training", ("repro.stages", "repro.tables", "repro.figures")),
         ("repro.training", ("repro.cells",)),
@@ -115,4 +115,4 @@ def test_the_check_for_torch_sees_it_where_it_is():
 
 def test_only_one_module_reads_pickles():
     users = [m for m in MODULES if "pickle" in imported(m)]
-    assert set(users) <= {"repro.data.unpickling", "repro.data.simulated"}
+    assert set(users) <= {"repro.data.unpickling", "repro.simulation.sentiment"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_clone import Clone, clone
-from pipeline_graph import ROOT, stages
+from tests.pipeline_clone import Clone, clone
+from tests.pipeline_graph import ROOT, stages
 
 TEXT = (ROOT / "README.md").read_text()
 BLOCK = re.compile(

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from pipeline_graph import (
+from tests.pipeline_graph import (
     ROOT,
     Stage,
     ancestors,

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from pipeline_clone import Clone
+from tests.pipeline_clone import Clone
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 STAGE = ["repro.stages.train", "moe", "mosi"]

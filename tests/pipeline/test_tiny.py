@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_clone import CLINICAL, RESULTS, Clone, matches
-from pipeline_graph import stages, yaml_content
 from repro import files, paths
+from tests.pipeline_clone import CLINICAL, RESULTS, Clone, matches
+from tests.pipeline_graph import stages, yaml_content
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 BTW = ("instance", "averaged_instance", "modality", "bi_level")

@@ -10,7 +10,7 @@ import pandas as pd
 from repro import paths
 from repro.files import write_json, write_table
 from repro.params import Params
-from repro.titles import CLASSES
+from repro.results.titles import CLASSES
 
 MODALITIES = ("timeseries", "text", "cxr", "ecg")
 SEEDS = (0, 1, 2)

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from clinical_runs import write_clinical_runs
 
 from repro import params as parameters
 from repro import paths
 from repro.files import write_json, write_table
 from repro.params import Cell, Params
+from tests.repro.clinical_runs import write_clinical_runs
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (0, 1, 2)

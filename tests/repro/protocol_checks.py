@@ -1,12 +1,12 @@
 """Everything that a trained study says, compared bit for bit after a relabeling."""
 
 import numpy as np
-from small_study import ALL_METHODS, Trained, relabeled, trained
 
 from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import Study
-from repro.reweighting.evidence import unimodal_variance
+from repro.training.weighting.evidence import unimodal_variance
+from tests.repro.small_study import ALL_METHODS, Trained, relabeled, trained
 
 FIXED = {"selection": "last", "multimodal_variance": "train"}
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import torch
-from small_study import TRAINING, small_params
 
 from repro.cells.study import Study
+from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, unpadded
-from repro.models.building import Architecture
 from repro.params import Cell
 from repro.params.clinical import ClinicalModel
 from repro.training.task import Task
+from tests.repro.small_study import TRAINING, small_params
 
 HOURS = 48
 MODEL = ClinicalModel(

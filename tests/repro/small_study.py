@@ -15,8 +15,8 @@ from repro.cells.study import Study
 from repro.models.batch import Inputs, unpadded
 from repro.params import Cell, Model, Params, Training
 from repro.params.switching import switches
-from repro.reweighting.evidence import Evidence
 from repro.training.task import Task
+from repro.training.weighting.evidence import Evidence
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("text", "audio", "video")

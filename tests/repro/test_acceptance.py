@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from small_study import ALL_METHODS, small_params
 
 from repro import params as parameters
-from repro.baselines import baselines
+from repro.baselines.ridge import baselines
 from repro.cells import fits
 from repro.cells.study import Study
 from repro.cells.tensors import tensors
-from repro.data import mmsa, preparing, simulated
+from repro.data import mmsa, preparing
 from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
+from repro.metrics.statistics import Difference, paired_bootstrap
 from repro.params import Cell, Params, Simulation
 from repro.params.switching import switches
 from repro.records import Dataset, Ragged, Texts
-from repro.statistics import Difference, paired_bootstrap
+from repro.simulation import sentiment as simulated
+from tests.repro.small_study import ALL_METHODS, small_params
 
 SIZES = [700, 150, 500]
 ROOT = Path(__file__).parents[2]

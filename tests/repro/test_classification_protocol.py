@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from protocol_checks import FIXED, changed, everything
-from small_study import ALL_METHODS, Trained, small_params, small_study, trained
 
 from repro.cells import fits
 from repro.cells.study import Study
 from repro.params.switching import for_classification
+from tests.repro.protocol_checks import FIXED, changed, everything
+from tests.repro.small_study import (
+    ALL_METHODS,
+    Trained,
+    small_params,
+    small_study,
+    trained,
+)
 
 
 def study_of_classes(*names: str, **settings: object) -> Study:

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from protocol_checks import FIXED, changed, everything
-from small_icu import small_icu_study
-from small_study import Trained, trained
 
 from repro.cells import comparisons, fits
 from repro.cells.stored_evidence import write_evidence
 from repro.models.batch import gather
 from repro.models.predictor import EVALUATION, Predictor
-from repro.reweighting.loop import Reweighting
 from repro.stages import train
 from repro.training.checkpoint import load_parameters, stored_snapshots
 from repro.training.fitting import predict
+from repro.training.weighting.loop import Reweighting
+from tests.repro.protocol_checks import FIXED, changed, everything
+from tests.repro.small_icu import small_icu_study
+from tests.repro.small_study import Trained, trained
 
 FUSIONS = ("fusemoe", "mult", "concat_transformer")
 METHODS = ("instance", "bi_level")

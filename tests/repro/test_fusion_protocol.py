@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from protocol_checks import changed, everything
-from small_study import Trained, small_params, small_study, trained
 
 from repro import params as parameters
 from repro.cells import comparisons, fits, writing
 from repro.cells.stored_evidence import read_evidence, write_evidence
-from repro.models.mmim import MMIM
+from repro.models.fusions.mmim import MMIM
 from repro.params.fusions import SUPPORT, group_refusal, refusal
 from repro.stages import train
 from repro.training.auxiliary import auxiliary_parameters
 from repro.training.fitting import fit
+from tests.repro.protocol_checks import changed, everything
+from tests.repro.small_study import Trained, small_params, small_study, trained
 
 ROOT = Path(__file__).parents[2]
 SENTIMENT = [name for name, support in SUPPORT.items() if "sentiment" in support.sides]

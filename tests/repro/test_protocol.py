@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
-from protocol_checks import FIXED, changed, everything
-from small_study import ALL_METHODS, Trained, small_params, small_study, trained
 
 from repro.cells import fits
+from tests.repro.protocol_checks import FIXED, changed, everything
+from tests.repro.small_study import (
+    ALL_METHODS,
+    Trained,
+    small_params,
+    small_study,
+    trained,
+)
 
 
 @pytest.fixture(scope="module")

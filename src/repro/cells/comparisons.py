@@ -23,11 +23,11 @@ from repro.cells.parallel import in_parallel
 from repro.cells.result import Result
 from repro.cells.stored_evidence import evidence_of, read_evidence
 from repro.cells.study import Study
-from repro.members import seed_stream
 from repro.models.batch import Inputs, unpadded
 from repro.params import Method
-from repro.reweighting.evidence import Evidence
 from repro.training.fitting import fit
+from repro.training.members import seed_stream
+from repro.training.weighting.evidence import Evidence
 
 # Switches that change the unweighted and unimodal models themselves.
 MODEL_SWITCHES = frozenset(

@@ -13,9 +13,9 @@ from repro.cells.result import Result, fitted_result, merged
 from repro.cells.stored_evidence import evidence_of
 from repro.cells.study import Study
 from repro.params import Method
-from repro.reweighting.evidence import Evidence, Plan
-from repro.reweighting.loop import Reweighting
 from repro.training.fitting import Outcome, fit
+from repro.training.weighting.evidence import Evidence, Plan
+from repro.training.weighting.loop import Reweighting
 
 SPLITS = ("train", "valid", "test")
 

@@ -12,7 +12,7 @@ from repro.cells.study import Study, load_study
 from repro.cells.writing import prediction_names
 from repro.files import read_table, write_json, write_table
 from repro.params import Cell, Fusion, Params
-from repro.reweighting.loop import Reweighting
+from repro.training.weighting.loop import Reweighting
 
 
 def write(params: Params, dataset: str, fusion: Fusion = "moe") -> None:

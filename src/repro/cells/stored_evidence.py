@@ -8,7 +8,7 @@ from jaxtyping import Float
 from repro import paths
 from repro.cells.study import Study
 from repro.files import read_arrays, write_arrays
-from repro.reweighting.evidence import Evidence
+from repro.training.weighting.evidence import Evidence
 
 
 def write_evidence(study: Study, evidence: Evidence, in_sample: np.ndarray) -> None:

@@ -12,16 +12,16 @@ from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
 from repro.features.clinical_reading import read_clinical_features
 from repro.features.reading import Features, read_features
-from repro.members import Member, cross_fitting_members, group_folds
+from repro.models.architecture import Architecture, loss_weights
 from repro.models.batch import Inputs
-from repro.models.building import Architecture, loss_weights
-from repro.models.text import FineTuning
+from repro.models.tokens.text import FineTuning
 from repro.params import Cell, Model, Params
 from repro.params.clinical import ClinicalModel, Training
 from repro.params.fusions import ANCHOR, OTHER_ENCODER, unable
 from repro.params.switching import for_classification, switches
 from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
+from repro.training.members import Member, cross_fitting_members, group_folds
 from repro.training.task import REGRESSION, Task
 
 

@@ -13,9 +13,9 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
-from repro.models.building import OVER_TIME
-from repro.parts import pooled_report
+from repro.models.architecture import OVER_TIME
 from repro.process import peak_memory_bytes
+from repro.results.folds import pooled_report
 
 
 def write_run(

@@ -9,7 +9,7 @@ from repro import paths
 from repro.figures.canvas import GRAY, PALETTE, heading, panels
 from repro.files import read_json, read_table
 from repro.params import Params
-from repro.results import best_unimodal, group_run, seed_metrics
+from repro.results.runs import best_unimodal, group_run, seed_metrics
 
 FIGURE1_METRICS = {"acc5": "Acc-5", "acc2_has0": "Acc-2", "f1_has0": "weighted F1"}
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from repro import paths
 from repro.files import write_bytes, write_text
-from repro.titles import COHORTS, dataset_title
+from repro.results.titles import COHORTS, dataset_title
 
 # Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
 from repro.figures.canvas import GRAY, PALETTE, heading, panels
-from repro.metrics import rounded_class
+from repro.metrics.regression import rounded_class
 from repro.params import Params
-from repro.results import Run, cell_run, cells_of, group_run, paired
+from repro.results.runs import Run, cell_run, cells_of, group_run, paired
 
 METHODS = ("instance", "bi_level")
 SETS = ("all", "corrected", "newly wrong")

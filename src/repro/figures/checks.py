@@ -18,7 +18,7 @@ from repro.figures.canvas import (
 )
 from repro.files import read_table
 from repro.params import Params
-from repro.results import cell_run, cells_of
+from repro.results.runs import cell_run, cells_of
 from repro.tables.noise import noise
 
 SCORED = ("instance", "bi_level")

@@ -8,11 +8,15 @@ from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.clinical_results import cohort_run, predicted_classes, refuse_unpaired
 from repro.figures.canvas import panel_title, panels, said_in_words, shared_legend
 from repro.figures.changes import COLORS, SETS
 from repro.params import Params
-from repro.titles import CLASSES
+from repro.results.clinical_results import (
+    cohort_run,
+    predicted_classes,
+    refuse_unpaired,
+)
+from repro.results.titles import CLASSES
 
 METHODS = ("instance", "bi_level")
 MINIMUM = 10  # stays below which a count is not shown

@@ -8,7 +8,7 @@ from repro import paths
 from repro.figures.canvas import GRAY, PALETTE, panel_title, panels, shared_legend
 from repro.files import read_table
 from repro.params import Params
-from repro.results import Run, cell_run, cells_of, parts_of
+from repro.results.runs import Run, cell_run, cells_of, parts_of
 
 METHODS = ("instance", "bi_level")
 VALUES = ("mean", "lower", "upper")

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.models.fusion import weighted
-from repro.models.moe import ModalityLinear
+from repro.models.fusions.interface import weighted
+from repro.models.fusions.moe import ModalityLinear
 from repro.models.stacked import (
     Generators,
     check_rate,

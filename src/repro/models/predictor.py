@@ -7,18 +7,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
+from repro.models.architecture import Architecture, fusion_of, tokens_of
 from repro.models.batch import Batch, Inputs, time_means
-from repro.models.building import Architecture, fusion_of, tokens_of
-from repro.models.fusion import FusionInput, FusionOutput
-from repro.models.ithp import ITHP
-from repro.models.series_tokens import SeriesTokens
+from repro.models.fusions.interface import FusionInput, FusionOutput
+from repro.models.fusions.ithp import ITHP
 from repro.models.stacked import (
     Generators,
     initialize,
     stacked_parameter,
     xavier_normal,
 )
-from repro.models.text import FineTunedText
+from repro.models.tokens.series import SeriesTokens
+from repro.models.tokens.text import FineTunedText
 
 
 @dataclass(frozen=True)

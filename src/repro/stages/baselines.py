@@ -6,10 +6,11 @@ process.prepare()
 
 import argparse  # noqa: E402
 
-from repro import baselines, params, paths  # noqa: E402
+from repro import params, paths  # noqa: E402
+from repro.baselines import ridge as baselines  # noqa: E402
 from repro.features.reading import read_features  # noqa: E402
 from repro.files import write_json, write_table  # noqa: E402
-from repro.results import baselines_folder  # noqa: E402
+from repro.results.runs import baselines_folder  # noqa: E402
 
 
 def main() -> None:

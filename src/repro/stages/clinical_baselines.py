@@ -6,11 +6,12 @@ process.prepare()
 
 import argparse  # noqa: E402
 
-from repro import clinical_baselines, params, paths  # noqa: E402
+from repro import params, paths  # noqa: E402
+from repro.baselines import boosted as clinical_baselines  # noqa: E402
 from repro.features.clinical_reading import read_clinical_features  # noqa: E402
 from repro.files import write_json, write_table  # noqa: E402
-from repro.parts import pooled_report  # noqa: E402
-from repro.results import BASELINES  # noqa: E402
+from repro.results.folds import pooled_report  # noqa: E402
+from repro.results.runs import BASELINES  # noqa: E402
 
 
 def main() -> None:

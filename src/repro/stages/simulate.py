@@ -10,7 +10,7 @@ import zlib  # noqa: E402
 import numpy as np  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.data import simulated  # noqa: E402
+from repro.simulation import sentiment as simulated  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:

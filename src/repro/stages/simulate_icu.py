@@ -8,9 +8,9 @@ import hashlib  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.data.simulated_icu.settings import Signals, Size  # noqa: E402
-from repro.data.simulated_icu.writing import write_tree  # noqa: E402
 from repro.params.clinical import IcuSimulation, Tree  # noqa: E402
+from repro.simulation.icu.settings import Signals, Size  # noqa: E402
+from repro.simulation.icu.writing import write_tree  # noqa: E402
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
+from repro.metrics.statistics import paired_bootstrap
 from repro.params import Cell, Params
-from repro.results import (
+from repro.results.runs import (
     BASELINES,
     Run,
     best_unimodal,
@@ -17,7 +18,6 @@ from repro.results import (
     read_run,
     seed_metrics,
 )
-from repro.statistics import paired_bootstrap
 from repro.tables.rows import (
     Entry,
     block_of,

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from repro.clinical_verdict import COMPLETE
 from repro.params import Params
-from repro.published import published
-from repro.results import BASELINES, Predictions
+from repro.results.clinical_verdict import COMPLETE
+from repro.results.published import published
+from repro.results.runs import BASELINES, Predictions
+from repro.results.titles import MODALITIES
 from repro.tables.clinical_rows import (
     FUSEMOE,
     WEIGHTED,
@@ -27,7 +28,6 @@ from repro.tables.cohorts import (
 )
 from repro.tables.labels import size_note
 from repro.tables.rows import block_of, frame, joined_notes
-from repro.titles import MODALITIES
 
 ALL = "icu_all"
 RETRAINED = (FUSEMOE, "instance", "bi_level")

@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from repro.clinical_results import (
+from repro.params import Params, Statistics
+from repro.results.clinical_results import (
     best_modality,
     class_metrics,
     cohort_run,
     macro_f1_difference,
     macro_f1_interval,
 )
-from repro.clinical_verdict import (
+from repro.results.clinical_verdict import (
     PAPER_CLINICAL,
     ClinicalFacts,
     CohortFacts,
     clinical_verdict,
 )
-from repro.params import Params, Statistics
-from repro.results import BASELINES, Predictions, Run, read_run
+from repro.results.runs import BASELINES, Predictions, Run, read_run
 from repro.tables.labels import AGAINST_FUSEMOE
 from repro.tables.rows import (
     Entry,

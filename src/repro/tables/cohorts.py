@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from repro import paths
-from repro.clinical_verdict import COMPLETE, CohortFacts, count_verdict
 from repro.files import read_json, read_table
 from repro.params import Params
-from repro.published import contents
 from repro.records import SPLITS
+from repro.results.clinical_verdict import COMPLETE, CohortFacts, count_verdict
+from repro.results.published import contents
+from repro.results.titles import CLASSES
 from repro.tables.rows import Block, Entry, frame, joined_notes, preset_note
-from repro.titles import CLASSES
 
 TOTAL = "total"
 

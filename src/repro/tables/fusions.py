@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from repro.params import Params
-from repro.results import Run, baselines_folder, cell_run, cells_of, read_run
+from repro.results.runs import Run, baselines_folder, cell_run, cells_of, read_run
 from repro.tables.labels import AGAINST_UNWEIGHTED
 from repro.tables.rows import TYPES
 from repro.tables.sentiment import (

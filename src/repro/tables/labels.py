@@ -3,7 +3,7 @@
 import re
 
 from repro.records import SPLITS
-from repro.titles import CLASSES
+from repro.results.titles import CLASSES
 
 AGAINST_FUSEMOE = "macro_f1_vs_fusemoe"
 AGAINST_UNWEIGHTED = "mae_vs_unweighted"

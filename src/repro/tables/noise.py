@@ -8,9 +8,9 @@ import pandas as pd
 
 from repro import paths
 from repro.files import read_table
+from repro.metrics.statistics import summary
 from repro.params import Params
-from repro.results import Run, cell_run
-from repro.statistics import summary
+from repro.results.runs import Run, cell_run
 from repro.tables.attribution import baseline_notes, gains
 from repro.tables.rows import (
     Entry,

@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from repro.results.titles import COHORTS, dataset_title
 from repro.tables.labels import (
     AGAINST_FUSEMOE,
     AGAINST_UNWEIGHTED,
@@ -16,7 +17,6 @@ from repro.tables.labels import (
     metric_label,
 )
 from repro.tables.rows import NOTE_SEPARATOR
-from repro.titles import COHORTS, dataset_title
 
 SIGNIFICANT = 0.05
 AGAINST = {AGAINST_FUSEMOE: "FuseMoE", AGAINST_UNWEIGHTED: "its unweighted fusion"}

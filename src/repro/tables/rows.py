@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
-from repro.results import Run
-from repro.statistics import Difference, Summary, holm
-from repro.verdict import PAPER_SETTINGS, Facts
+from repro.metrics.statistics import Difference, Summary, holm
+from repro.results.runs import Run
+from repro.results.verdict import PAPER_SETTINGS, Facts
 
 NOTE_SEPARATOR = " | "
 # Fields of a report in which the runs of one table have to agree.

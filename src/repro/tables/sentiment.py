@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from repro.metrics.statistics import paired_bootstrap
 from repro.params import Params
-from repro.published import decimals, published
-from repro.results import (
+from repro.results.published import decimals, published
+from repro.results.runs import (
     BASELINES,
     Predictions,
     Run,
@@ -20,7 +21,7 @@ from repro.results import (
     read_run,
     seed_metrics,
 )
-from repro.statistics import paired_bootstrap
+from repro.results.verdict import PAPER_ENCODER, PAPER_ENCODERS, Verdict, verdict
 from repro.tables.rows import (
     Entry,
     block_of,
@@ -32,7 +33,6 @@ from repro.tables.rows import (
     not_converged,
     summary_entry,
 )
-from repro.verdict import PAPER_ENCODER, PAPER_ENCODERS, Verdict, verdict
 
 WEIGHTED = ("averaged_instance", "modality", "instance", "bi_level")
 AGAINST_MOE = "mae_vs_moe"

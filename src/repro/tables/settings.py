@@ -3,7 +3,7 @@
 import pandas as pd
 
 from repro.params import Params
-from repro.published import contents
+from repro.results.published import contents
 from repro.tables.rows import PlainTable, encoder_note, preset_note
 
 ROUTERS = {"permod": "per_modality"}

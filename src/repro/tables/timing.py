@@ -9,8 +9,8 @@ import pandas as pd
 from repro import paths
 from repro.files import read_json
 from repro.params import Params
-from repro.published import published
-from repro.results import Run, cell_run, cells_of, group_run
+from repro.results.published import published
+from repro.results.runs import Run, cell_run, cells_of, group_run
 from repro.tables.rows import Block, Entry, block_of, frame, joined_notes
 
 NOTES = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from repro.models.batch import Batch
-from repro.models.mmim import MMIM
+from repro.models.fusions.mmim import MMIM
 from repro.models.predictor import Predictor, Randomness
 from repro.params.clinical import Training
 from repro.training.optimization import StackedAdam

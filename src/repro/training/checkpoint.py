@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from btw import InferenceState
-from repro.reweighting.inference import Snapshot
+from repro.training.weighting.inference import Snapshot
 
 
 def checkpoint_arrays(

@@ -10,19 +10,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from repro.members import Member, epoch_order, seed_stream, torch_generators
+from repro.models.architecture import Architecture
 from repro.models.batch import Batch, Inputs, gather
-from repro.models.building import Architecture
 from repro.models.predictor import Predictor, Randomness
 from repro.params import Training
-from repro.reweighting.application import Applied
-from repro.reweighting.inference import Snapshot
-from repro.reweighting.loop import Reweighting
 from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
+from repro.training.members import Member, epoch_order, seed_stream, torch_generators
 from repro.training.optimization import StackedAdam
 from repro.training.prediction import predict, weights_of
 from repro.training.selection import Selection
 from repro.training.task import REGRESSION, Task
+from repro.training.weighting.application import Applied
+from repro.training.weighting.inference import Snapshot
+from repro.training.weighting.loop import Reweighting
 
 _log = logging.getLogger(__name__)
 Rows = Mapping[str, Int[np.ndarray, " rows"]]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from repro.models.batch import Inputs, gather
 from repro.models.predictor import Predictor, Randomness
-from repro.reweighting.application import Applied
 from repro.training.task import Task
+from repro.training.weighting.application import Applied
 
 # Padded input values of a batch over all members: 256 MiB.
 MOST_VALUES = 2**26

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from repro.classification import confusion_matrix, macro_f1
+from repro.metrics.classification import confusion_matrix, macro_f1
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_study import Trained, small_inputs, small_params, small_study, trained
 
 from repro.cells.comparisons import attribution_results, noise_results, with_noise
 from repro.cells.stored_evidence import write_evidence
 from repro.cells.study import Study
+from tests.repro.small_study import (
+    Trained,
+    small_inputs,
+    small_params,
+    small_study,
+    trained,
+)
 
 SETTINGS = small_params([0], training={"epochs": 1})
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import Trained, small_params, small_study, trained
 
 from repro.cells import fits, initial_weights
 from repro.cells.stored_evidence import read_evidence, write_evidence
 from repro.cells.study import Study
 from repro.cells.writing import write_run
+from tests.repro.small_study import Trained, small_params, small_study, trained
 
 
 @pytest.fixture(scope="module")

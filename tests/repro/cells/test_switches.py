@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
-from small_study import ALL_METHODS, Trained, small_params, small_study, trained
 
 from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import applicable
 from repro.params.switching import SWITCHES
+from tests.repro.small_study import (
+    ALL_METHODS,
+    Trained,
+    small_params,
+    small_study,
+    trained,
+)
 
 DIVERGENCE = {"instance", "averaged_instance", "bi_level"}
 WEIGHTED = set(ALL_METHODS)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_graph import ROOT
 from repro import files
 from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.settings import Settings
 from repro.data.mimiciv.variables import CONVERSIONS, Variable, load
+from tests.pipeline_graph import ROOT
 
 DEMO = ROOT.parent / "shared" / "data" / "mimiciv_demo"
 needs_demo = pytest.mark.skipif(not DEMO.is_dir(), reason="the demo is not there")

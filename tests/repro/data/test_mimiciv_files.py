@@ -9,7 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from mimiciv_tree import (
+
+from repro.data.mimiciv.ingesting import ingest
+from repro.data.mimiciv.layout import sources, version
+from repro.data.mimiciv.parts import opened, part
+from repro.data.mimiciv.settings import Settings
+from tests.repro.data.mimiciv_tree import (
     NOTE,
     RECORD,
     STAY,
@@ -19,11 +24,6 @@ from mimiciv_tree import (
     write_objects,
     write_tree,
 )
-
-from repro.data.mimiciv.ingesting import ingest
-from repro.data.mimiciv.layout import sources, version
-from repro.data.mimiciv.parts import opened, part
-from repro.data.mimiciv.settings import Settings
 
 NAMES = ("icu/icustays", "icu/chartevents", "icu/d_items")
 NAMES += ("hosp/labevents", "hosp/admissions", "hosp/d_labitems")

@@ -8,7 +8,11 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from mimiciv_tree import (
+
+from repro import files
+from repro.data.mimiciv.ingesting import ingest
+from repro.data.mimiciv.settings import Settings
+from tests.repro.data.mimiciv_tree import (
     CHARTED,
     DRAWN,
     STAYS,
@@ -19,10 +23,6 @@ from mimiciv_tree import (
     write_objects,
     write_tree,
 )
-
-from repro import files
-from repro.data.mimiciv.ingesting import ingest
-from repro.data.mimiciv.settings import Settings
 
 TABLES = ("stays", "events", "notes", "cxr", "ecg", "measurements")
 

@@ -4,7 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mimiciv_tree import (
+
+from repro.data.mimiciv.ingesting import ingest
+from repro.data.mimiciv.settings import Settings
+from tests.repro.data.mimiciv_tree import (
     CHARTED,
     DRAWN,
     chart,
@@ -14,9 +17,6 @@ from mimiciv_tree import (
     write_objects,
     write_tree,
 )
-
-from repro.data.mimiciv.ingesting import ingest
-from repro.data.mimiciv.settings import Settings
 
 TABLES = ("stays", "events", "notes", "cxr", "ecg", "measurements")
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ecg_files import beats, tree, write_record
 from sklearn.linear_model import RidgeCV
 
 from repro.features.ecg_encoder import (
@@ -17,6 +16,7 @@ from repro.features.ecg_encoder import (
     trained_encoder,
 )
 from repro.features.waveforms import Grid
+from tests.repro.features.ecg_files import beats, tree, write_record
 
 GRID = Grid(hz=100, seconds=4)
 LEARNING = Learning(dims=16, epochs=2, batch=16)

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ecg_files import GAINS, beats, write_record
 from scipy.signal import resample
 
 from repro.features.waveforms import (
@@ -16,6 +15,7 @@ from repro.features.waveforms import (
     recordings,
     resampled,
 )
+from tests.repro.features.ecg_files import GAINS, beats, write_record
 
 GRID = Grid(hz=100, seconds=10)
 

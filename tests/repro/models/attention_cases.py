@@ -1,9 +1,8 @@
 """Small attention fusions for the tests that every fusion passes."""
 
-from fusion_cases import WIDTH
-
-from repro.models.concat_transformer import ConcatTransformer
-from repro.models.mult import DropoutRates, MulT
+from repro.models.fusions.concat_transformer import ConcatTransformer
+from repro.models.fusions.mult import DropoutRates, MulT
+from tests.repro.models.fusions.fusion_cases import WIDTH
 
 RATES = DropoutRates(embedding=0.1, attention=0.1, hidden=0.1, residual=0.1, head=0.1)
 

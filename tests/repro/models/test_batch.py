@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_icu import small_icu_inputs
-from small_study import small_inputs
 from torch import Tensor
 
 from repro.models.batch import Inputs, gather, unpadded
+from tests.repro.small_icu import small_icu_inputs
+from tests.repro.small_study import small_inputs
 
 
 def dense_inputs(

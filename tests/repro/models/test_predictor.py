@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_study import MODEL, small_inputs
 from torch import Tensor
 
+from repro.models.architecture import Architecture
 from repro.models.batch import Batch, Inputs, gather
-from repro.models.building import Architecture
 from repro.models.predictor import Predictor, Randomness, parameter_count
+from tests.repro.small_study import MODEL, small_inputs
 
 MODES = ("mask", "zero", "embedding")
 ROWS = torch.arange(24).expand(2, -1)

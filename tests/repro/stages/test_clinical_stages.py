@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from repro import files, params, paths
 from repro.features.clinical import KINDS
 from repro.features.clinical_reading import read_clinical_features
-from repro.results import read_run
+from repro.results.runs import read_run
 from repro.stages import (
     clinical_baselines,
     clinical_features,

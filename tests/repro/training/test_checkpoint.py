@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import Trained, small_study, trained
 
 from repro.cells import fits
 from repro.cells.study import Study
 from repro.files import read_arrays, write_arrays
 from repro.models.predictor import EVALUATION, Predictor
-from repro.reweighting.inference import Kept
-from repro.reweighting.loop import Reweighting
 from repro.training.checkpoint import load_parameters, stored_snapshots
 from repro.training.fitting import predict
 from repro.training.task import Task
+from repro.training.weighting.inference import Kept
+from repro.training.weighting.loop import Reweighting
+from tests.repro.small_study import Trained, small_study, trained
 
 METHODS = ("instance", "bi_level", "averaged_instance")
 

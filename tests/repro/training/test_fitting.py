@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_study import small_params, small_study
 
 from repro.cells.study import Study
 from repro.training.fitting import Outcome, fit
+from tests.repro.small_study import small_params, small_study
 
 
 def fitted(study: Study, **settings: object) -> Outcome:

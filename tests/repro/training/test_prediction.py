@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_icu import ARCHITECTURE, small_icu_inputs
 
 from repro.models.batch import Inputs, unpadded
 from repro.models.predictor import Predictor, Randomness
 from repro.training import prediction
 from repro.training.prediction import batches, predict
 from repro.training.task import Task
+from tests.repro.small_icu import ARCHITECTURE, small_icu_inputs
 
 ROWS = np.array([5, 3, 11, 0, 20, 21, 8])
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from small_study import MODEL, small_inputs
 
-from repro.models.building import Architecture
+from repro.models.architecture import Architecture
 from repro.models.predictor import Predictor
 from repro.training.selection import Selection
+from tests.repro.small_study import MODEL, small_inputs
 
 
 def run(

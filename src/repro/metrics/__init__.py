@@ -1,0 +1,1 @@
+"""Scores of predictions, their spread over seeds and their bootstrap."""

@@ -1,0 +1,1 @@
+"""Tokens of every modality from its features."""

@@ -1,0 +1,1 @@
+"""What the training cells wrote, read back and set beside the printed numbers."""

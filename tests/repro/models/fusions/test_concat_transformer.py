@@ -1,0 +1,144 @@
+"""The concat transformer against a plain loop, published counts and key weights."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from repro.models.fusions.concat_transformer import ConcatTransformer
+from repro.models.fusions.interface import FusionInput
+from repro.models.stacked import initialize
+from tests.repro.models.attention_cases import concat
+from tests.repro.models.fusions.fusion_cases import (
+    BATCH,
+    SEEDS,
+    WIDTH,
+    drawn,
+    random_input,
+)
+
+
+def norm(x: Tensor, owner: torch.nn.Module, s: int) -> Tensor:
+    """Layer normalization with the scale and shift of one seed."""
+    scale, shift = owner.scale[s, 0], owner.shift[s, 0]
+    return functional.layer_norm(x, (WIDTH,), scale, shift)
+
+
+def affine(x: Tensor, owner: torch.nn.Module, s: int) -> Tensor:
+    """The affine map of one seed."""
+    return x @ owner.weight[s, 0] + owner.bias[s, 0]
+
+
+def plain_logits(
+    fusion: ConcatTransformer, inputs: FusionInput, s: int, b: int
+) -> Tensor:
+    """One sample of one seed, token by token; weights multiply exp(score)."""
+    mask = inputs.mask[s, :, b]
+    kept = [(m, t) for m in range(len(mask)) for t in torch.where(mask[m])[0].tolist()]
+    rank = [sum(1 for n, u in kept if n == m and u < t) for m, t in kept]
+    x = torch.stack(
+        [
+            inputs.tokens[s, m, b, t] + fusion.positions[s, m, r]
+            for (m, t), r in zip(kept, rank, strict=True)
+        ]
+    )
+    weight = torch.stack([inputs.weights[s, b, m] for m, _ in kept])
+    for layer in fusion.layers:
+        h = norm(x, layer.before_attention, s)
+        q, k, v = (
+            (h @ layer.attention.weight[s, 0, n]).unflatten(1, (2, -1)).transpose(0, 1)
+            for n in range(3)
+        )
+        factor = weight * (q @ k.transpose(1, 2) / math.sqrt(WIDTH // 2)).exp()
+        heads = factor @ v / factor.sum(2, keepdim=True)
+        branch = affine(heads.transpose(0, 1).flatten(1), layer.attention.output, s)
+        x = 2 * branch if layer.residual == "paper_code" else x + branch
+        hidden = functional.gelu(
+            affine(norm(x, layer.before_feed_forward, s), layer.widen, s)
+        )
+        x = x + affine(hidden, layer.narrow, s)
+    pooled = []
+    for m in range(len(mask)):
+        own = [x[n] for n, (owner, _) in enumerate(kept) if owner == m]
+        mean = torch.stack(own).mean(0) if own else torch.zeros(WIDTH).double()
+        pooled.append(mean * inputs.weights[s, b, m])
+    return torch.cat(pooled) @ fusion.head.weight[s] + fusion.head.bias[s]
+
+
+@pytest.mark.parametrize("residual", ["standard", "paper_code"])
+@pytest.mark.parametrize(("modalities", "time"), [(1, 3), (3, 1), (2, 4)])
+def test_agrees_with_a_plain_loop(modalities: int, time: int, residual: str) -> None:
+    fusion = drawn(concat(SEEDS, modalities, residual=residual, outputs=2)).double()
+    inputs = random_input(modalities, time)
+    draw = torch.Generator().manual_seed(5)
+    weights = torch.rand(SEEDS, BATCH, modalities, generator=draw).double() * 3
+    inputs = FusionInput(inputs.tokens.double(), inputs.mask, weights)
+    found = fusion(inputs).logits
+    for s in range(SEEDS):
+        for b in range(0, BATCH, 3):
+            expected = plain_logits(fusion, inputs, s, b)
+            assert torch.allclose(found[s, b], expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("weight", [0.5, 2.0])
+def test_key_weights_reach_the_slices_of_other_modalities(weight: float) -> None:
+    fusion, inputs = drawn(concat(SEEDS, 3)), random_input(3, 4)
+    weights = torch.ones(SEEDS, BATCH, 3)
+    weights[..., 2] = weight
+    plain = fusion(inputs).fused.unflatten(2, (3, -1))[:, :, 0]
+    found = fusion(replace(inputs, weights=weights)).fused.unflatten(2, (3, -1))
+    size = (found[:, :, 0] - plain).square().mean().sqrt()
+    assert size > 0.01 * plain.std()
+
+
+@pytest.mark.parametrize(
+    ("width", "layers", "modalities", "tokens", "outputs", "printed"),
+    [
+        (256, 2, 4, 16, 3, 1_072_131),  # ADNI
+        (128, 2, 3, 8, 2, 268_034),  # MIMIC
+        (256, 2, 2, 8, 23, 1_068_567),  # IMDB
+        (128, 1, 3, 4, 2, 134_402),  # MOSI
+        (256, 1, 2, 4, 20, 538_644),  # ENRICO
+    ],
+)
+def test_parameter_count_is_the_printed_one(
+    width: int, layers: int, modalities: int, tokens: int, outputs: int, printed: int
+) -> None:
+    fusion = ConcatTransformer(
+        1,
+        modalities,
+        width=width,
+        heads=4,
+        layers=layers,
+        max_time=tokens,
+        outputs=outputs,
+    )
+    assert sum(parameter.numel() for parameter in fusion.parameters()) == printed
+
+
+def test_positions_start_at_zero_and_follow_the_tokens_that_count() -> None:
+    fusion = drawn(concat(SEEDS, 2)).double()
+    inputs = random_input(2, 4)
+    tokens, mask = inputs.tokens.double(), inputs.mask
+    shifted = FusionInput(
+        functional.pad(tokens, (0, 0, 3, 0), value=torch.nan),
+        functional.pad(mask, (3, 0)),
+    )
+    expected = fusion(FusionInput(tokens, mask)).logits
+    assert torch.allclose(fusion(shifted).logits, expected, atol=1e-10)
+    initialize(fusion, [torch.Generator().manual_seed(s) for s in range(SEEDS)])
+    assert (fusion.positions == 0).all()
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"got 9 per modality but max_time=8"):
+        drawn(concat(SEEDS, 2))(random_input(2, 9))
+    with pytest.raises(ValueError, match=r"weight_site='keys'.*contribution"):
+        concat(1, 2, weight_site="keys")
+    with pytest.raises(ValueError, match=r"residual='none': choose one of"):
+        concat(1, 2, residual="none")
+    with pytest.raises(ValueError, match=r"rate: got 1\.5"):
+        concat(1, 2, rate=1.5)

@@ -1,0 +1,115 @@
+"""Clinical tokens inside the whole model: absence, padding, one series or two."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from repro.models.architecture import fusion_of
+from repro.models.batch import Inputs, gather
+from repro.models.predictor import Predictor
+from tests.repro.small_icu import ARCHITECTURE, HOURS, small_icu_inputs
+
+ROWS = torch.arange(12).expand(2, -1)
+FUSIONS = ("fusemoe", "flattened", "mult", "concat_transformer")
+
+
+def predictor(inputs: Inputs, **changes: str) -> Predictor:
+    """Two small models with drawn parameters."""
+    model = Predictor(2, inputs, replace(ARCHITECTURE, **changes))  # type: ignore[arg-type]
+    model.initialize([torch.Generator().manual_seed(s) for s in range(2)])
+    return model
+
+
+def polluted(inputs: Inputs, value: float) -> Inputs:
+    """A value wherever nothing is stored: absent modalities, padding, unobserved."""
+    values, times, hourly = [], [], []
+    for m, stored in enumerate(inputs.values):
+        dirty = stored.values.clone()
+        dirty[-1] = value
+        if inputs.hourly[m] is not None:
+            half = stored.features // 2
+            seen = stored.values[:, half:] > 0
+            dirty[:, :half] = torch.where(seen, stored.values[:, :half], value)
+            absent = ~inputs.present[:, m, None, None]
+            hourly.append(torch.where(absent, value, inputs.hourly[m]))
+        else:
+            hourly.append(None)
+        values.append(replace(stored, values=dirty))
+        moments = inputs.times[m].clone()
+        moments[-1] = value
+        times.append(moments)
+    return replace(
+        inputs, values=tuple(values), times=tuple(times), hourly=tuple(hourly)
+    )
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("missing", ["mask", "zero", "embedding"])
+@pytest.mark.parametrize("value", [torch.nan, 1e30])
+def test_what_is_not_there_never_matters(
+    fusion: str, missing: str, value: float
+) -> None:
+    inputs = small_icu_inputs()
+    model = predictor(inputs, fusion=fusion, missing=missing)
+    clean = gather(inputs, ROWS)
+    dirty = gather(polluted(inputs, value), ROWS)
+    dirty = replace(dirty, lengths=clean.lengths, present=clean.present)
+    assert torch.equal(model(clean).logits, model(dirty).logits)
+
+
+def test_rows_and_hours_matter() -> None:
+    inputs = small_icu_inputs()
+    model = predictor(inputs)
+    before = model(gather(inputs, ROWS)).logits
+    for m in range(len(inputs.names)):
+        values = list(inputs.values)
+        values[m] = replace(values[m], values=values[m].values * 1.5)
+        moved = replace(inputs, values=tuple(values))
+        assert not torch.allclose(before, model(gather(moved, ROWS)).logits), m
+        times = list(inputs.times)
+        times[m] = times[m] * 0.5
+        moved = replace(inputs, times=tuple(times))
+        assert not torch.allclose(before, model(gather(moved, ROWS)).logits), m
+    hourly = (inputs.hourly[0] * 1.5, *inputs.hourly[1:])
+    moved = replace(inputs, hourly=hourly)
+    assert not torch.allclose(before, model(gather(moved, ROWS)).logits)
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    inputs = small_icu_inputs()
+    model = predictor(inputs)
+    batch = gather(inputs, ROWS)
+    turned = []
+    for m, stored in enumerate(batch.values):
+        place = torch.arange(stored.shape[2]).expand(stored.shape[:3])
+        last = (batch.lengths[..., m] - 1).clamp(min=0).unsqueeze(2)
+        turned.append(torch.where(place <= last, last - place, place))
+    values = tuple(
+        torch.gather(v, 2, t.unsqueeze(3).expand_as(v))
+        for v, t in zip(batch.values, turned, strict=True)
+    )
+    times = tuple(
+        torch.gather(v, 2, t) for v, t in zip(batch.times, turned, strict=True)
+    )
+    other = model(replace(batch, values=values, times=times)).logits
+    torch.testing.assert_close(model(batch).logits, other, rtol=1e-4, atol=1e-5)
+
+
+def test_query_times_divide_the_hours() -> None:
+    small = ARCHITECTURE.model.model_copy(update={"query_times": 5})
+    with pytest.raises(ValueError, match=f"queries: got 5 for a grid of {HOURS} hours"):
+        predictor(small_icu_inputs(), model=small)
+
+
+def test_features_without_times_are_refused() -> None:
+    inputs = small_icu_inputs()
+    model = predictor(inputs)
+    batch = replace(gather(inputs, ROWS), times=(None,) * len(inputs.names))
+    with pytest.raises(ValueError, match="modality 0 has no times"):
+        model(batch)
+
+
+def test_a_fusion_of_the_other_side_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"fusion='moe' does not go.*fusemoe"):
+        fusion_of(1, small_icu_inputs(), replace(ARCHITECTURE, fusion="moe"))

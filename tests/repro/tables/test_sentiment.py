@@ -1,0 +1,237 @@
+"""Tables from fabricated runs: numbers, merging, labels, absent keys, marks."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from repro import paths
+from repro.files import read_json, read_table, write_json, write_table
+from repro.params import Params
+from repro.results.runs import best_unimodal, cell_run, read_run
+from repro.results.verdict import PAPER_SETTINGS
+from repro.tables.sentiment import table3, table6
+from repro.tables.writing import read_rows, write_merged
+
+REAL = {"data": {"source": "mmsa", "simulated": False}}
+FULL = {"train": 1284, "valid": 229, "test": 686}
+PAPER = {
+    "preset": "paper",
+    "finetune": True,
+    "text_weights": "bert-base-uncased",
+    "model": dict(PAPER_SETTINGS),
+    "training": dict(PAPER_SETTINGS),
+}
+
+
+def only_mosi(params: Params) -> Params:
+    """Params without mosei and its cells."""
+    cells = {
+        group: {k: c for k, c in members.items() if c.dataset == "mosi"}
+        for group, members in params.cells.items()
+    }
+    datasets = {"mosi": params.datasets["mosi"]}
+    return params.model_copy(update={"datasets": datasets, "cells": cells})
+
+
+def change_report(folder: str, **changes: object) -> None:
+    """Overwrite fields of a report of mosi."""
+    path = paths.run("mosi", folder) / "report.json"
+    write_json(path, {**read_json(path), **changes})
+
+
+def test_table3_numbers_by_hand(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = table3(study.params)
+    rows = rows[rows["dataset"] == "mosi"].set_index(["row", "metric"])
+    found = read_table(paths.run("mosi", "bi_level") / "predictions.parquet")
+    found = found[found["split"] == "test"]
+    error = (found["prediction"] - found["y"]).abs().groupby(found["seed"]).mean()
+    entry = rows.loc[("bi_level", "mae")]
+    assert entry["mean"] == pytest.approx(error.mean())
+    assert entry["sd"] == pytest.approx(error.std(ddof=1))
+    assert (entry["n"], entry["alpha"], entry["published_mean"]) == (3, 0.5, 0.716)
+    moe = rows.loc[("moe", "mae"), "mean"]
+    difference = rows.loc[("bi_level", "mae_vs_moe"), "mean"]
+    assert difference == pytest.approx(error.mean() - moe)
+
+
+def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = table3(study.params)
+    expected = ["mean", "ridge", "unimodal", "moe"]
+    fusions = ["early_fusion", "late_fusion", "low_rank", "mult", "mmim"]
+    weighted = ["averaged_instance", "modality", "instance", "bi_level"]
+    for dataset in study.params.datasets:
+        part = rows[(rows["dataset"] == dataset) & rows["mean"].notna()]
+        found = [r for r in dict.fromkeys(part["row"]) if r != "concat_transformer"]
+        assert found == [*expected, *fusions, *weighted]
+        assert part.loc[part["row"].isin(fusions), "alpha"].isna().all()
+    sweep = table6(study.params)
+    names = list(dict.fromkeys(sweep["row"]))
+    assert names[:4] == expected[:4]
+    assert set(names[4:]) == {
+        f"{method}_{alpha}"
+        for method in ("instance", "bi_level")
+        for alpha in ("03", "05", "07")
+    }
+
+
+def test_best_unimodal_is_chosen_on_valid_and_named(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    path = paths.run("mosi", "unimodal") / "predictions.parquet"
+    table = read_table(path)
+    table.loc[
+        (table["method"] == "video") & (table["split"] == "valid"), "prediction"
+    ] = table["y"]
+    write_table(path, table)
+    assert best_unimodal(read_run("mosi", "unimodal")) == "video"
+    rows = table3(only_mosi(study.params))
+    assert "best unimodal (video)" in set(rows["name"])
+
+
+def test_holm_covers_the_comparisons_of_one_block(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = table3(study.params)
+    tested = rows[rows["p"].notna()]
+    assert set(tested["metric"]) == {"mae_vs_moe"}
+    for _, block in tested.groupby("block"):
+        count = block["row"].nunique()
+        assert len(block) == count >= 12
+        assert (block["p_holm"] >= block["p"]).all()
+        smallest = block["p"].idxmin()
+        assert block.loc[smallest, "p_holm"].max() == pytest.approx(
+            min(1.0, count * block["p"].min())
+        )
+
+
+def test_simulated_tables_say_so_and_judge_nothing(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    for name, rows in (
+        ("table3", table3(study.params)),
+        ("table6", table6(study.params)),
+    ):
+        assert (rows["verdict"] == "").all() and rows["difference"].isna().all()
+        write_merged(name, rows)
+        for kind in ("md", "tex"):
+            text = paths.plot(name, kind).read_text()
+            assert text.count("simulated data") >= 2
+            for word in ("reproduced", "higher", "lower"):
+                assert word not in text
+        numbers = json.dumps(read_json(paths.table_metrics(name)))
+        assert "published" not in numbers and "difference" not in numbers
+
+
+def test_real_data_get_difference_and_reason(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params, **REAL)
+    write_merged("table3", table3(params))
+    entry = read_json(paths.table_metrics("table3"))["mosi__mmsa"]["moe"]["mae"]
+    assert entry["published"] == 0.735
+    assert entry["difference"] == pytest.approx(entry["mean"] - 0.735)
+    text = paths.plot("table3", "md").read_text()
+    assert "not comparable" in text and "split sizes 24/12/30" in text
+    assert "simulated" not in text
+
+
+def test_real_data_under_the_paper_setting_get_a_verdict(
+    study: SimpleNamespace,
+) -> None:
+    params = only_mosi(study.params)
+    data = {**REAL["data"], "sizes": FULL, "dims": {"audio": 5, "video": 20}}
+    study.write_runs(params, data=data, **PAPER)
+    rows = table3(params)
+    judged = rows[rows["verdict"] != ""]
+    unstated = judged[judged["row"].isin(["mult", "mmim"])]
+    assert set(unstated["verdict"]) == {"not comparable"} and len(unstated) == 2 * 8
+    assert unstated["condition"].str.contains("does not state").all()
+    judged = judged.drop(unstated.index)
+    assert set(judged["verdict"]) <= {"reproduced", "higher", "lower"}
+    assert (judged["condition"] == "").all() and len(judged) == 5 * 8
+
+
+def test_a_run_replaces_its_own_block_only(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params)
+    write_merged("table3", table3(params))
+    simulated = read_json(paths.table_metrics("table3"))["mosi__simulated"]
+    before = read_rows(paths.plot("table3", "csv"))
+    study.write_runs(params, **REAL)
+    write_merged("table3", table3(params))
+    study.write_runs(params, protocol="published", **REAL)
+    write_merged("table3", table3(params))
+    every = read_json(paths.table_metrics("table3"))
+    assert set(every) == {"mosi__simulated", "mosi__mmsa", "mosi__mmsa__published"}
+    assert every["mosi__simulated"] == simulated
+    kept = read_rows(paths.plot("table3", "csv"))
+    kept = kept[kept["block"] == "mosi__simulated"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before, check_exact=True)
+    text = paths.plot("table3", "md").read_text()
+    assert text.count("\n## MOSI") == 3 and "protocol published" in text
+
+
+def test_writing_twice_gives_the_same_bytes(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    kinds = [paths.plot("table3", kind) for kind in ("csv", "md", "tex")]
+    files = [paths.table_metrics("table3"), *kinds]
+    write_merged("table3", table3(study.params))
+    first = [path.read_bytes() for path in files]
+    write_merged("table3", table3(study.params))
+    assert [path.read_bytes() for path in files] == first
+
+
+def test_a_foreign_csv_is_refused(study: SimpleNamespace) -> None:
+    paths.plot("table3", "csv").parent.mkdir()
+    paths.plot("table3", "csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"table3\.csv: columns"):
+        read_rows(paths.plot("table3", "csv"))
+
+
+@pytest.mark.parametrize("folder", ["mosi_instance_03", "bi_level"])
+def test_a_label_that_differs_from_the_report_stops(
+    study: SimpleNamespace, folder: str
+) -> None:
+    study.write_runs(study.params)
+    change_report(folder, alpha=0.6)
+    table = table6 if folder == "mosi_instance_03" else table3
+    with pytest.raises(ValueError, match=rf"{folder}/report\.json: alpha=0\.6"):
+        table(study.params)
+
+
+def test_an_unpinned_row_follows_the_top_level_alpha(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params).model_copy(update={"alpha": 0.3})
+    study.write_runs(params)
+    rows = table3(params)
+    assert set(rows.loc[rows["row"] == "bi_level", "alpha"].dropna()) == {0.3}
+    write_merged("table3", rows)
+    assert "| BTW                  | 0.3" in paths.plot("table3", "md").read_text()
+
+
+def test_undefined_numbers_have_no_key(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    write_merged("table3", table3(study.params))
+    mean = read_json(paths.table_metrics("table3"))["mosi__simulated"]["mean"]
+    assert "corr" not in mean and "sd" not in mean["mae"]
+    text = paths.table_metrics("table3").read_text()
+    assert "NaN" not in text and "null" not in text
+
+
+def test_a_missing_run_is_named(study: SimpleNamespace) -> None:
+    with pytest.raises(ValueError, match=r"runs/mosi/moe/report\.json"):
+        cell_run(study.params, "moe", "mosi")
+
+
+def test_numbers_survive_the_csv_to_the_last_digit(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = table3(study.params).reset_index(drop=True)
+    write_merged("table3", rows)
+    back = read_rows(paths.plot("table3", "csv"))
+    keys = ["block", "order"]
+    pd.testing.assert_frame_equal(
+        back.sort_values(keys, ignore_index=True),
+        rows.sort_values(keys, ignore_index=True),
+        check_exact=True,
+    )
+    assert np.isfinite(back["mean"].dropna()).all()
