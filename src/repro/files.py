@@ -58,6 +58,18 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, text + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read UTF-8 text.
+
+    Raises:
+        ValueError: the file is missing or is not UTF-8.
+    """
+    try:
+        return _existing(path).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error}); make it again") from error
+
+
 def read_json(path: Path) -> dict:
     """Read a JSON object.
 
@@ -65,7 +77,7 @@ def read_json(path: Path) -> dict:
         ValueError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(_existing(path).read_text())
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}); make it again") from error
 

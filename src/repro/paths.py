@@ -1,15 +1,23 @@
 """The one module that spells a path; all are relative to the repository root."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 PARAMS = Path("params.yaml")
-PUBLISHED = Path("data/published/btw.yaml")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 
 # Everything else is byte-identical between two clean runs on one machine.
-NOT_DETERMINISTIC = ("*.timing.json", "metrics/table10.json", "plots/table10.*")
+NOT_DETERMINISTIC = ("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*")
+
+
+def preset(name: str) -> Path:
+    """Sizes and settings of one preset."""
+    return Path("presets") / f"{name}.yaml"
+
+
+def printed(paper: str) -> Path:
+    """Numbers and conditions that a paper prints."""
+    return Path("data/published") / f"{paper}.yaml"
 
 
 def simulated_pickle(dataset: str) -> Path:
@@ -36,9 +44,9 @@ def whole(dataset: str) -> str:
     return dataset.partition("/")[0]
 
 
-def part(dataset: str, fold: int) -> str:
-    """Name of one part of a cross-validated data set."""
-    return f"{dataset}/fold_{fold}"
+def part(name: str, fold: int) -> str:
+    """Name of one part of a cross-validated data set or run."""
+    return f"{name}/fold_{fold}"
 
 
 def clinical_features(dataset: str, kind: str) -> Path:
@@ -83,82 +91,34 @@ def features_folder(dataset: str, encoder: str | None = None) -> Path:
     return Path("data/features") / dataset / name
 
 
-def run(dataset: str, cell: str) -> Path:
-    """Folder of everything one training cell wrote, for a part one level deeper."""
-    name, _, fold = dataset.partition("/")
-    return Path("runs") / name / cell / fold
+def run(address: str) -> Path:
+    """Folder of everything a run wrote; its address is its place in params.yaml.
+
+    >>> run("attribution/weights/sum_one").as_posix()
+    'runs/attribution/weights/sum_one'
+    """
+    return Path("runs") / address
 
 
-def timing(dataset: str, cell: str) -> Path:
-    """Seconds, memory and hardware of a cell; a separate output on purpose."""
-    return Path("runs") / whole(dataset) / f"{cell}.timing.json"
+def timing(address: str) -> Path:
+    """Seconds, memory and hardware of a cell; outside `runs/`, which is deterministic.
+
+    >>> timing("base/mosi").as_posix()
+    'timing/base/mosi.json'
+    """
+    return Path("timing") / f"{address}.json"
 
 
 def table_metrics(name: str) -> Path:
-    """Numbers of a table, for `dvc metrics`."""
+    """Numbers of a table, for `dvc metrics`; `name` starts with its paper."""
     return METRICS / f"{name}.json"
 
 
 def plot(name: str, suffix: str) -> Path:
-    """A table or figure file under plots/."""
-    return PLOTS / f"{name}.{suffix}"
+    """A table or figure of a paper.
 
-
-@runtime_checkable
-class NamedCell(Protocol):
-    """The fields of a training cell that its folder name is made of."""
-
-    @property
-    def dataset(self) -> str:
-        """Name of the data set."""
-        ...
-
-    @property
-    def method(self) -> str:
-        """Code name of the method."""
-        ...
-
-    @property
-    def fusion(self) -> str:
-        """Code name of the fusion."""
-        ...
-
-
-def cell_folder(group: str, key: str, cell: NamedCell) -> str:
-    """Folder name of a cell of params.yaml, below runs/<dataset>/.
-
-    Raises:
-        ValueError: the group is unknown.
-
-    >>> from types import SimpleNamespace
-    >>> mosi = SimpleNamespace(dataset="mosi", method="instance", fusion="mult")
-    >>> cell_folder("sweep", "mosi_instance_03", mosi)
-    'mosi_instance_03'
-    >>> cell_folder("attribution", "leak_free", mosi)
-    'attribution_leak_free'
-    >>> cell_folder("deberta_rows", "mosi_mult", mosi)
-    'deberta_mult'
-    >>> icu = SimpleNamespace(dataset="icu_all", method="moe", fusion="mult")
-    >>> cell_folder("icu_fusion", "icu_all_mult", icu)
-    'mult'
+    >>> plot("btw_table3", "md").as_posix()
+    'plots/btw/table3.md'
     """
-    if group.startswith("icu_"):
-        return key.removeprefix(f"{cell.dataset}_")
-    names = {
-        "unimodal": group,
-        "moe": group,
-        "btw": cell.method,
-        "sweep": key,
-        "noise": key,
-        "attribution": f"attribution_{key}",
-        "other_fusions": cell.fusion,
-        "fusion_rows": cell.fusion,
-        "deberta_btw": "deberta",
-        "deberta_rows": f"deberta_{cell.fusion}",
-    }
-    if group not in names:
-        raise ValueError(
-            f"cells.{group}: no folder is known for this group; use one of "
-            f"{sorted(names)} or add it to repro.paths.cell_folder"
-        )
-    return names[group]
+    paper, _, item = name.partition("_")
+    return PLOTS / paper / f"{item}.{suffix}"

@@ -53,15 +53,19 @@ def switches(names: list[str], protocol: str = "leak_free") -> frozenset[str]:
     return frozenset(chosen)
 
 
-def for_classification(names: list[str], protocol: str = "leak_free") -> frozenset[str]:
-    """The switches in force for a classification; `all` means those it has.
+def in_force(
+    names: list[str], protocol: str = "leak_free", task: str = "regression"
+) -> frozenset[str]:
+    """The switches in force for a task; `all` means those that it has.
 
     Raises:
-        ValueError: a switch is named that has no meaning for classes.
+        ValueError: a switch is named that is unknown or has no meaning for the task.
 
-    >>> "own_label_variance" in for_classification([], "published")
+    >>> "own_label_variance" in in_force([], "published", "classification")
     False
     """
+    if task == "regression":
+        return switches(names, protocol)
     known: set[str] = {"all", *CLASSIFICATION}
     odd = sorted(n for n in names if n.removeprefix("-") not in known)
     if odd:

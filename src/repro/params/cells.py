@@ -1,0 +1,89 @@
+"""Training cells: each is a recipe that says what it trains and what it uses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from repro.params.strict import Share, Strict
+
+Weighting = Literal["averaged_instance", "modality", "instance", "bi_level"]
+WEIGHTINGS: tuple[Weighting, ...] = Weighting.__args__  # type: ignore[attr-defined]
+Control = Literal["none", "ones", "uniform", "shuffled"]
+Missing = Literal["mask", "zero", "embedding"]
+MultimodalTrain = Literal["current", "cross_fitted"]
+UNIMODAL = "unimodal"
+FIRST_WEIGHTS = "first_weights"
+
+
+class Recipe(Strict):
+    """What one run trains on which data, and which runs give it the rest.
+
+    `trains` lists `unimodal` (a model per modality), fusions by name (unweighted),
+    weightings by name (retraining `fusion` with weights) and `first_weights` (only
+    computed). What weights are made from comes from the recipe itself or from the runs
+    that it `uses`. `unimodal` beside a used run means the modalities that run lacks.
+    """
+
+    dataset: str
+    fusion: str = "moe"
+    trains: Annotated[list[str], Field(min_length=1)]
+    uses: list[str] = Field(default_factory=list)
+    encoder: str | None = None
+    protocol: Literal["leak_free", "published"] | None = None
+    alpha: Share | None = None
+    switches: list[str] = Field(default_factory=list)
+    control: Control = "none"
+    missing: Missing | None = None
+    count_absent: bool = False
+    multimodal_train: MultimodalTrain | None = None
+    without: list[str] = Field(default_factory=list)
+    noise: Annotated[int, Field(ge=0)] = 0
+    checkpoints: bool = True
+
+    @property
+    def weightings(self) -> list[Weighting]:
+        """The weighted models it trains, in the order of the paper's table."""
+        return [name for name in WEIGHTINGS if name in self.trains]
+
+    @property
+    def fusions(self) -> list[str]:
+        """The unweighted fusions it trains."""
+        known = {UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS}
+        return [name for name in self.trains if name not in known]
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether it makes weights, for which it needs predictions."""
+        return bool(self.weightings) or FIRST_WEIGHTS in self.trains
+
+
+class Cell(Recipe):
+    """One DVC stage: a recipe, or several that differ in the fields of their row."""
+
+    rows: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def recipes(self, address: str) -> Iterator[tuple[str, Recipe]]:
+        """Every run of the cell at `address`, with the address of its own.
+
+        Raises:
+            pydantic.ValidationError: a row has a bad field.
+        """
+        own = self.model_dump(exclude={"rows"}, exclude_unset=True)
+        if not self.rows:
+            yield address, Recipe.model_validate(own)
+        for name, row in self.rows.items():
+            yield f"{address}/{name}", Recipe.model_validate({**own, **row})
+
+
+Cells = Mapping[str, Mapping[str, Cell]]
+
+
+def recipes(cells: Cells) -> dict[str, Recipe]:
+    """Every run of every cell by its address, in the order of params.yaml."""
+    return {
+        address: recipe
+        for group, named in cells.items()
+        for key, cell in named.items()
+        for address, recipe in cell.recipes(f"{group}/{key}")
+    }

@@ -1,0 +1,147 @@
+"""What params.yaml says of data sets: facts of each, where it comes from, simulators."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from repro import paths
+from repro.params.strict import Count, NotNegative, Positive, Share, Strict
+
+
+class Facts(Strict):
+    """What every table, figure and model wants to know of a data set.
+
+    `classes` are the titles of the classes in order; a regression has none. `groups`
+    is the noun of what is never divided between splits. `tokens` are those its models
+    see, and the block of the preset with their sizes.
+    """
+
+    title: str
+    task: Literal["regression", "classification"]
+    classes: list[str] = Field(default_factory=list)
+    groups: str
+    tokens: Literal["last_state", "query"]
+
+    @model_validator(mode="after")
+    def _classes_fit_the_task(self) -> "Facts":
+        if (self.task == "classification") != (len(self.classes) > 1):
+            raise ValueError(
+                f"task={self.task!r} with {len(self.classes)} classes; list the titles "
+                "of two or more classes for a classification, none for a regression"
+            )
+        return self
+
+
+class TableMapping(Strict):
+    """Names of the files and columns of a user's own data set."""
+
+    samples: str
+    id: str
+    group: str
+    split: str
+    label: str
+    text: str = "none"
+    arrays: dict[str, str]
+
+
+class FileSet(Facts):
+    """A data set that is read from one file or folder of features."""
+
+    source: Literal["simulated", "mmsa", "mult", "mag", "table"]
+    path: str
+    labels: str = "none"
+    shared_groups: Literal["refuse", "report"] = "refuse"
+    keep: str = "all"
+    table: TableMapping | None = None
+
+
+class Cohort(Facts):
+    """A data set of the eligible stays of the clinical source."""
+
+    complete: bool
+
+
+class Datasets(Strict):
+    """All data sets by how they are made."""
+
+    files: dict[str, FileSet]
+    stays: dict[str, Cohort]
+
+    def every(self) -> dict[str, FileSet | Cohort]:
+        """All of them by name."""
+        return {**self.files, **self.stays}
+
+
+class Simulation(Strict):
+    """What the simulator plants; strengths are standard deviations.
+
+    `sets` has the widths of audio and video of every simulated set.
+    """
+
+    sets: dict[str, dict[str, Count]]
+    seed: int
+    unique: list[NotNegative]
+    shared: NotNegative
+    synergy: NotNegative
+    label_noise: NotNegative
+    label_sd: Positive
+    unreliable: list[Share]
+    latent_noise: NotNegative
+    frame_noise: NotNegative
+    words: list[Count]
+    frames: list[Count]
+    zero_length: Share
+
+
+class IcuSimulation(Strict):
+    """What the simulator of a MIMIC-shaped tree plants."""
+
+    seed: int
+    unique: list[NotNegative]
+    shared: NotNegative
+    synergy: NotNegative
+    label_noise: NotNegative
+    unreliable: list[Share]
+    latent_noise: NotNegative
+
+
+class ClinicalSource(Strict):
+    """Where MIMIC-IV lies and which rules the cohort and its values follow."""
+
+    source: Literal["simulated", "mimiciv"]
+    path: str
+    note: str = "none"
+    cxr: str = "none"
+    ecg: str = "none"
+    variables: Literal["corrected", "published"]
+    time_policy: Literal["strict", "charttime"]
+    deaths: Literal["keep", "exclude"]
+    labs_without_admission: Literal["keep", "drop"]
+    min_los_days: NotNegative
+    views: list[str]
+    split: Literal["patient", "published"]
+    split_seed: int
+    evaluation: Literal["holdout", "grouped_cv"]
+    folds: Annotated[int, Field(ge=3)]
+    divide_series: bool
+
+    @model_validator(mode="after")
+    def _roots_are_of_the_source(self) -> "ClinicalSource":
+        tree = paths.simulated_icu().parent
+        for name in ("path", "note", "cxr", "ecg"):
+            root = getattr(self, name)
+            if root == "none":
+                continue
+            is_simulated = Path(root).resolve().is_relative_to(tree.resolve())
+            if is_simulated and self.source == "mimiciv":
+                raise ValueError(
+                    f"{name}={root!r} lies under {tree}, but source is 'mimiciv'; give "
+                    "the folder of the real files or set source: simulated"
+                )
+            if not is_simulated and self.source == "simulated":
+                raise ValueError(
+                    f"{name}={root!r} does not lie under {tree}, but source is "
+                    "'simulated'; set source: mimiciv or give the simulated folder"
+                )
+        return self

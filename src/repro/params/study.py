@@ -1,0 +1,245 @@
+"""A typed, frozen view of params.yaml and its preset; bad names and values stop here."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+from repro import paths
+from repro.params.cells import UNIMODAL, Cell, Missing, MultimodalTrain, Recipe, recipes
+from repro.params.datasets import (
+    ClinicalSource,
+    Cohort,
+    Datasets,
+    FileSet,
+    IcuSimulation,
+    Simulation,
+)
+from repro.params.naming import sentence, unknown
+from repro.params.presets import LastStateModels, Preset, QueryModels
+from repro.params.strict import Count, Share, Strict
+from repro.params.switches import in_force
+
+
+class Weighting(Strict):
+    """How modality weights are made and applied."""
+
+    scale: Literal["mean_one", "sum_one"]
+    alpha_step: Share
+    neighbors: Count
+    random_state: int
+    site: Literal["contribution", "embedding"]
+    missing: Missing
+    multimodal_train: MultimodalTrain
+    unimodal_variance: Literal["pooled", "conditional"]
+    multimodal_variance: Literal["valid", "train"]
+    selection: Literal["best_valid", "last"]
+
+
+class Statistics(Strict):
+    """The paired bootstrap."""
+
+    resamples: Count
+    confidence: Share
+    seed: int
+
+
+class Params(Strict):
+    """All of params.yaml; `active` is the preset in force, from its own file."""
+
+    alpha: Share
+    experts: Count
+    top_k: Count
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    preset: str
+    encoder: str
+    protocol: Literal["leak_free", "published"]
+    device: Literal["auto", "cpu", "cuda"]
+    precision: Literal["float32", "tf32", "bfloat16"]
+    names: dict[str, str]
+    datasets: Datasets
+    clinical: ClinicalSource
+    simulation: Simulation
+    icu_simulation: IcuSimulation
+    weighting: Weighting
+    statistics: Statistics
+    cells: dict[str, dict[str, Cell]]
+    active: Preset
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Params":
+        if self.top_k > self.experts:
+            raise ValueError(
+                f"top_k={self.top_k} is more than experts={self.experts}; "
+                "lower top_k or raise experts"
+            )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds={self.seeds} repeats a seed; list each one once")
+        self._check_encoder("encoder", self.encoder)
+        for address, recipe in self.recipes.items():
+            self._check_recipe(address, recipe)
+        return self
+
+    @cached_property
+    def recipes(self) -> dict[str, Recipe]:
+        """Every run by its address, in the order of params.yaml."""
+        return recipes(self.cells)
+
+    def _check_encoder(self, where: str, name: str) -> None:
+        if name not in self.active.encoders:
+            known = self.active.encoders
+            raise ValueError(f"{where}: {unknown('text encoder', name, known)}")
+
+    def _check_recipe(self, address: str, recipe: Recipe) -> None:
+        where, known = f"cells.{address.replace('/', '.')}", self.datasets.every()
+        if recipe.dataset not in known:
+            raise ValueError(
+                f"{where}.dataset: {unknown('data set', recipe.dataset, known)}"
+            )
+        self._check_encoder(f"{where}.encoder", self.encoder_of(recipe))
+        trained = known[recipe.dataset]
+        try:
+            in_force(recipe.switches, task=trained.task)
+        except ValueError as error:
+            raise ValueError(f"{where}.switches: {error}") from error
+        block = self.models(recipe.dataset).fusions
+        for fusion in dict.fromkeys([recipe.fusion, *recipe.fusions]):
+            if fusion not in block:
+                what = f"fusion with sizes in {trained.tokens}.fusions of the preset"
+                raise ValueError(f"{where}: {unknown(what, fusion, block)}")
+        for used in recipe.uses:
+            self._check_use(where, recipe, used)
+        if recipe.needs_evidence:
+            self._check_evidence(where, recipe)
+
+    def _check_use(self, where: str, recipe: Recipe, used: str) -> None:
+        if used not in self.recipes:
+            raise ValueError(f"{where}.uses: {unknown('run', used, self.recipes)}")
+        other = self.recipes[used]
+        facts = {
+            "data set": (recipe.dataset, other.dataset),
+            "encoder": (self.encoder_of(recipe), self.encoder_of(other)),
+        }
+        for what, (own, theirs) in facts.items():
+            if own != theirs:
+                raise ValueError(
+                    f"{where}.uses: {used} is of {what} {theirs}, this recipe of "
+                    f"{own}; use a run of {own}"
+                )
+
+    def _check_evidence(self, where: str, recipe: Recipe) -> None:
+        given = [recipe, *(self.recipes[used] for used in recipe.uses)]
+        trained = {name for one in given for name in one.trains}
+        for wanted in (UNIMODAL, recipe.fusion):
+            if wanted not in trained:
+                raise ValueError(
+                    f"{where}: weights are made from {wanted}, which neither `trains` "
+                    f"nor a run that it `uses` has; add {wanted} to trains, or a run "
+                    "that trains it to uses"
+                )
+
+    def recipe(self, address: str) -> Recipe:
+        """One run.
+
+        Raises:
+            ValueError: there is none of that address; names the nearest.
+        """
+        if address not in self.recipes:
+            raise ValueError(f"params.yaml: {unknown('run', address, self.recipes)}")
+        return self.recipes[address]
+
+    def runs_of(self, cell: str) -> dict[str, Recipe]:
+        """The runs of a cell, by address.
+
+        Raises:
+            ValueError: there is no such group or no such cell in it; names the nearest.
+        """
+        group, _, key = cell.partition("/")
+        if group not in self.cells:
+            raise ValueError(
+                f"params.yaml: cells: {unknown('group', group, self.cells)}"
+            )
+        if key not in self.cells[group]:
+            known = self.cells[group]
+            raise ValueError(
+                f"params.yaml: cells.{group}: {unknown('cell', key, known)}"
+            )
+        return dict(self.cells[group][key].recipes(cell))
+
+    def dataset(self, name: str) -> FileSet | Cohort:
+        """Facts of a data set, or of the one that a part belongs to.
+
+        Raises:
+            ValueError: it is unknown; names the nearest.
+        """
+        known, whole = self.datasets.every(), paths.whole(name)
+        if whole not in known:
+            raise ValueError(
+                f"params.yaml: datasets: {unknown('data set', name, known)}"
+            )
+        return known[whole]
+
+    def models(self, dataset: str) -> LastStateModels | QueryModels:
+        """The block of the preset with the models of a data set."""
+        block = getattr(self.active, self.dataset(dataset).tokens)
+        assert isinstance(block, LastStateModels | QueryModels)  # for the type checker
+        return block
+
+    def encoder_of(self, recipe: Recipe) -> str:
+        """The text encoder of a run: its own or the top-level one."""
+        return recipe.encoder or self.encoder
+
+    def alpha_of(self, recipe: Recipe) -> float:
+        """The smoothing factor of a run: its own or the top-level one."""
+        return self.alpha if recipe.alpha is None else recipe.alpha
+
+    def parts(self, dataset: str) -> list[str]:
+        """The data set itself, or every fold of a cross-validated cohort."""
+        folds = self.folds(dataset)
+        return [paths.part(dataset, k) for k in range(folds)] if folds else [dataset]
+
+    def folds(self, dataset: str) -> int:
+        """Folds of the evaluation of a data set; 0 where a split is held out."""
+        is_crossed = self.clinical.evaluation == "grouped_cv"
+        return (
+            self.clinical.folds if dataset in self.datasets.stays and is_crossed else 0
+        )
+
+
+def load(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml and its preset with DVC's own parser.
+
+    Raises:
+        ValueError: a file is missing, or a field is unknown, has the wrong type or is
+            out of range; the message names file, field, value and bound.
+    """
+    content = _content(path)
+    name = str(content.get("preset"))
+    preset = path.parent / paths.preset(name)
+    if not preset.is_file():
+        known = [p.stem for p in preset.parent.glob("*.yaml")]
+        raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
+    try:
+        return Params.model_validate({**content, "active": _content(preset)})
+    except ValidationError as error:
+        lines = []
+        for detail in error.errors():
+            told = sentence(Params, detail)
+            of_preset = detail["loc"][:1] == ("active",)
+            where = preset.relative_to(path.parent) if of_preset else path
+            lines.append(f"{where}: {told.removeprefix('active.')}; correct it there")
+        raise ValueError("\n".join(lines)) from None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run from the repository root")
+    try:
+        content = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        raise ValueError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds no keys; restore it from git")
+    return content
