@@ -49,10 +49,17 @@ def part(name: str, fold: int) -> str:
     return f"{name}/fold_{fold}"
 
 
-def clinical_features(dataset: str, kind: str) -> Path:
-    """Folder of the features of one kind (series, text, cxr, ecg) of a cohort."""
+def features(dataset: str, kind: str, encoder: str | None = None) -> Path:
+    """Folder of the features of one kind (series, text, cxr, ecg) of a data set.
+
+    >>> features("mosi", "text", "bert").as_posix()
+    'data/features/mosi/text-bert'
+    >>> features("icu_all/fold_1", "ecg").as_posix()
+    'data/features/icu_all/ecg/fold_1'
+    """
     name, _, fold = dataset.partition("/")
-    return Path("data/features") / name / kind / fold
+    place = kind if encoder is None else f"{kind}-{encoder}"
+    return Path("data/features") / name / place / fold
 
 
 def simulated_icu() -> Path:
@@ -68,27 +75,6 @@ def ingested() -> Path:
 def object_cache() -> Path:
     """Decoded notes, images and waveforms by content; safe to delete."""
     return Path("data/cache/icu")
-
-
-def features(dataset: str, modality: str, encoder: str | None = None) -> Path:
-    """Ragged feature arrays of one modality; text names its encoder."""
-    return features_folder(dataset, encoder) / f"{modality}.safetensors"
-
-
-def pooled_text(dataset: str, encoder: str) -> Path:
-    """One vector per text where the features are the ids of a fine-tuned encoder."""
-    return features_folder(dataset, encoder) / "pooled.safetensors"
-
-
-def features_meta(dataset: str, encoder: str | None = None) -> Path:
-    """How the features of one folder were made."""
-    return features_folder(dataset, encoder) / "meta.json"
-
-
-def features_folder(dataset: str, encoder: str | None = None) -> Path:
-    """Folder of standardized series or, with an encoder, of text features."""
-    name = "series" if encoder is None else f"text-{encoder}"
-    return Path("data/features") / dataset / name
 
 
 def run(address: str) -> Path:

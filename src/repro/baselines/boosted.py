@@ -1,7 +1,6 @@
 """Classifiers without a network: class frequencies, and boosted trees as in HAIM."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,11 @@ from jaxtyping import Bool, Float, Int
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from repro.baselines.fit import Fit, checked_split
 from repro.baselines.series_statistics import last_mean, series_statistics
 from repro.metrics.classification import confusion_matrix, macro_f1
-from repro.records import SPLITS, Ragged
+from repro.records import Ragged
 
-CLASSES = 4
 SERIES = ("timeseries", "vitals", "labs")
 STREAM = 1  # a simulator with the same seed must not have drawn the same classes
 DIMS = 50  # principal components kept of each embedding
@@ -24,21 +23,12 @@ TREES = ((3, 0.1), (5, 0.05))  # depth and learning rate
 ITERATIONS = (50, 100)  # each adds one tree per class; one fit serves all of them
 
 
-@dataclass(frozen=True)
-class Fit:
-    """Class probabilities of every sample for each seed, and how they came about."""
-
-    seeds: tuple[int, ...]
-    probabilities: Float[np.ndarray, "seeds samples classes"]
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
 def baselines(
     samples: pd.DataFrame,
     modalities: Mapping[str, Ragged],
     *,
     seeds: Sequence[int] = (0,),
-    classes: int = CLASSES,
+    classes: int,
     dims: int | None = DIMS,
 ) -> dict[str, Fit]:
     """majority, stratified (one draw per seed) and haim.
@@ -50,8 +40,8 @@ def baselines(
         ValueError: a split is empty, train holds a single class, a label is no class,
             or a modality has another number of samples.
     """
-    split = np.where(_has_modality(samples), samples["split"], "excluded")
-    _check(samples, split, modalities, classes)
+    split = checked_split(samples, modalities)
+    _check_labels(samples["y"].to_numpy(), split, classes)
     y = samples["y"].to_numpy(np.int64)
     train = split == "train"
     shares = np.bincount(y[train], minlength=classes) / train.sum()
@@ -68,7 +58,7 @@ def stratified(
 ) -> Fit:
     """One random class per sample and seed, drawn by how often each occurs in train.
 
-    >>> stratified(np.array([0.0, 1.0]), 2, (0,)).probabilities.tolist()
+    >>> stratified(np.array([0.0, 1.0]), 2, (0,)).predictions.tolist()
     [[[0.0, 1.0], [0.0, 1.0]]]
     """
     drawn = [
@@ -82,7 +72,7 @@ def haim(
     columns: Float[np.ndarray, "samples columns"],
     y: Int[np.ndarray, " samples"],
     split: np.ndarray,
-    classes: int = CLASSES,
+    classes: int,
     *,
     trees: Sequence[tuple[int, float]] = TREES,
     iterations: Sequence[int] = ITERATIONS,
@@ -169,56 +159,6 @@ def binned_columns(
     return np.stack(kept, axis=1)
 
 
-def prediction_table(samples: pd.DataFrame, fits: Mapping[str, Fit]) -> pd.DataFrame:
-    """The fits as the rows of a cell's predictions.parquet, one column per class.
-
-    Samples without any modality are left out, as in every training cell.
-    """
-    kept = _has_modality(samples)
-    columns = samples.loc[kept, ["split", "id", "group", "y"]]
-    tables = []
-    for name, fit in fits.items():
-        for seed, probabilities in zip(fit.seeds, fit.probabilities, strict=True):
-            table = columns.assign(method=name, seed=np.int64(seed))
-            for number, column in enumerate(probabilities[kept].T):
-                table[f"p_{number}"] = column
-            tables.append(table)
-    order = ["method", "seed", "split", "id", "group", "y"]
-    table = pd.concat(tables, ignore_index=True)
-    return table[order + [name for name in table if name.startswith("p_")]]
-
-
-def report(
-    samples: pd.DataFrame, modalities: Mapping[str, Ragged], fits: Mapping[str, Fit]
-) -> dict[str, Any]:
-    """The part of a cell's report.json that the fits and their inputs decide.
-
-    `classes` holds the number of samples of each class in each split.
-    """
-    kept = samples[_has_modality(samples)]
-    classes = next(iter(fits.values())).probabilities.shape[-1]
-    labels = {
-        name: kept.loc[kept["split"] == name, "y"].to_numpy(np.int64) for name in SPLITS
-    }
-    return {
-        "seeds": sorted({seed for fit in fits.values() for seed in fit.seeds}),
-        "methods": {
-            name: {"seeds": list(fit.seeds)} | fit.settings
-            for name, fit in fits.items()
-        },
-        "data": {
-            "sizes": {name: len(y) for name, y in labels.items()},
-            "classes": {
-                name: np.bincount(y, minlength=classes).tolist()
-                for name, y in labels.items()
-            },
-            "dims": {name: m.values.shape[1] for name, m in modalities.items()},
-            "modalities": list(modalities),
-            "excluded": len(samples) - len(kept),
-        },
-    }
-
-
 def _boosted(
     columns: Float[np.ndarray, "samples columns"],
     y: Int[np.ndarray, " samples"],
@@ -259,41 +199,15 @@ def _components(
     return found
 
 
-def _has_modality(samples: pd.DataFrame) -> Bool[np.ndarray, " samples"]:
-    present = [name for name in samples if str(name).startswith("present_")]
-    return samples[present].to_numpy(bool).any(axis=1)
-
-
-def _check(
-    samples: pd.DataFrame,
-    split: np.ndarray,
-    modalities: Mapping[str, Ragged],
-    classes: int,
-) -> None:
-    y = samples["y"].to_numpy()
+def _check_labels(y: np.ndarray, split: np.ndarray, classes: int) -> None:
     wrong = ~np.isin(y, np.arange(classes))
     if wrong.any():
         raise ValueError(
             f"samples.y: {y[wrong][0]} is none of the classes 0 to {classes - 1}; "
             "prepare the data again"
         )
-    for name in SPLITS:
-        if not (split == name).any():
-            raise ValueError(
-                f"samples.split: no sample is in {name!r}; prepare the data again"
-            )
     if len(np.unique(y[split == "train"])) < 2:
         raise ValueError(
             f"samples.y: train holds class {y[split == 'train'][0]:g} only; "
-            "add stays of another length"
+            "add samples of another class"
         )
-    for name, values in modalities.items():
-        if f"present_{name}" not in samples:
-            raise ValueError(
-                f"samples: column present_{name} is absent; prepare the data again"
-            )
-        if len(values.lengths) != len(samples):
-            raise ValueError(
-                f"modality {name}: {len(values.lengths)} samples, but there are "
-                f"{len(samples)}; make the features again"
-            )

@@ -1,25 +1,15 @@
-"""Predictors without a network: the train mean, and ridge on pooled features."""
+"""Regressors without a network: the train mean, and ridge on pooled features."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from repro.records import SPLITS, Ragged
+from repro.baselines.fit import Fit, checked_split
+from repro.records import Ragged
 
 STRENGTHS = tuple(float(10.0**power) for power in range(-2, 7))
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Predictions for every sample, the chosen ridge strength, and its size."""
-
-    prediction: Float[np.ndarray, " samples"]
-    strength: float | None
-    parameters: int
 
 
 def baselines(
@@ -34,51 +24,14 @@ def baselines(
         ValueError: a split is empty, or a modality has another number of samples.
     """
     y = samples["y"].to_numpy(np.float64)
-    split = np.where(_has_modality(samples), samples["split"], "excluded")
-    _check(split, modalities)
+    split = checked_split(samples, modalities)
     pooled = {name: pooled_features(values) for name, values in modalities.items()}
-    mean = float(y[split == "train"].mean())
-    fits = {"mean": Fit(np.full(len(y), mean), None, 1)}
+    mean = np.full((1, len(y)), float(y[split == "train"].mean()))
+    fits = {"mean": Fit((0,), mean, {"parameters": 1})}
     fits["ridge"] = ridge(np.hstack(list(pooled.values())), y, split)
     for name, inputs in pooled.items():
         fits[f"ridge_{name}"] = ridge(inputs, y, split)
     return fits
-
-
-def prediction_table(samples: pd.DataFrame, fits: Mapping[str, Fit]) -> pd.DataFrame:
-    """The fits as the rows of a cell's predictions.parquet, with seed 0.
-
-    Samples without any modality are left out, as in every training cell.
-    """
-    kept = _has_modality(samples)
-    columns = samples.loc[kept, ["split", "id", "group", "y"]]
-    tables = [
-        columns.assign(method=name, seed=np.int64(0), prediction=fit.prediction[kept])
-        for name, fit in fits.items()
-    ]
-    order = ["method", "seed", "split", "id", "group", "y", "prediction"]
-    return pd.concat(tables, ignore_index=True)[order]
-
-
-def report(
-    samples: pd.DataFrame, modalities: Mapping[str, Ragged], fits: Mapping[str, Fit]
-) -> dict[str, Any]:
-    """The part of a cell's report.json that the fits and their inputs decide."""
-    kept = samples[_has_modality(samples)]
-    return {
-        "seeds": [0],
-        "methods": {
-            name: {"parameters": fit.parameters}
-            | ({} if fit.strength is None else {"strength": fit.strength})
-            for name, fit in fits.items()
-        },
-        "data": {
-            "sizes": {name: int((kept["split"] == name).sum()) for name in SPLITS},
-            "dims": {name: m.values.shape[1] for name, m in modalities.items()},
-            "modalities": list(modalities),
-            "excluded": len(samples) - len(kept),
-        },
-    }
 
 
 def pooled_features(values: Ragged) -> Float[np.ndarray, "samples features"]:
@@ -119,7 +72,8 @@ def ridge(
             best = (error, strength, prediction)
     if best is None:
         raise ValueError("STRENGTHS is empty; list at least one")
-    return Fit(best[2], best[1], x.shape[1] + 1)
+    settings = {"parameters": x.shape[1] + 1, "strength": best[1]}
+    return Fit((0,), best[2][None], settings)
 
 
 def _standardized(
@@ -137,22 +91,3 @@ def _standardized(
     scaled = centered / np.where(constant, 1.0, scale)
     scaled[:, constant] = 0.0
     return np.hstack([scaled, flags - flags[train].mean(axis=0)])
-
-
-def _has_modality(samples: pd.DataFrame) -> Bool[np.ndarray, " samples"]:
-    present = [name for name in samples if str(name).startswith("present_")]
-    return samples[present].to_numpy(bool).any(axis=1)
-
-
-def _check(split: np.ndarray, modalities: Mapping[str, Ragged]) -> None:
-    for name in SPLITS:
-        if not (split == name).any():
-            raise ValueError(
-                f"samples.split: no sample is in {name!r}; prepare the data again"
-            )
-    for name, values in modalities.items():
-        if len(values.lengths) != len(split):
-            raise ValueError(
-                f"modality {name}: {len(values.lengths)} samples, but there are "
-                f"{len(split)}; make the features again"
-            )

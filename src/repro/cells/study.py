@@ -1,24 +1,25 @@
-"""A data set made ready for training cells: tensors, rows of the splits, settings."""
+"""One run made ready for training: data as tensors, rows of splits, settings."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from repro import paths
+from repro.cells.noise import with_noise
 from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
-from repro.features.clinical_reading import read_clinical_features
 from repro.features.reading import Features, read_features
-from repro.models.architecture import Architecture, loss_weights
+from repro.models.architecture import Architecture, auxiliary_lr, loss_weights
 from repro.models.batch import Inputs
+from repro.models.fusions.interface import ANCHOR, refusal, unable
 from repro.models.tokens.text import FineTuning
-from repro.params import Cell, Model, Params
-from repro.params.clinical import ClinicalModel, Training
-from repro.params.fusions import ANCHOR, OTHER_ENCODER, unable
-from repro.params.switching import for_classification, switches
+from repro.params import Params
+from repro.params.cells import Recipe
+from repro.params.presets import Training
+from repro.params.switches import in_force
 from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
 from repro.training.members import Member, cross_fitting_members, group_folds
@@ -27,15 +28,21 @@ from repro.training.task import REGRESSION, Task
 
 @dataclass(frozen=True)
 class Study:
-    """One cell's data and settings."""
+    """One run, or one fold of it: recipe, data and the switches in force.
+
+    `part` is the data set, or the fold of a cross-validated one, as `paths.part` names
+    it.
+    """
 
     params: Params
-    cell: Cell
+    address: str
+    recipe: Recipe
+    part: str
     samples: pd.DataFrame
     inputs: Inputs
     rows: Rows
     meta: dict[str, Any]
-    switches: frozenset[str]
+    switches: frozenset[str] = frozenset()
     protocol: str = "leak_free"
     notes: tuple[str, ...] = ()
     text: FineTuning | None = None
@@ -48,82 +55,78 @@ class Study:
 
     @property
     def alpha(self) -> float:
-        """The smoothing factor of this cell: its own or the top-level one."""
-        return self.params.alpha if self.cell.alpha is None else self.cell.alpha
+        """The smoothing factor of this run: its own or the top-level one."""
+        return self.params.alpha_of(self.recipe)
 
     @property
     def encoder(self) -> str:
-        """The text encoder of this cell: its own, else that of its side."""
-        if self.is_clinical:
-            return self.params.active.clinical.text.encoder
-        return self.params.encoder_of(self.cell)
+        """The text encoder: that of the notes where the data are stays."""
+        if self.recipe.dataset in self.params.datasets.stays:
+            return self.params.active.icu.text.encoder
+        return self.params.encoder_of(self.recipe)
 
     @property
     def training(self) -> Training:
-        """Optimization settings of this data set's side."""
-        preset = self.params.active
-        return preset.clinical.training if self.is_clinical else preset.training
-
-    @property
-    def model(self) -> Model | ClinicalModel:
-        """Model sizes of this data set's side."""
-        preset = self.params.active
-        return preset.clinical.model if self.is_clinical else preset.model
-
-    @property
-    def is_clinical(self) -> bool:
-        """Whether the data set is a cohort of the clinical data."""
-        return paths.whole(self.cell.dataset) in self.params.cohorts
-
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """Modalities the cell is to leave out and that the data do not have anyway."""
-        return tuple(n for n in self.cell.without if n not in self.meta["modalities"])
-
-    @property
-    def unable(self) -> str | None:
-        """Why these data cannot be trained on as the cell asks, or None."""
-        if self.lacks:
-            return f"the data do not have {', '.join(self.lacks)} anyway"
-        if self.cell.encoder == OTHER_ENCODER and self.meta["text"]["absent"]:
-            return "the data have no raw text to encode"
-        names, kept = self.inputs.names, np.concatenate(list(self.rows.values()))
-        here = self.inputs.present[kept].cpu().numpy()
-        anchored = here[:, names.index(ANCHOR)].sum() if ANCHOR in names else 0
-        return unable(self.cell.fusion, names, len(kept), int(anchored))
+        """Optimization settings of this data set's models."""
+        return self.params.models(self.recipe.dataset).training
 
     @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
-        return self.cell.missing or self.params.weighting.missing
+        return self.recipe.missing or self.params.weighting.missing
 
-    def settings(self, label: str) -> Settings:
-        """Training settings under this cell's switches."""
+    @property
+    def multimodal_train(self) -> str:
+        """Whose predictions of train weights are made from: current | cross_fitted."""
+        return self.recipe.multimodal_train or self.params.weighting.multimodal_train
+
+    @property
+    def unable(self) -> str | None:
+        """Why these data cannot be trained on as the recipe asks, or None."""
+        known = self.meta["modalities"]
+        lacking = [name for name in self.recipe.without if name not in known]
+        if lacking:
+            return f"the data do not have {', '.join(lacking)} anyway"
+        if self.recipe.encoder and self.meta["text"]["absent"]:
+            return "the data have no raw text to encode"
+        return None
+
+    def cannot_fuse(self, fusion: str) -> str | None:
+        """Why a fusion cannot be trained on these data, or None."""
+        names, kept = self.inputs.names, np.concatenate(list(self.rows.values()))
+        here = self.inputs.present[kept].cpu().numpy()
+        anchored = here[:, names.index(ANCHOR)].sum() if ANCHOR in names else 0
+        return self.unable or unable(fusion, names, len(kept), int(anchored))
+
+    def settings(self, label: str, fusion: str) -> Settings:
+        """Training settings under this run's switches."""
+        architecture = self.architecture(fusion)
         return Settings(
             training=self.training,
             task=self.task,
             switches=self.switches,
             selection=self.params.weighting.selection,
             text_lr=0.0 if self.text is None else self.text.lr,
-            loss_weights=loss_weights(self.architecture()),
-            auxiliary_lr=self.params.active.fusions.mmim.lr,
-            label=label,
+            loss_weights=loss_weights(architecture),
+            auxiliary_lr=auxiliary_lr(architecture),
+            label=f"{self.address}: {label}",
         )
 
-    def architecture(self) -> Architecture:
-        """The shape of this cell's models."""
+    def architecture(self, fusion: str) -> Architecture:
+        """The shape of this run's models of a fusion."""
+        models = self.params.models(self.recipe.dataset)
         embedding = "embedding_site" in self.switches
         return Architecture(
-            model=self.model,
+            fusion=fusion,
+            sizes=models.fusions[fusion],
+            tokens=models.tokens,
             experts=self.params.experts,
             top_k=self.params.top_k,
-            fusions=self.params.active.fusions,
             missing=self.missing,
-            scale_absent=self.cell.count_absent,
+            scale_absent=self.recipe.count_absent,
             weight_site="embedding" if embedding else self.params.weighting.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
-            fusion=self.cell.fusion,
             outputs=self.task.outputs,
         )
 
@@ -142,65 +145,98 @@ class Study:
             train = train[self.inputs.present[train, m].cpu().numpy()]
         if not folds:
             return [Member(seed, 0, train) for seed in self.seeds]
-        groups = self.samples["group"].to_numpy()[train]
-        self._check_folds(len(set(groups)), modality)
-        return cross_fitting_members(
-            self.seeds,
-            train,
-            {
-                seed: group_folds(groups, self.training.folds, seed)
-                for seed in self.seeds
-            },
-        )
-
-    def _check_folds(self, groups: int, modality: str | None) -> None:
-        if groups < self.training.folds:
-            side = "clinical." if self.is_clinical else ""
+        groups, count = self.samples["group"].to_numpy()[train], self.training.folds
+        if len(set(groups)) < count:
+            tokens = self.params.dataset(self.recipe.dataset).tokens
             what = "any modality" if modality is None else f"modality {modality}"
             raise ValueError(
-                f"data/prepared/{self.cell.dataset}: {groups} groups of train have "
-                f"{what}, but presets.{self.params.preset}.{side}training.folds = "
-                f"{self.training.folds}; leave the modality out or lower folds"
+                f"data/prepared/{self.part}: {len(set(groups))} groups of train have "
+                f"{what}, but {paths.preset(self.params.preset)}: {tokens}.training."
+                f"folds = {count}; leave the modality out or lower folds"
             )
+        folds_of = {seed: group_folds(groups, count, seed) for seed in self.seeds}
+        return cross_fitting_members(self.seeds, train, folds_of)
 
 
-def load_study(params: Params, cell: Cell, protocol: str | None = None) -> Study:
-    """Read a data set's features as tensors on the device in force.
+def load_studies(params: Params, cell: str) -> list[Study]:
+    """Every run of a cell, and of each every fold where it is cross-validated.
 
-    `protocol` is that of params unless given (attribution rows bring their own). The
-    data set may be one part of a cross-validated one, as `paths.part` names it.
+    Raises:
+        ValueError: a run asks for what its fusion or its data cannot give.
     """
-    is_clinical = paths.whole(cell.dataset) in params.cohorts
-    features = (
-        read_clinical_features(cell.dataset)
-        if is_clinical
-        else read_features(cell.dataset, params.encoder_of(cell))
-    )
-    samples, meta = features.samples, features.meta
-    inputs = _inputs(features, cell, chosen_device(params.device, params.precision))
-    split = samples["split"].to_numpy()
+    runs = params.runs_of(cell)
+    for address, recipe in runs.items():
+        refuse_impossible(params, address, recipe)
+    folds = params.folds(next(iter(runs.values())).dataset)
+    return [study for k in range(max(folds, 1)) for study in _part(params, runs, k)]
+
+
+def _part(params: Params, runs: Mapping[str, Recipe], fold: int) -> Iterator[Study]:
+    """Studies of all runs on one part of their data, which is read once."""
+    for number, (address, recipe) in enumerate(runs.items()):
+        crossed = params.folds(recipe.dataset)
+        part = params.parts(recipe.dataset)[fold]
+        if number == 0:
+            data = _read(params, recipe, part)
+            device = chosen_device(params.device, params.precision)
+            inputs = tensors(data, device)
+        place = paths.part(address, fold) if crossed else address
+        yield study_of(params, place, recipe, part, data, inputs)
+
+
+def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
+    """Stop at a recipe that asks a fusion for what it does not have.
+
+    Raises:
+        ValueError: names the run, the fusion and what can be used instead.
+    """
+    tokens = params.dataset(recipe.dataset).tokens
+    missing = recipe.missing or params.weighting.missing
+    asked = dict.fromkeys([recipe.fusion, *recipe.fusions], False)
+    asked[recipe.fusion] = recipe.needs_evidence
+    for fusion, weighted in asked.items():
+        reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
+        if reason:
+            where = f"params.yaml: cells.{address.replace('/', '.')}"
+            raise ValueError(f"{where}: fusion {fusion} {reason}")
+
+
+def study_of(
+    params: Params,
+    address: str,
+    recipe: Recipe,
+    part: str,
+    data: Features,
+    inputs: Inputs,
+) -> Study:
+    """A run on data that were read before."""
+    meta = data.meta
+    inputs = inputs.only(*(n for n in inputs.names if n not in recipe.without))
+    protocol = recipe.protocol or params.protocol
+    asked = in_force(recipe.switches, protocol, meta["task"])
+    chosen, notes = applicable(asked, inputs.names)
+    split = data.samples["split"].to_numpy()
     some = inputs.present.any(1).cpu().numpy()
-    protocol = protocol or params.protocol
-    in_force = for_classification if meta["task"] == "classification" else switches
-    chosen, notes = applicable(in_force(cell.switches, protocol), inputs.names)
     return Study(
         params=params,
-        cell=cell,
-        samples=samples,
-        inputs=inputs,
+        address=address,
+        recipe=recipe,
+        part=part,
+        samples=data.samples,
+        inputs=with_noise(inputs, recipe.noise) if recipe.noise else inputs,
         rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
         meta=meta,
         switches=chosen,
         protocol=protocol,
         notes=notes,
-        text=None if is_clinical else _fine_tuning(params, cell, inputs.names),
+        text=_fine_tuning(params, recipe, inputs.names),
         task=Task(meta["task"], meta["classes"]),
     )
 
 
-def _inputs(features: Features, cell: Cell, device: torch.device) -> Inputs:
-    inputs = tensors(features, device)
-    return inputs.only(*(n for n in inputs.names if n not in cell.without))
+def _read(params: Params, recipe: Recipe, part: str) -> Features:
+    is_file = recipe.dataset in params.datasets.files
+    return read_features(part, params.encoder_of(recipe) if is_file else None)
 
 
 def applicable(
@@ -214,22 +250,23 @@ def applicable(
 
 
 def _fine_tuning(
-    params: Params, cell: Cell, modalities: tuple[str, ...]
+    params: Params, recipe: Recipe, modalities: tuple[str, ...]
 ) -> FineTuning | None:
     """The text encoder that is trained along, when params ask for that."""
-    name = params.encoder_of(cell)
+    name = params.encoder_of(recipe)
     encoder = params.active.encoders[name]
-    if not encoder.finetune or "text" not in modalities:
+    is_file = recipe.dataset in params.datasets.files
+    if not (is_file and encoder.finetune and "text" in modalities):
         return None
     # Costs seconds to import, and only fine-tuning needs it here.
     from repro.features.text import load_encoder
 
-    prepared = read_prepared(paths.prepared(cell.dataset))
+    prepared = read_prepared(paths.prepared(recipe.dataset))
     texts = prepared.modalities["text"]
     if not isinstance(texts, Texts):
         raise ValueError(
-            f"data set {cell.dataset} has no raw text to fine-tune on; set "
-            f"presets.{params.preset}.encoders.{name}.finetune: false"
+            f"data set {recipe.dataset} has no raw text to fine-tune on; set "
+            f"encoders.{name}.finetune: false in {paths.preset(params.preset)}"
         )
     is_train = prepared.samples["split"] == "train"
     train = [t for t, kept in zip(texts.values, is_train, strict=True) if kept]

@@ -1,9 +1,8 @@
-"""Write what a training cell leaves in its run folder."""
+"""Write what a training cell leaves in the folders of its runs."""
 
 import os
 import platform
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,143 +12,157 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
-from repro.models.architecture import OVER_TIME
 from repro.process import peak_memory_bytes
+from repro.report import Data, Method, Report, Setup
 from repro.results.folds import pooled_report
 
 
 def write_run(
-    study: Study, folder: str, results: Sequence[Result], *, checkpoints: bool = True
+    study: Study, results: Mapping[str, Result], left_out: Mapping[str, str]
 ) -> None:
     """Predictions, weights, histories, checkpoints, report; the last alone, if none."""
-    place = paths.run(study.cell.dataset, folder)
-    if results:
-        write_table(place / "predictions.parquet", _predictions(study, results))
-    weights = [_weights(study, result) for result in results if result.weights]
+    place, every = paths.run(study.address), list(results.values())
+    if every:
+        write_table(place / "predictions.parquet", _predictions(study, every))
+    weights = [_weights(study, result) for result in every if result.weights]
     if weights:
         write_table(place / "weights.parquet", pd.concat(weights, ignore_index=True))
-        rows = [row for result in results for row in result.trajectory]
+        rows = [row for result in every for row in result.trajectory]
         write_table(place / "trajectory.parquet", pd.DataFrame(rows))
-    history = [row for result in results for row in result.history]
+    history = [row for result in every for row in result.history]
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
-    for result in results:
-        if result.checkpoint and checkpoints:
-            name = "checkpoint" if len(results) == 1 else f"checkpoint-{result.method}"
-            write_arrays(place / f"{name}.safetensors", result.checkpoint)
-    write_json(place / "report.json", report(study, folder, results))
+    for result in every:
+        if result.checkpoint and study.recipe.checkpoints:
+            name = f"checkpoint-{result.method}.safetensors"
+            write_arrays(place / name, result.checkpoint)
+    report(study, results, left_out).write()
 
 
-def write_parts(dataset: str, folder: str, parts: int) -> None:
-    """The report of a cross-validated run, beside the folders of its parts."""
-    place = paths.run(dataset, folder) / "report.json"
-    write_json(place, pooled_report(dataset, folder, parts))
+def write_first_weights(
+    study: Study, weights: Sequence[Float[np.ndarray, "rows modalities"]]
+) -> None:
+    """The weights of train that a retraining starts from, of each seed."""
+    frames = [
+        _weight_rows(study, "train", seed, rows)
+        for seed, rows in zip(study.seeds, weights, strict=True)
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    write_table(paths.run(study.address) / "initial.parquet", table)
 
 
-def write_timing(dataset: str, folder: str, results: Sequence[Result]) -> None:
-    """Seconds of all methods of a run, of all its parts together."""
-    write_json(paths.timing(dataset, folder), timing(results))
+def write_folds(address: str, folds: int) -> None:
+    """The report of a cross-validated run, above the folders of its folds."""
+    pooled_report(address, folds).write()
 
 
-def report(study: Study, folder: str, results: Sequence[Result]) -> dict[str, Any]:
-    """Everything that says what a run is: settings, data, chosen epochs, sizes."""
-    params = study.params
-    weighted = any(result.weights for result in results)
-    return {
-        "dataset": study.cell.dataset,
-        "cell": folder,
-        "encoder": study.encoder,
-        **_text_of(study),
-        "fusion": study.cell.fusion,
-        "without": list(study.cell.without),
-        "missing": study.missing,
-        "count_absent": study.cell.count_absent,
-        "device": study.inputs.y.device.type,
-        "precision": params.precision,
-        "protocol": study.protocol,
-        "switches": sorted(study.switches),
-        "control": study.cell.control,
-        **({"alpha": study.alpha} if weighted else {}),
-        "preset": params.preset,
-        "seeds": study.seeds,
-        "experts": params.experts,
-        "top_k": params.top_k,
-        "model": study.model.model_dump(),
-        **_fusion_sizes(study),
-        "training": study.training.model_dump(),
-        "weighting": params.weighting.model_dump(),
-        "methods": {result.method: _method_report(study, result) for result in results},
-        "data": _data_of(study),
-    }
-
-
-def _fusion_sizes(study: Study) -> dict[str, Any]:
-    """Sizes of a fusion that is none of the mixtures of experts."""
-    fusion, sizes = study.cell.fusion, study.params.active.fusions
-    blocks = {"mmim": sizes.mmim, "ithp": sizes.ithp}
-    blocks |= dict.fromkeys(("early_fusion", "late_fusion", "low_rank"), sizes.simple)
-    if not study.is_clinical:
-        blocks |= dict.fromkeys(OVER_TIME, sizes.over_time)
-    return {"fusion_sizes": blocks[fusion].model_dump()} if fusion in blocks else {}
-
-
-def _data_of(study: Study) -> dict[str, Any]:
-    """What a run was trained on."""
-    meta = study.meta
-    return {
-        "source": meta["source"],
-        "simulated": meta["simulated"],
-        "sizes": {split: len(rows) for split, rows in study.rows.items()},
-        "dims": {
-            name: values.features
-            for name, values in zip(
-                study.inputs.names, study.inputs.values, strict=True
-            )
+def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:
+    """Seconds of every method of every run of a cell; never deterministic."""
+    content = {
+        "seconds": {
+            address: {name: round(spent, 3) for name, spent in named.items()}
+            for address, named in seconds.items()
         },
-        "modalities": list(study.inputs.names),
-        "task": study.task.kind,
-        "classes": study.task.classes,
-        "excluded": len(study.samples) - sum(len(rows) for rows in study.rows.values()),
-        "notes": [*meta["notes"], *study.notes, *_reason(study)],
-        "warnings": meta["warnings"],
+        "peak_memory_bytes": peak_memory_bytes(),
+        "hardware": {
+            "machine": platform.machine(),
+            "cores": len(os.sched_getaffinity(0)),
+            "system": platform.system(),
+        },
     }
+    write_json(paths.timing(cell), content)
 
 
-def _reason(study: Study) -> list[str]:
-    """Why nothing was trained, if nothing was."""
-    title = study.params.names.get(study.cell.fusion, study.cell.fusion)
-    return [f"no {title}: {study.unable}"] if study.unable else []
+def report(
+    study: Study, results: Mapping[str, Result], left_out: Mapping[str, str]
+) -> Report:
+    """Everything that says what a run is: settings, data, chosen epochs, sizes."""
+    recipe = study.recipe
+    return Report(
+        address=study.address,
+        dataset=study.part,
+        methods={name: _method(study, result) for name, result in results.items()},
+        data=_data(study),
+        setup=_setup(study),
+        fusion=recipe.fusion,
+        uses=recipe.uses,
+        protocol=study.protocol,
+        switches=sorted(study.switches),
+        control=recipe.control,
+        alpha=study.alpha if recipe.weightings else None,
+        missing=study.missing,
+        count_absent=recipe.count_absent,
+        without=recipe.without,
+        device=study.inputs.y.device.type,
+        precision=study.params.precision,
+        left_out=dict(left_out),
+    )
 
 
-def _text_of(study: Study) -> dict[str, Any]:
-    """Text encoder of a run, and whether it was trained along."""
-    preset = study.params.active
-    if study.is_clinical:
-        text = preset.clinical.text
-        return {
-            "text_encoder": text.encoder,
-            "text_weights": text.weights,
-            "finetune": False,
-        }
-    if study.meta.get("text", {}).get("absent"):
-        return {"text_weights": "none, stored features", "finetune": False}
-    weights = preset.encoders[study.encoder].weights
-    return {"text_weights": weights, "finetune": study.text is not None}
+def _setup(study: Study) -> Setup:
+    params = study.params
+    models = params.models(study.recipe.dataset)
+    weights, is_tuned = _text_weights(study)
+    return Setup(
+        preset=params.preset,
+        seeds=study.seeds,
+        experts=params.experts,
+        top_k=params.top_k,
+        encoder=study.encoder,
+        text_encoder=study.encoder,
+        text_weights=weights,
+        finetune=is_tuned,
+        tokens=models.tokens.model_dump(),
+        training=models.training.model_dump(),
+        weighting=params.weighting.model_dump(),
+    )
 
 
-def _method_report(study: Study, result: Result) -> dict[str, Any]:
-    return {
-        "epochs": result.epochs,
-        "last_epoch": study.training.epochs,
-        "parameters": result.parameters,
-        "trained": bool(result.history),
-        "modalities": list(result.modalities),
-        "error": {
+def _text_weights(study: Study) -> tuple[str, bool]:
+    """Weights of the text encoder of a run, and whether it was trained along."""
+    active = study.params.active
+    if study.recipe.dataset in study.params.datasets.stays:
+        return active.icu.text.weights, False
+    if study.meta["text"]["absent"]:
+        return "none, stored features", False
+    return active.encoders[study.encoder].weights, study.text is not None
+
+
+def _data(study: Study) -> Data:
+    """What a run was trained on."""
+    meta, inputs = study.meta, study.inputs
+    widths = [values.features for values in inputs.values]
+    return Data(
+        source=meta["source"],
+        simulated=meta["simulated"],
+        task=study.task.kind,
+        classes=study.task.classes,
+        sizes={split: len(rows) for split, rows in study.rows.items()},
+        dims=dict(zip(inputs.names, widths, strict=True)),
+        modalities=list(inputs.names),
+        excluded=len(study.samples) - sum(len(rows) for rows in study.rows.values()),
+        notes=[*meta["notes"], *study.notes],
+        warnings=meta["warnings"],
+    )
+
+
+def _method(study: Study, result: Result) -> Method:
+    known = study.params.models(study.recipe.dataset).fusions
+    fusion = result.method if result.method in known else study.recipe.fusion
+    return Method(
+        fusion=fusion,
+        trained=bool(result.history),
+        settings=known[fusion],
+        modalities=list(result.modalities),
+        epochs=result.epochs,
+        last_epoch=study.training.epochs,
+        parameters=result.parameters,
+        error={
             split: study.task.errors(p, _labels(study, split)).round(6).tolist()
             for split, p in result.predictions.items()
         },
-        **({"weight_shift": weight_shift(result)} if result.weights else {}),
-    }
+        weight_shift=weight_shift(result) if result.weights else {},
+    )
 
 
 def weight_shift(result: Result) -> dict[str, dict[str, float]]:
@@ -184,22 +197,6 @@ def ks_distance(a: Float[np.ndarray, " a"], b: Float[np.ndarray, " b"]) -> float
     points = np.sort(np.concatenate([a, b]))
     below = [np.searchsorted(np.sort(v), points, side="right") / len(v) for v in (a, b)]
     return float(np.abs(below[0] - below[1]).max())
-
-
-def timing(results: Sequence[Result]) -> dict[str, Any]:
-    """Seconds per method, peak memory and hardware: never deterministic."""
-    seconds: dict[str, float] = {}
-    for result in results:
-        seconds[result.method] = seconds.get(result.method, 0.0) + result.seconds
-    return {
-        "seconds": {method: round(spent, 3) for method, spent in seconds.items()},
-        "peak_memory_bytes": peak_memory_bytes(),
-        "hardware": {
-            "machine": platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
-            "system": platform.system(),
-        },
-    }
 
 
 def _predictions(study: Study, results: Sequence[Result]) -> pd.DataFrame:
@@ -238,16 +235,21 @@ def prediction_columns(
 
 
 def _weights(study: Study, result: Result) -> pd.DataFrame:
-    frames = []
-    for split, weights in result.weights.items():
-        for seed, rows in zip(study.seeds, weights, strict=True):
-            frame = _rows(study, split)[["id"]].assign(
-                method=result.method, seed=np.int64(seed), split=split
-            )
-            for m, name in enumerate(result.modalities):
-                frame[f"w_{name}"] = rows[:, m]
-            frames.append(frame)
+    frames = [
+        _weight_rows(study, split, seed, rows).assign(method=result.method)
+        for split, weights in result.weights.items()
+        for seed, rows in zip(study.seeds, weights, strict=True)
+    ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _weight_rows(
+    study: Study, split: str, seed: int, weights: Float[np.ndarray, "rows modalities"]
+) -> pd.DataFrame:
+    frame = _rows(study, split)[["id"]].assign(seed=np.int64(seed), split=split)
+    for m, name in enumerate(study.inputs.names):
+        frame[f"w_{name}"] = weights[:, m]
+    return frame
 
 
 def _labels(study: Study, split: str) -> Float[np.ndarray, " rows"]:

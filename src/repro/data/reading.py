@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from repro.data import mag, mmsa, mult, table
-from repro.params import Source
+from repro.params.datasets import FileSet
 from repro.records import Dataset
 
 
-def read(source: Source, name: str) -> Dataset:
+def read(source: FileSet, name: str) -> Dataset:
     """The data set `name` from its source, as the reader gives it, not yet checked.
 
     Raises:
@@ -36,4 +36,9 @@ def read(source: Source, name: str) -> Dataset:
         case "mag":
             return mag.read(path)
         case "table":
-            return table.read(path, source.table, source.keep)
+            if source.table is None:
+                raise ValueError(
+                    f"datasets.files.{name}: source table needs the mapping `table`, "
+                    "which names its columns and arrays"
+                )
+            return table.read(path, source.table, source.keep, len(source.classes))

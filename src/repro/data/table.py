@@ -6,21 +6,24 @@ import numpy as np
 import pandas as pd
 
 from repro.data import layout, padding
-from repro.params import TableMapping
+from repro.params.datasets import TableMapping
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
 MOST_CLASSES = 20  # so many distinct integers may be meant as classes
 
 
-def read(root: Path, mapping: TableMapping, keep: str = "all") -> Dataset:
+def read(
+    root: Path, mapping: TableMapping, keep: str = "all", classes: int = 0
+) -> Dataset:
     """Samples and modalities of a folder.
 
     Row `i` of every array belongs to row `i` of the CSV. A 2-D array gives one vector
     per sample, a 3-D array sequences, whose all-zero rows at the end are padding.
     A vector of nothing but NaN means that the modality is absent in its sample.
     `keep` is `all`, `column=value` or `file.csv:column=value`, where the file has the
-    same id column; the other rows are dropped. Labels are a regression, also where they
-    look like classes; that is a warning of the data set.
+    same id column; the other rows are dropped. With `classes`, labels are class numbers
+    from 0; without, a regression, also where they look like classes: that is a warning
+    of the data set.
 
     Raises:
         ValueError: a file is missing or damaged, a column is missing, a split or
@@ -57,8 +60,10 @@ def read(root: Path, mapping: TableMapping, keep: str = "all") -> Dataset:
         samples[kept].reset_index(drop=True),
         modalities,
         source="table",
+        task="classification" if classes else "regression",
+        classes=classes,
         notes=tuple(notes),
-        warnings=_class_warnings(samples["y"][kept], mapping.label),
+        warnings=() if classes else _class_warnings(samples["y"][kept], mapping.label),
     )
 
 

@@ -26,7 +26,7 @@ from repro.features.objects import (
     train_objects,
 )
 from repro.features.text import load_encoder, pooled, weight_sums
-from repro.params import Encoder
+from repro.params.presets import Encoder
 from repro.records import Ragged
 
 

@@ -1,6 +1,7 @@
 """What training reads: samples, modality order and the features of each modality."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,10 @@ import pandas as pd
 from repro import files, paths
 from repro.data.preparing import read_ragged
 from repro.records import Ragged
+
+MOST_LOST = 0.05  # share of samples a complete data set may have without a modality
+OF_OBJECTS = ("documents", "objects")  # kinds of modalities that stays have
+OF_STAYS = ("events", *OF_OBJECTS)
 
 
 @dataclass(frozen=True)
@@ -25,34 +30,84 @@ class Features:
     hourly: dict[str, Ragged] = field(default_factory=dict)
 
 
-def read_features(dataset: str, encoder: str, *, pooled: bool = False) -> Features:
+def read_features(
+    dataset: str, encoder: str | None = None, *, pooled: bool = False
+) -> Features:
     """Features of every modality; texts are those of `encoder`.
 
     Of an encoder that is fine-tuned these are token ids, or, when `pooled`, the vectors
     of the encoder before any training.
 
     Raises:
-        ValueError: a file is missing or cut short, or does not have the samples of the
-            prepared files.
+        ValueError: a file is missing or cut short, does not have the samples of the
+            prepared files, or too many samples of a complete data set have no object
+            of a modality that can be read.
     """
     folder = paths.prepared(dataset)
     meta = files.read_json(folder / "meta.json")
     samples = files.read_table(folder / "samples.parquet")
-    text_meta = files.read_json(paths.features_meta(dataset, encoder))
-    has_ids = not text_meta["absent"] and text_meta["encoder"]["finetune"]
-    modalities = {}
+    if encoder is not None:
+        path = paths.features(dataset, "text", encoder) / "meta.json"
+        meta["text"] = files.read_json(path)
+    is_complete = bool(samples.filter(like="present_").to_numpy().all())
+    modalities: dict[str, Ragged] = {}
+    hourly: dict[str, Ragged] = {}
     for name in meta["modalities"]:
-        is_text = meta["kinds"][name] == "text"
-        path = paths.features(dataset, name, encoder if is_text else None)
-        if is_text and has_ids and pooled:
-            path = paths.pooled_text(dataset, encoder)
+        path = _file(dataset, name, meta, encoder, pooled)
         modalities[name] = read_ragged(path)
-        rows = modalities[name].lengths > 0
-        if len(rows) != len(samples) or (rows != samples[f"present_{name}"]).any():
-            raise ValueError(
-                f"{path}: made from other samples than {folder}; run the stage that "
-                "writes it again"
-            )
-    meta["series"] = files.read_json(paths.features_meta(dataset))
-    meta["text"] = text_meta
-    return Features(samples, modalities, meta)
+        lost = _lost(samples, name, modalities[name], path)
+        if lost.any():
+            meta["notes"].append(_told(lost, name, meta, path, is_complete))
+            samples[f"present_{name}"] &= ~lost
+        if meta["kinds"][name] == "events":
+            hourly[name] = read_ragged(path.with_stem(f"{name}_hourly"))
+    return Features(samples, modalities, meta, hourly)
+
+
+def _file(
+    dataset: str, name: str, meta: dict[str, Any], encoder: str | None, pooled: bool
+) -> Path:
+    """The feature file of a modality; of stays, how it was made goes into `meta`."""
+    kind = meta["kinds"][name]
+    if kind == "text":
+        has_ids = meta["text"]["encoder"]["finetune"]
+        stem = "pooled" if has_ids and pooled else name
+        return paths.features(dataset, "text", encoder) / f"{stem}.safetensors"
+    folder = paths.features(dataset, name if kind in OF_OBJECTS else "series")
+    if kind in OF_STAYS:
+        meta[name] = files.read_json(folder / "meta.json")[name]
+    return folder / f"{name}.safetensors"
+
+
+def _lost(samples: pd.DataFrame, name: str, features: Ragged, path: Path) -> pd.Series:
+    """Samples that have the modality but no features of it."""
+    rows, present = features.lengths > 0, samples[f"present_{name}"]
+    if len(rows) != len(samples) or (rows & ~present).any():
+        raise ValueError(
+            f"{path}: made from other samples than data/prepared has; run the stage "
+            "that writes it again"
+        )
+    return present & ~rows
+
+
+def _told(
+    lost: pd.Series, name: str, meta: dict[str, Any], path: Path, is_complete: bool
+) -> str:
+    """A note on what was lost.
+
+    Raises:
+        ValueError: nothing may be lost of this kind, or not so much.
+    """
+    count = int(lost.sum())
+    if meta["kinds"][name] not in OF_STAYS:
+        raise ValueError(
+            f"{path}: {count} samples that have {name} have no features; run the stage "
+            "that writes it again"
+        )
+    if is_complete and count > MOST_LOST * len(lost):
+        raise ValueError(
+            f"{path.parent}: {count} of {len(lost)} stays of the complete cohort have "
+            f"no readable {name}, more than {MOST_LOST:.0%}; correct the root or "
+            "the files that its meta.json lists and run the stage again"
+        )
+    return f"{name}: {count} stays have no readable object"

@@ -31,7 +31,7 @@ from repro.features.tokens import (
     vocabulary,
     wordpiece_tokenizer,
 )
-from repro.params import Encoder
+from repro.params.presets import Encoder
 from repro.records import Ragged
 
 _TYPES = {"bert": "bert", "deberta": "deberta-v2"}

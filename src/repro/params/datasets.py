@@ -1,4 +1,4 @@
-"""What params.yaml says of data sets: facts of each, where it comes from, simulators."""
+"""What params.yaml says of data sets: facts, where each comes from, simulators."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""A typed, frozen view of params.yaml and its preset; bad names and values stop here."""
+"""A typed, frozen view of params.yaml and its preset; bad values stop here."""
 
 from functools import cached_property
 from pathlib import Path

@@ -35,6 +35,12 @@ CLASSIFICATION: tuple[Switch, ...] = (
 )
 
 
+# Those that change the unweighted and the unimodal models themselves.
+MODEL_SWITCHES = frozenset(
+    {"test_epoch", "eval_noise", "no_balance_loss", "log_space_experts"}
+)
+
+
 def switches(names: list[str], protocol: str = "leak_free") -> frozenset[str]:
     """The switches in force: names add, `all` adds every one, `-name` removes.
 

@@ -16,12 +16,11 @@ from jaxtyping import Bool, Float, Int
 
 from repro import files
 from repro.data import frames, words
-from repro.params import Simulation
+from repro.params.datasets import Simulation
 from repro.records import SPLITS
 
 MODALITIES = ("text", "audio", "video")
 LATENTS = ("unique", "shared", "synergy")
-DIMS = {"mosi": {"audio": 5, "video": 20}, "mosei": {"audio": 74, "video": 35}}
 # Utterances and videos of the standard CMU-MOSI split; other sizes keep the ratio.
 MOSI_SIZES = (1284, 229, 686)
 MOSI_VIDEOS = (52, 10, 31)

@@ -10,7 +10,7 @@ from pathlib import Path  # noqa: E402
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv.ingesting import ingest  # noqa: E402
 from repro.data.mimiciv.settings import Settings  # noqa: E402
-from repro.params.clinical import ClinicalSource  # noqa: E402
+from repro.params.datasets import ClinicalSource  # noqa: E402
 
 
 def main() -> None:

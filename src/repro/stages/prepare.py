@@ -8,6 +8,7 @@ import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.data import preparing, reading  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,9 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="repro.stages.prepare", description=__doc__)
     parser.add_argument("dataset")
     name = parser.parse_args(arguments).dataset
-    datasets = params.load().datasets
+    datasets = params.load().datasets.files
     if name not in datasets:
-        raise ValueError(f"dataset={name!r}: choose one of {sorted(datasets)}")
+        raise ValueError(f"params.yaml: {unknown('data set', name, datasets)}")
     source = datasets[name]
     dataset = reading.read(source, name)
     checked = preparing.check(dataset, source.path, source.shared_groups)

@@ -9,6 +9,7 @@ import shutil  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv import prepared  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
 
 
 def main() -> None:
@@ -17,12 +18,13 @@ def main() -> None:
     parser.add_argument("cohort")
     name = parser.parse_args().cohort
     settings = params.load()
-    if name not in settings.cohorts:
-        raise ValueError(f"cohort={name!r}: choose one of {sorted(settings.cohorts)}")
+    cohorts = settings.datasets.stays
+    if name not in cohorts:
+        raise ValueError(f"params.yaml: {unknown('cohort', name, cohorts)}")
     source = settings.clinical
     made = prepared.cohort_dataset(
         paths.ingested(),
-        settings.cohorts[name].complete,
+        cohorts[name].complete,
         split=source.split,
         evaluation=source.evaluation,
         folds=source.folds,

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = parser.parse_args(arguments).dataset
     prepared = read_prepared(paths.prepared(dataset))
     is_train = (prepared.samples["split"] == "train").to_numpy()
-    meta = {}
+    meta, folder = {}, paths.features(dataset, "series")
     for name, modality in prepared.modalities.items():
         if not isinstance(modality, Ragged):
             continue
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         except ValueError as error:
             raise ValueError(f"{paths.prepared(dataset)}: {name}: {error}") from error
         scaled, clipped = standardized(modality, scale)
-        write_ragged(paths.features(dataset, name), scaled)
+        write_ragged(folder / f"{name}.safetensors", scaled)
         meta[name] = {
             "features": len(scale.sd),
             "constant": int((scale.sd == 0).sum()),
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             "clip": CLIP,
             "longest": int(scaled.lengths.max()),
         }
-    files.write_json(paths.features_meta(dataset), meta)
+    files.write_json(folder / "meta.json", meta)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import zlib  # noqa: E402
 import numpy as np  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
 from repro.simulation import sentiment as simulated  # noqa: E402
 
 
@@ -23,17 +24,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("dataset")
     dataset = parser.parse_args(arguments).dataset
     parameters = params.load()
-    sizes = parameters.active.sizes
-    if dataset not in simulated.DIMS or dataset not in sizes:
-        raise ValueError(
-            f"dataset={dataset!r}: choose one of {sorted(simulated.DIMS)} that has a "
-            f"size in presets.{parameters.preset}.sizes {sorted(sizes)}"
-        )
+    planted, sizes = parameters.simulation, parameters.active.simulated
+    for where, known in (("simulation.sets", planted.sets), ("simulated", sizes)):
+        if dataset not in known:
+            what = f"simulated data set of {where} (preset {parameters.preset})"
+            raise ValueError(f"params.yaml: {unknown(what, dataset, known)}")
     # The name enters the seed, so two data sets differ.
     name = zlib.crc32(dataset.encode())
     generator = np.random.default_rng([parameters.simulation.seed, name])
     content, truth = simulated.simulate(
-        parameters.simulation, sizes[dataset], simulated.DIMS[dataset], generator
+        planted, sizes[dataset], planted.sets[dataset], generator
     )
     simulated.write(paths.simulated_pickle(dataset), content)
     files.write_table(paths.simulated_truth(dataset), truth)

@@ -8,7 +8,8 @@ import hashlib  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.params.clinical import IcuSimulation, Tree  # noqa: E402
+from repro.params.datasets import IcuSimulation  # noqa: E402
+from repro.params.presets import Tree  # noqa: E402
 from repro.simulation.icu.settings import Signals, Size  # noqa: E402
 from repro.simulation.icu.writing import write_tree  # noqa: E402
 
@@ -18,7 +19,7 @@ def main() -> None:
     settings = params.load()
     folder = paths.simulated_icu()
     planted = settings.icu_simulation
-    size = _size(settings.active.clinical.tree)
+    size = _size(settings.active.icu.tree)
     truth = paths.simulated_truth("icu")
     write_tree(size, _signals(planted), planted.seed, folder, truth)
     files.write_text(folder / "SHA256SUMS.txt", checksums(folder))

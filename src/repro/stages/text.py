@@ -6,6 +6,8 @@ process.prepare()
 
 import argparse  # noqa: E402
 import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import torch  # noqa: E402
 from transformers.utils import logging  # noqa: E402
@@ -13,7 +15,8 @@ from transformers.utils import logging  # noqa: E402
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
 from repro.features.text import encoded, token_ids, weight_sums  # noqa: E402
-from repro.params import Encoder  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
+from repro.params.presets import Encoder  # noqa: E402
 from repro.records import Texts  # noqa: E402
 
 
@@ -33,13 +36,14 @@ def main(arguments: list[str] | None = None) -> None:
         logging.disable_progress_bar()
     encoders = params.load().active.encoders
     if given.encoder not in encoders:
-        raise ValueError(f"encoder={given.encoder!r}: choose one of {sorted(encoders)}")
+        raise ValueError(unknown("text encoder", given.encoder, encoders))
     prepared = read_prepared(paths.prepared(given.dataset))
-    meta = _write(prepared, given.dataset, given.encoder, encoders[given.encoder])
-    files.write_json(paths.features_meta(given.dataset, given.encoder), meta)
+    folder = paths.features(given.dataset, "text", given.encoder)
+    meta = _write(prepared, folder, encoders[given.encoder])
+    files.write_json(folder / "meta.json", meta)
 
 
-def _write(prepared: Prepared, dataset: str, name: str, encoder: Encoder) -> dict:
+def _write(prepared: Prepared, folder: Path, encoder: Encoder) -> dict[str, Any]:
     texts = {m: t for m, t in prepared.modalities.items() if isinstance(t, Texts)}
     if not texts:
         return {"absent": True}
@@ -48,10 +52,10 @@ def _write(prepared: Prepared, dataset: str, name: str, encoder: Encoder) -> dic
     for modality, stored in texts.items():
         made_by = token_ids if encoder.finetune else encoded
         features, made[modality] = made_by(encoder, stored.values, is_train)
-        write_ragged(paths.features(dataset, modality, name), features)
+        write_ragged(folder / f"{modality}.safetensors", features)
         if encoder.finetune:  # for models without a network, which ids tell nothing
             vectors, _ = encoded(encoder, stored.values, is_train)
-            write_ragged(paths.pooled_text(dataset, name), vectors)
+            write_ragged(folder / "pooled.safetensors", vectors)
     return {
         "absent": False,
         "encoder": encoder.model_dump(),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from repro.models.batch import Batch
 from repro.models.fusions.mmim import MMIM
 from repro.models.predictor import Predictor, Randomness
-from repro.params.clinical import Training
+from repro.params.presets import Training
 from repro.training.optimization import StackedAdam
 
 

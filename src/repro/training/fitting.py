@@ -13,7 +13,7 @@ from tqdm import tqdm
 from repro.models.architecture import Architecture
 from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Predictor, Randomness
-from repro.params import Training
+from repro.params.presets import Training
 from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
 from repro.training.members import Member, epoch_order, seed_stream, torch_generators
 from repro.training.optimization import StackedAdam

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from btw import modality_information, squared_residuals
+from repro.params.study import Weighting
 from repro.training.weighting.variance import conditional_variance, pooled_variances
 
 VARIANCE_FLOOR = 1e-3  # of the train label variance
@@ -57,17 +58,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which weights, how smoothed, under which switches, or which control instead."""
+    """Which weights, how smoothed and made, under which switches or control."""
 
     variant: str
     alpha: float
-    alpha_step: float = 0.05
-    scale: str = "mean_one"
-    neighbors: int = 3
-    random_state: int = 0
-    unimodal_variance: str = "pooled"
-    multimodal_variance: str = "valid"
-    hold_factor: bool = False
+    made: Weighting
     switches: frozenset[str] = frozenset()
     control: str = "none"
 
@@ -91,7 +86,7 @@ def unimodal_variance(
     predictions = evidence.unimodal[seed]
     if "own_label_variance" in plan:
         return squared_residuals(predictions, evidence.y)
-    pooled = plan.unimodal_variance == "pooled"
+    pooled = plan.made.unimodal_variance == "pooled"
     estimate = pooled_variances if pooled else conditional_variance
     return estimate(
         predictions,
@@ -111,7 +106,7 @@ def multimodal_variance(
     """Variance of the multimodal model: mean squared residual, by default on valid."""
     if "own_label_variance" in plan:
         return squared_residuals(train, evidence.y_in("train"))
-    if plan.multimodal_variance == "train":
+    if plan.made.multimodal_variance == "train":
         residual = train - evidence.y_in("train")
     else:
         residual = valid - evidence.y_in("valid")
@@ -131,7 +126,7 @@ def split_information(
         predictions,
         evidence.task,
         evidence.present_in(split),
-        neighbors=plan.neighbors,
-        random_state=plan.random_state,
+        neighbors=plan.made.neighbors,
+        random_state=plan.made.random_state,
         names=evidence.modalities,
     )

@@ -117,7 +117,7 @@ class Reweighting:
                 state = self._weightings[s].state()
                 for split, predictions in self._latest.items():
                     self._memory[s].update(split, predictions[leader], state)
-            self._weightings[s].step(score, held=self._plan.hold_factor)
+            self._weightings[s].step(score, held=self._plan.made.selection == "last")
         self._record()
 
     def replay(
@@ -134,11 +134,11 @@ class Reweighting:
         weighting = ModalityWeighting(
             evidence.task,
             plan.variant,
-            scale="sum_one" if "sum_one" in plan else plan.scale,
+            scale="sum_one" if "sum_one" in plan else plan.made.scale,
             alpha=plan.alpha,
-            alpha_step=plan.alpha_step,
-            neighbors=plan.neighbors,
-            random_state=plan.random_state,
+            alpha_step=plan.made.alpha_step,
+            neighbors=plan.made.neighbors,
+            random_state=plan.made.random_state,
             modalities=evidence.modalities,
             initial="ones" if "initial_ones" in plan else "weights",
         )

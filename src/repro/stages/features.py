@@ -1,4 +1,4 @@
-"""Make the features of one kind: `... clinical_features <cohort> <kind>`."""
+"""Make the features of one kind: `... features <cohort> <kind>`."""
 
 from repro import process
 
@@ -7,7 +7,7 @@ process.prepare()
 import argparse  # noqa: E402
 
 from repro import params  # noqa: E402
-from repro.features.clinical import write_features  # noqa: E402
+from repro.features.stays import write_features  # noqa: E402
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from repro import files, paths
 from repro.data.mimiciv.prepared import IcuDataset, read
 from repro.data.preparing import write_ragged
 from repro.features import measurements, notes, timeseries
-from repro.params import Encoder, Params
+from repro.params import Params
+from repro.params.presets import Encoder
 from repro.records import Ragged
 
 KINDS = ("series", "text", "cxr", "ecg")
@@ -24,7 +25,7 @@ def write_features(params: Params, dataset: str, kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}: choose one of {', '.join(KINDS)}")
     cohort, _ = read(paths.prepared(dataset))
-    folder = paths.clinical_features(dataset, kind)
+    folder = paths.features(dataset, kind)
     if kind == "series":
         made = {name: _series(cohort, name, folder) for name in cohort.events}
     else:
@@ -52,7 +53,7 @@ def _series(cohort: IcuDataset, name: str, folder: Path) -> dict[str, Any]:
 
 
 def _objects(params: Params, cohort: IcuDataset, kind: str) -> Made:
-    settings, table = params.active.clinical, cohort.objects[kind]
+    settings, table = params.active.icu, cohort.objects[kind]
     cache, workers = paths.object_cache(), len(os.sched_getaffinity(0))
     root = Path(getattr(params.clinical, kind, "none"))
     samples = cohort.samples
@@ -85,7 +86,7 @@ def _objects(params: Params, cohort: IcuDataset, kind: str) -> Made:
 def _images(
     params: Params, cohort: IcuDataset, root: Path, cache: Path, workers: int
 ) -> Made:
-    settings = params.active.clinical.cxr
+    settings = params.active.icu.cxr
     samples, table = cohort.samples, cohort.objects["cxr"]
     if settings.encoder == "pixels":
         from repro.features.images import pixel_features
@@ -117,7 +118,7 @@ def _waveforms(
     from repro.features.ecg_encoder import Learning, resnet_features
     from repro.features.waveforms import Grid
 
-    settings = params.active.clinical.ecg
+    settings = params.active.icu.ecg
     return resnet_features(
         cohort.samples,
         cohort.objects["ecg"],
@@ -131,7 +132,7 @@ def _waveforms(
 
 def _text_encoder(params: Params) -> Encoder:
     """The text encoder of the sentiment side with the clinical settings."""
-    text, start = params.active.clinical.text, params.active.encoders["bert"]
+    text, start = params.active.icu.text, params.active.encoders["bert"]
     changes = {
         "weights": text.weights,
         "max_length": text.max_length,

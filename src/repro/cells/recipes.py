@@ -1,0 +1,132 @@
+"""What a cell trains: the fits of all its runs, two waves of them side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from repro.cells.evidence import evidence_of, used_results
+from repro.cells.fits import (
+    held_out_result,
+    plan,
+    unimodal_result,
+    unweighted_result,
+    weighted_result,
+)
+from repro.cells.parallel import Task, in_parallel
+from repro.cells.result import Result
+from repro.cells.study import Study
+from repro.params.cells import FIRST_WEIGHTS, UNIMODAL
+from repro.training.weighting.evidence import Evidence
+from repro.training.weighting.loop import Reweighting
+
+HELD_OUT = "held out"  # names no method: predictions for the evidence alone
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run holds: results by method, evidence where it makes weights, and why
+    methods that its recipe lists are not there.
+    """
+
+    study: Study
+    results: Mapping[str, Result]
+    left_out: Mapping[str, str]
+    evidence: Evidence | None = None
+    first_weights: Sequence[np.ndarray] = ()
+
+
+def trained(studies: Sequence[Study]) -> list[Trained]:
+    """Results of every run of a cell.
+
+    First come all models without weights of all runs, then all with weights; within a
+    wave nothing depends on anything else, so that a machine's cores are full.
+    """
+    known = [used_results(study) for study in studies]
+    waves = [_unweighted_tasks(s, k) for s, k in zip(studies, known, strict=True)]
+    first = _run(studies, waves)
+    runs = [_assembled(s, k, f) for s, k, f in zip(studies, known, first, strict=True)]
+    second = _run(studies, [_weighted_tasks(run) for run in runs])
+    return [
+        replace(run, results={**run.results, **found})
+        for run, found in zip(runs, second, strict=True)
+    ]
+
+
+def _run(
+    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]]
+) -> list[dict[str, Result]]:
+    """Results of every run's tasks by name; a fine-tuned encoder has all cores."""
+    flat = [task for named in tasks for task in named.values()]
+    tuned = any(study.text is not None for study in studies)
+    results = iter(in_parallel(flat, 1 if tuned else None))
+    return [{name: next(results) for name in named} for named in tasks]
+
+
+def _unweighted_tasks(study: Study, known: Mapping[str, Result]) -> dict[str, Task]:
+    """Fits of the run that need no weights, the longest first."""
+    recipe, tasks = study.recipe, dict[str, Task]()
+    if UNIMODAL in recipe.trains or recipe.needs_evidence:
+        for name in study.inputs.names:
+            if name not in known:
+                tasks[name] = partial(unimodal_result, study, name)
+    fusions = dict.fromkeys(recipe.fusions)
+    if recipe.needs_evidence and recipe.fusion not in known:
+        fusions[recipe.fusion] = None
+    for fusion in fusions:
+        if not study.cannot_fuse(fusion):
+            tasks[fusion] = partial(unweighted_result, study, fusion)
+    if recipe.weightings and study.multimodal_train == "cross_fitted":
+        tasks[HELD_OUT] = partial(held_out_result, study)
+    return {} if study.unable else tasks
+
+
+def _assembled(
+    study: Study, known: Mapping[str, Result], first: Mapping[str, Result]
+) -> Trained:
+    """The run before its weights: own results, and the unweighted one they go by."""
+    recipe = study.recipe
+    results = {name: r for name, r in first.items() if name != HELD_OUT}
+    left_out = {f: why for f in recipe.fusions if (why := study.cannot_fuse(f))}
+    reason = study.cannot_fuse(recipe.fusion) if recipe.needs_evidence else None
+    if reason:
+        return Trained(study, results, {**left_out, recipe.fusion: reason})
+    if not recipe.needs_evidence:
+        return Trained(study, results, left_out)
+    every = {**known, **results}
+    evidence = evidence_of(study, every)
+    if HELD_OUT in first:
+        evidence = _held_out(study, evidence, first[HELD_OUT])
+    if recipe.weightings:
+        results = {recipe.fusion: every[recipe.fusion], **results}
+    first_weights = _first_weights(study, evidence)
+    return Trained(study, results, left_out, evidence, first_weights)
+
+
+def _first_weights(
+    study: Study, evidence: Evidence
+) -> list[Float[np.ndarray, "rows modalities"]]:
+    """Weights of train by instance from the unweighted model, where asked for."""
+    if FIRST_WEIGHTS not in study.recipe.trains:
+        return []
+    members = study.members(folds=False)
+    first = Reweighting(evidence, members, plan(study, "instance"))
+    return [snapshot.fixed["train"] for snapshot in first.snapshot()]
+
+
+def _held_out(study: Study, evidence: Evidence, result: Result) -> Evidence:
+    """The evidence with train predictions of models that did not see the rows."""
+    unweighted = evidence.unweighted.copy()
+    unweighted[:, study.rows["train"]] = result.predictions["train"]
+    return replace(evidence, unweighted=np.asarray(unweighted))
+
+
+def _weighted_tasks(run: Trained) -> dict[str, Task]:
+    if run.evidence is None:
+        return {}
+    return {
+        name: partial(weighted_result, run.study, run.evidence, name)
+        for name in run.study.recipe.weightings
+    }
