@@ -8,16 +8,18 @@ import pandas as pd
 import torch
 
 from repro import paths
+from repro.cells import old_blocks
 from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
 from repro.features.clinical_reading import read_clinical_features
 from repro.features.reading import Features, read_features
-from repro.models.architecture import Architecture, loss_weights
+from repro.models.architecture import Architecture, auxiliary_lr, loss_weights
 from repro.models.batch import Inputs
+from repro.models.fusions.interface import ANCHOR, unable
 from repro.models.tokens.text import FineTuning
 from repro.params import Cell, Model, Params
 from repro.params.clinical import ClinicalModel, Training
-from repro.params.fusions import ANCHOR, OTHER_ENCODER, unable
+from repro.params.fusions import OTHER_ENCODER
 from repro.params.switching import for_classification, switches
 from repro.records import SPLITS, Texts
 from repro.training.fitting import Rows, Settings
@@ -106,24 +108,24 @@ class Study:
             selection=self.params.weighting.selection,
             text_lr=0.0 if self.text is None else self.text.lr,
             loss_weights=loss_weights(self.architecture()),
-            auxiliary_lr=self.params.active.fusions.mmim.lr,
+            auxiliary_lr=auxiliary_lr(self.architecture()),
             label=label,
         )
 
     def architecture(self) -> Architecture:
         """The shape of this cell's models."""
-        embedding = "embedding_site" in self.switches
+        embedding, preset = "embedding_site" in self.switches, self.params.active
         return Architecture(
-            model=self.model,
+            fusion=self.cell.fusion,
+            sizes=old_blocks.sizes(preset, self.model, self.cell.fusion),
+            tokens=old_blocks.tokens(preset, self.model),
             experts=self.params.experts,
             top_k=self.params.top_k,
-            fusions=self.params.active.fusions,
             missing=self.missing,
             scale_absent=self.cell.count_absent,
             weight_site="embedding" if embedding else self.params.weighting.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
-            fusion=self.cell.fusion,
             outputs=self.task.outputs,
         )
 

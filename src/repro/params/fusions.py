@@ -30,7 +30,6 @@ FIXED_FUSION = MappingProxyType(
 )
 FUSION_GROUPS = ("other_fusions", "fusion_rows", "deberta_rows", "deberta_btw")
 FUSION_FIELDS = frozenset({"dataset", "fusion", "encoder", "alpha"})
-ANCHOR = "text"  # what MMIM measures information with, and ITHP predicts from
 
 
 class OverTime(Strict):
@@ -134,31 +133,6 @@ def refusal(fusion: str, side: str, *, weighted: bool, missing: str) -> str | No
             f"has losses of present modalities only, so missing={missing!r} has no "
             "meaning; use missing: mask"
         )
-    return None
-
-
-def unable(
-    fusion: str, names: Collection[str], samples: int, anchored: int
-) -> str | None:
-    """Why a fusion cannot be trained on the data, or None if it can.
-
-    `anchored` of the `samples` have text.
-
-    >>> unable("mmim", ("audio", "video"), 9, 0)
-    'MMIM needs text and another modality; the data have audio, video'
-    >>> unable("ithp", ("text", "audio"), 9, 7)
-    'ITHP needs text in every sample; 2 have none'
-    """
-    if not SUPPORT[fusion].needs_anchor:
-        return None
-    if ANCHOR not in names or len(names) < 2:
-        return (
-            f"{fusion.upper()} needs {ANCHOR} and another modality; the data have "
-            f"{', '.join(names)}"
-        )
-    if fusion == "ithp" and anchored < samples:
-        absent = samples - anchored
-        return f"ITHP needs {ANCHOR} in every sample; {absent} have none"
     return None
 
 
