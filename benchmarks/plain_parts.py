@@ -8,7 +8,8 @@ from torch import Generator, Tensor, nn
 
 from benchmarks.plain_model import Layer
 from repro.models.attention import MultiHeadAttention
-from repro.models.fusions.moe import ModalityLayerNorm, MoELayer
+from repro.models.mixture import MoELayer
+from repro.models.modality import ModalityLayerNorm
 
 
 class Pair(NamedTuple):

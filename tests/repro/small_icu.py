@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 
 from repro.cells.study import Study
-from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, unpadded
 from repro.params import Cell
 from repro.params.clinical import ClinicalModel
 from repro.training.task import Task
+from tests.repro.models.architectures import QUERY, small_architecture
 from tests.repro.small_study import TRAINING, small_params
 
 HOURS = 48
@@ -30,7 +30,7 @@ MODEL = ClinicalModel(
     cross_layers=1,
     self_layers=1,
 )
-ARCHITECTURE = Architecture(MODEL, experts=4, top_k=2, fusion="fusemoe", outputs=4)
+ARCHITECTURE = small_architecture("fusemoe", QUERY, outputs=4)
 
 
 def small_icu_inputs(samples: int = 24) -> Inputs:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.models.fusions.interface import weighted
-from repro.models.fusions.moe import ModalityLinear
+from repro.models.modality import ModalityLinear
 from repro.models.stacked import (
     Generators,
     check_rate,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,8 +10,7 @@ from torch import Generator, Tensor, nn
 
 from repro.models.architecture import Architecture, fusion_of, tokens_of
 from repro.models.batch import Batch, Inputs, time_means
-from repro.models.fusions.interface import FusionInput, FusionOutput
-from repro.models.fusions.ithp import ITHP
+from repro.models.fusions.interface import FusionInput, FusionOutput, at_site
 from repro.models.stacked import (
     Generators,
     initialize,
@@ -56,10 +56,10 @@ class Predictor(nn.Module):
         self.missing = architecture.missing
         self.scale_absent = architecture.scale_absent
         if self.missing == "embedding":
-            width = architecture.model.width
+            width = architecture.tokens.width
             self.absent = AbsentTokens(seeds, len(inputs.names), width)
-        self.fusion = fusion_of(seeds, inputs, architecture)
-        self.reads_raw = isinstance(self.fusion, ITHP)
+        self.fusion: Any = fusion_of(seeds, inputs, architecture)
+        self.weight_site = architecture.weight_site
 
     def initialize(self, generators: Generators) -> None:
         """Draw every stacked parameter; a fine-tuned encoder keeps its start."""
@@ -88,20 +88,24 @@ class Predictor(nn.Module):
         weights: Float[Tensor, "seeds batch modalities"] | None = None,
         randomness: Randomness = EVALUATION,
     ) -> FusionOutput:
+        if weights is not None and not self.fusion.weight_sites:
+            raise ValueError(
+                f"weights: {type(self.fusion).__name__} takes none; pass none"
+            )
         tokens = self.tokens(batch, randomness.dropout)
         tokens, mask = self._with_placeholders(tokens, batch)
         is_training = randomness.dropout is not None
-        return self.fusion(
-            FusionInput(
-                tokens=tokens,
-                mask=mask,
-                weights=self._applied(weights, batch.present),
-                generators=randomness.dropout,
-                router_generators=randomness.router,
-                targets=batch.y if is_training else None,
-                raw=time_means(batch) if is_training and self.reads_raw else None,
-            )
+        reads_raw = is_training and self.fusion.reads_raw
+        inputs = FusionInput(
+            tokens=tokens,
+            mask=mask,
+            weights=self._applied(weights, batch.present),
+            generators=randomness.dropout,
+            router_generators=randomness.router,
+            targets=batch.y if is_training else None,
+            raw=time_means(batch) if reads_raw else None,
         )
+        return self.fusion(at_site(inputs, self.weight_site))
 
     def _with_placeholders(
         self, tokens: Float[Tensor, "seeds modalities batch time width"], batch: Batch

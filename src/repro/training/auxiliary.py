@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from repro.models.batch import Batch
-from repro.models.fusions.mmim import MMIM
 from repro.models.predictor import Predictor, Randomness
 from repro.params.presets import Training
 from repro.training.optimization import StackedAdam
@@ -13,7 +12,8 @@ from repro.training.optimization import StackedAdam
 
 def auxiliary_parameters(model: Predictor) -> Sequence[nn.Parameter]:
     """Parameters that the first phase alone trains; none for most fusions."""
-    return model.fusion.auxiliary_parameters() if isinstance(model.fusion, MMIM) else ()
+    fusion = model.fusion
+    return fusion.auxiliary_parameters() if fusion.auxiliary_loss else ()
 
 
 class AuxiliaryPhase:

@@ -6,20 +6,22 @@ from torch.nn import functional
 
 from repro.models.attention import MultiHeadAttention, key_bias, positions
 from repro.models.fusions.interface import (
+    SITES,
     FusionInput,
     FusionOutput,
-    token_mean,
+    FusionShape,
     weighted,
 )
-from repro.models.fusions.moe import ModalityLayerNorm, ModalityLinear
+from repro.models.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.pooling import side_by_side, token_mean
 from repro.models.stacked import (
     Generators,
     StackedLinear,
-    check_rate,
     dropout,
     stacked_parameter,
     zeros,
 )
+from repro.params.strict import Count, Rate, Strict
 
 RESIDUALS = ("standard", "paper_code")
 
@@ -77,57 +79,53 @@ class ConcatTransformer(nn.Module):
     directional attention; see `MulT` for that one).
     Departure: masks; padding and absent modalities are neither keys nor pooled.
     Raises:
-        ValueError: an unknown weight site or residual, or, when called, more tokens
-            than there are positions.
+        ValueError: an unknown residual, or, when called, more tokens than there are
+            positions.
     """
 
-    weight_sites = ("contribution", "embedding")
+    class Sizes(Strict):
+        """Heads and layers of the transformer, and dropout."""
 
-    def __init__(
-        self,
-        seeds: int,
-        modalities: int,
-        *,
-        width: int,
-        heads: int,
-        layers: int,
-        max_time: int,
-        outputs: int = 1,
-        rate: float = 0.0,
-        residual: str = "standard",
-        weight_site: str = "contribution",
-    ):
+        heads: Count
+        layers: Count
+        dropout: Rate
+
+    tokens = ("series", "query")
+    weight_sites = SITES
+    needs_text = "never"
+    reads_raw = False
+    losses = ()
+    auxiliary_loss = None
+
+    def __init__(self, shape: FusionShape, sizes: Sizes, *, residual: str = "standard"):
         super().__init__()
-        if weight_site not in self.weight_sites:
-            raise ValueError(
-                f"weight_site={weight_site!r}: the concat transformer offers "
-                f"{self.weight_sites}; choose one of them"
-            )
         if residual not in RESIDUALS:
             raise ValueError(f"residual={residual!r}: choose one of {RESIDUALS}")
-        check_rate(rate)
-        self.positions = stacked_parameter(seeds, modalities, max_time, width)
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
+        self.positions = stacked_parameter(seeds, modalities, shape.time, width)
         self.initializers = {"positions": zeros}
         self.layers = nn.ModuleList(
-            ConcatLayer(seeds, width=width, heads=heads, rate=rate, residual=residual)
-            for _ in range(layers)
+            ConcatLayer(
+                seeds,
+                width=width,
+                heads=sizes.heads,
+                rate=sizes.dropout,
+                residual=residual,
+            )
+            for _ in range(sizes.layers)
         )
-        self.head = StackedLinear(seeds, modalities * width, outputs)
-        self.weight_site = weight_site
+        self.head = StackedLinear(seeds, modalities * width, shape.outputs)
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
-        tokens, weights = inputs.tokens, inputs.weights
-        if self.weight_site == "embedding":
-            tokens, weights = weighted(tokens, weights), None
         # What a token that does not count stores (NaN too) must not reach a gradient.
-        tokens = tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0)
+        tokens = inputs.tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0)
         x = _in_one_stream(self._positioned(tokens, inputs.mask))
-        bias = _in_one_stream(key_bias(inputs.mask, weights, tokens.dtype))
+        bias = _in_one_stream(key_bias(inputs.mask, inputs.weights, tokens.dtype))
         for layer in self.layers:
             x = layer(x, bias, inputs.generators)
         x = x.squeeze(1).unflatten(2, (tokens.shape[1], -1)).transpose(1, 2)
-        pooled = weighted(token_mean(x, inputs.mask), weights)
-        fused = pooled.transpose(1, 2).flatten(2)
+        pooled = token_mean(x, inputs.mask)
+        fused = side_by_side(weighted(pooled, inputs.weights))
         return FusionOutput(self.head(fused), fused, losses={}, gates={})
 
     def _positioned(
@@ -137,8 +135,8 @@ class ConcatTransformer(nn.Module):
         most = self.positions.shape[2]
         if time > most:
             raise ValueError(
-                f"tokens: got {time} per modality but max_time={most} positions; "
-                "raise max_time"
+                f"tokens: got {time} per modality but time={most} positions; build "
+                "it with more"
             )
         index = positions(mask).flatten(2).unsqueeze(3).expand(-1, -1, -1, width)
         return tokens + self.positions.gather(2, index).view(tokens.shape)
@@ -149,3 +147,6 @@ def _in_one_stream(
 ) -> Float[Tensor, "seeds 1 batch tokens *width"]:
     """The modalities one after the other on the time axis."""
     return x.transpose(1, 2).flatten(2, 3).unsqueeze(1)
+
+
+FUSION = ConcatTransformer

@@ -1,18 +1,20 @@
 """The published layout of FuseMoE: a modality's whole sequence is one token."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from repro.models.experts import Experts
-from repro.models.fusions.interface import FusionInput, weighted
-from repro.models.fusions.moe import (
-    ModalityLayerNorm,
-    ModalityLinear,
-    mixture,
-    received,
+from repro.models.fusions.fusemoe import FuseMoE
+from repro.models.fusions.interface import (
+    FusionInput,
+    FusionOutput,
+    FusionShape,
+    weighted,
 )
-from repro.models.router import Router
+from repro.models.mixture import MixtureSizes, expert_pool, mixture, received
+from repro.models.modality import ModalityLayerNorm, ModalityLinear
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]
 
@@ -29,35 +31,17 @@ class FlattenedMoELayer(nn.Module):
     here a unit holds one modality of one instance.
     """
 
-    def __init__(
-        self,
-        seeds: int,
-        modalities: int,
-        *,
-        width: int,
-        time: int,
-        experts: int,
-        top_k: int,
-        expert_hidden: int,
-        feed_forward: int,
-        router: str,
-        gate: str,
-        expert_dropout: float,
-        log_space: bool,
-    ):
+    def __init__(self, shape: FusionShape, sizes: MixtureSizes):
         super().__init__()
-        unit = time * width
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
         self.before_experts = ModalityLayerNorm(seeds, modalities, width)
-        self.router = Router(
-            seeds, unit, experts, modalities, kind=router, gate=gate, top_k=top_k
-        )
-        self.experts = Experts(seeds, experts, unit, expert_hidden, modalities * unit)
+        self.router, self.experts = expert_pool(shape, sizes, shape.time * width)
         self.before_feed_forward = ModalityLayerNorm(seeds, modalities, width)
-        self.widen = ModalityLinear(seeds, modalities, width, feed_forward)
-        self.narrow = ModalityLinear(seeds, modalities, feed_forward, width)
-        self.expert_dropout = expert_dropout
-        self.log_space = log_space
-        self.time = time
+        self.widen = ModalityLinear(seeds, modalities, width, sizes.feed_forward)
+        self.narrow = ModalityLinear(seeds, modalities, sizes.feed_forward, width)
+        self.expert_dropout = sizes.expert_dropout
+        self.log_space = shape.log_space
+        self.time = shape.time
 
     def forward(
         self, x: _PerModality, inputs: FusionInput
@@ -67,12 +51,7 @@ class FlattenedMoELayer(nn.Module):
             self.router,
             self.experts,
             units,
-            FusionInput(
-                units,
-                inputs.mask.any(3, keepdim=True),
-                generators=inputs.generators,
-                router_generators=inputs.router_generators,
-            ),
+            replace(inputs, tokens=units, mask=inputs.mask.any(3, keepdim=True)),
             expert_dropout=self.expert_dropout,
             log_space=self.log_space,
         )
@@ -89,3 +68,28 @@ def _units(
     filled = z.masked_fill(~mask.unsqueeze(4), 0.0)
     missing = time - z.shape[3]
     return nn.functional.pad(filled, (0, 0, 0, missing)).flatten(3).unsqueeze(3)
+
+
+class Flattened(nn.Module):
+    """FuseMoE whose router and experts take a modality's whole sequence as one token.
+
+    Source: FuseMoE (Han et al. 2024), the released code.
+    """
+
+    Sizes = FuseMoE.Sizes
+    tokens = FuseMoE.tokens
+    weight_sites = FuseMoE.weight_sites
+    needs_text = FuseMoE.needs_text
+    reads_raw = FuseMoE.reads_raw
+    losses = FuseMoE.losses
+    auxiliary_loss = FuseMoE.auxiliary_loss
+
+    def __init__(self, shape: FusionShape, sizes: FuseMoE.Sizes):
+        super().__init__()
+        self.fusemoe = FuseMoE(shape, sizes, mixture=FlattenedMoELayer)
+
+    def forward(self, inputs: FusionInput) -> FusionOutput:
+        return self.fusemoe(inputs)
+
+
+FUSION = Flattened

@@ -1,26 +1,29 @@
 """FuseMoE: attention in time within a modality, experts across modalities."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from repro.models.fusions.flattened import FlattenedMoELayer
 from repro.models.fusions.interface import (
+    SITES,
     FusionInput,
     FusionOutput,
-    token_mean,
+    FusionShape,
     weighted,
 )
-from repro.models.fusions.moe import ModalityLayerNorm, ModalityLinear, MoELayer
+from repro.models.mixture import MixtureSizes, MoELayer
+from repro.models.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.pooling import side_by_side, token_mean
 from repro.models.stacked import (
+    Generators,
     StackedLinear,
     dropout,
     stacked_parameter,
     xavier_normal,
 )
+from repro.params.strict import Count, Rate
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]
 _Mask = Bool[Tensor, "seeds modalities batch time"]
@@ -79,36 +82,18 @@ class FuseMoELayer(nn.Module):
 
     def __init__(
         self,
-        seeds: int,
-        modalities: int,
+        shape: FusionShape,
+        mixture: nn.Module,
         *,
-        width: int,
         heads: int,
-        time: int,
         dropout: float,
-        flattened: bool,
-        **layer: object,
     ):
         super().__init__()
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
         self.before_attention = ModalityLayerNorm(seeds, modalities, width)
         self.attention = TemporalAttention(seeds, modalities, width, heads)
         self.dropout = dropout
-        if flattened:
-            self.mixture: nn.Module = FlattenedMoELayer(
-                seeds,
-                modalities,
-                width=width,
-                time=time,
-                **layer,  # type: ignore[arg-type]
-            )
-        else:
-            self.mixture = MoELayer(
-                seeds,
-                modalities,
-                width=width,
-                aligned=True,
-                **layer,  # type: ignore[arg-type]
-            )
+        self.mixture = mixture
 
     def forward(
         self, x: _PerModality, inputs: FusionInput
@@ -118,14 +103,17 @@ class FuseMoELayer(nn.Module):
         return self.mixture(x, inputs)
 
 
+def _aligned(shape: FusionShape, sizes: MixtureSizes) -> MoELayer:
+    return MoELayer(shape, sizes, aligned=True)
+
+
 class FuseMoE(nn.Module):
     """Layers of attention and experts over tokens at common times, and a head.
 
     Tokens of different modalities at one place in time belong together: experts pass
     messages between them. The pooled modalities h, side by side, give
-    z = h + W2 relu(W1 h), and an affine map of z the logits. `time` is the largest
-    number of tokens of a modality; with `flattened`, a modality's whole sequence is one
-    token for router and experts (`FlattenedMoELayer`).
+    z = h + W2 relu(W1 h), and an affine map of z the logits. `mixture` builds the
+    layer of experts.
 
     Source: FuseMoE (Han et al. 2024), the backbone of BTW on MIMIC-IV.
     Departure: each token is routed by itself (the released code routes flattened
@@ -133,45 +121,37 @@ class FuseMoE(nn.Module):
     tokens (there: its last token); dropout acts on the input, on the output of
     attention, on the hidden units of the experts and of the head.
     Raises:
-        ValueError: an unknown weight site, heads that do not divide the width, or more
-            tokens than `time`.
+        ValueError: heads that do not divide the width, or more tokens than
+            `shape.time`.
     """
 
-    weight_sites = ("contribution", "embedding")
+    class Sizes(MixtureSizes):
+        """Those of the layers, heads of the attention, and dropout."""
+
+        heads: Count
+        dropout: Rate
+
+    tokens = ("query",)
+    weight_sites = SITES
+    needs_text = "never"
+    reads_raw = False
+    losses = ("balance",)
+    auxiliary_loss = None
 
     def __init__(
         self,
-        seeds: int,
-        modalities: int,
+        shape: FusionShape,
+        sizes: Sizes,
         *,
-        width: int,
-        layers: int,
-        heads: int,
-        time: int,
-        outputs: int = 1,
-        dropout: float = 0.0,
-        flattened: bool = False,
-        weight_site: str = "contribution",
-        **layer: object,
+        mixture: Callable[[FusionShape, MixtureSizes], nn.Module] = _aligned,
     ):
         super().__init__()
-        if weight_site not in self.weight_sites:
-            raise ValueError(
-                f"weight_site={weight_site!r}: FuseMoE offers {self.weight_sites}"
-            )
-        self.positions = Positions(seeds, modalities, time, width)
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
+        heads, rate = sizes.heads, sizes.dropout
+        self.positions = Positions(seeds, modalities, shape.time, width)
         self.layers = nn.ModuleList(
-            FuseMoELayer(
-                seeds,
-                modalities,
-                width=width,
-                heads=heads,
-                time=time,
-                dropout=dropout,
-                flattened=flattened,
-                **layer,
-            )
-            for _ in range(layers)
+            FuseMoELayer(shape, mixture(shape, sizes), heads=heads, dropout=rate)
+            for _ in range(sizes.layers)
         )
         self.after_layers = ModalityLayerNorm(seeds, modalities, width)
         features = modalities * width
@@ -179,20 +159,20 @@ class FuseMoE(nn.Module):
             [
                 StackedLinear(seeds, features, features),
                 StackedLinear(seeds, features, features),
-                StackedLinear(seeds, features, outputs),
+                StackedLinear(seeds, features, shape.outputs),
             ]
         )
-        self.dropout, self.time, self.weight_site = dropout, time, weight_site
+        self.dropout, self.time = rate, shape.time
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
         """Logits, pooled modalities, balance loss and the gates of every layer."""
-        x, inputs = self._prepared(inputs)
+        x = self._start(inputs)
         balances, gates = [], {}
         for number, layer in enumerate(self.layers):
             x, balance, gates[f"layer_{number}"] = layer(x, inputs)
             balances.append(balance)
         pooled = token_mean(self.after_layers(x), inputs.mask)
-        fused = weighted(pooled, inputs.weights).transpose(1, 2).flatten(2)
+        fused = side_by_side(weighted(pooled, inputs.weights))
         return FusionOutput(
             logits=self._logits(fused, inputs.generators),
             fused=fused,
@@ -200,25 +180,24 @@ class FuseMoE(nn.Module):
             gates=gates,
         )
 
-    def _prepared(self, inputs: FusionInput) -> tuple[_PerModality, FusionInput]:
-        """Start of the stream, and the input as the layers take it."""
+    def _start(self, inputs: FusionInput) -> _PerModality:
+        """The stream ahead of the layers."""
         if inputs.tokens.shape[3] > self.time:
             raise ValueError(
                 f"tokens: got {inputs.tokens.shape[3]} of a modality; this fusion has "
                 f"places for time={self.time}, so build it with more"
             )
-        tokens = inputs.tokens
-        if self.weight_site == "embedding":
-            tokens = weighted(tokens, inputs.weights)
-            inputs = replace(inputs, weights=None)
         # What a token that does not count stores (NaN too) must not reach a gradient.
         ignored = ~inputs.mask.unsqueeze(4)
-        x = self.positions(tokens.masked_fill(ignored, 0.0))
-        return dropout(x, self.dropout, inputs.generators), inputs
+        x = self.positions(inputs.tokens.masked_fill(ignored, 0.0))
+        return dropout(x, self.dropout, inputs.generators)
 
     def _logits(
-        self, fused: Tensor, generators: Sequence[Generator] | None
+        self, fused: Tensor, generators: Generators | None
     ) -> Float[Tensor, "seeds batch outputs"]:
         first, second, last = self.head
         hidden = dropout(torch.relu(first(fused)), self.dropout, generators)
         return last(fused + second(hidden))
+
+
+FUSION = FuseMoE

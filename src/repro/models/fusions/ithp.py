@@ -7,21 +7,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from repro.models.fusions.interface import FusionInput, FusionOutput, token_mean
-from repro.models.fusions.mmim import row_mean
-from repro.models.fusions.moe import ModalityLayerNorm
-from repro.models.stacked import (
-    Generators,
-    StackedLinear,
-    check_rate,
-    dropout,
-    normal_draws,
+from repro.models.fusions.interface import (
+    FusionInput,
+    FusionOutput,
+    FusionShape,
+    checked_anchor,
 )
-
-WITHOUT_WEIGHTS = (
-    "ithp takes no modality weights: it predicts from its anchor alone, and audio and "
-    "video enter as reconstruction targets only"
-)
+from repro.models.modality import ModalityLayerNorm
+from repro.models.pooling import row_mean, token_mean
+from repro.models.stacked import Generators, StackedLinear, dropout, normal_draws
+from repro.params.strict import Count, NotNegative, Positive, Rate, Strict
 
 
 class State(NamedTuple):
@@ -106,7 +101,7 @@ class ITHP(nn.Module):
     added to the anchor, `shift` times, ahead of normalization and a tanh head.
 
     `losses`, in training and with `raw` given: `bottleneck`, the sum over stages of
-    lambda_^i (divergence + c_i squared error), i from 0, where c_0 = beta and every
+    decay^i (divergence + c_i squared error), i from 0, where c_0 = beta and every
     later c_i = gamma. The divergence is a mean over dimensions and over rows with the
     anchor, the squared error over features and rows with anchor and target. The paper
     weights it with 2 / (beta + gamma).
@@ -119,67 +114,69 @@ class ITHP(nn.Module):
     Departure: a stage acts on the anchor's mean over tokens, not on every word; the
     features to reconstruct are means over time.
     Raises:
-        ValueError: a weight site is asked for, fewer than two modalities, no such
-            anchor, a width of features too few or too many; when called, weights or
-            features that do not fit.
+        ValueError: fewer than two modalities, no such anchor, a width of features too
+            few or too many; when called, weights or features that do not fit.
     """
 
-    weight_sites = ()
+    class Sizes(Strict):
+        """Units of the bottlenecks, strengths of their losses, dropout."""
 
-    def __init__(
-        self,
-        seeds: int,
-        modalities: int,
-        *,
-        width: int,
-        raw_widths: Sequence[int],
-        hidden: int,
-        bottleneck: int,
-        outputs: int = 1,
-        anchor: int = 0,
-        beta: float = 8.0,
-        gamma: float = 32.0,
-        lambda_: float = 0.3,
-        shift: float = 1.0,
-        bottleneck_rate: float = 0.0,
-        rate: float = 0.0,
-        weight_site: str | None = None,
-    ):
+        hidden: Count
+        bottleneck: Count
+        beta: NotNegative
+        gamma: Positive
+        decay: NotNegative
+        shift: NotNegative
+        bottleneck_dropout: Rate
+        dropout: Rate
+
+        @property
+        def loss_weights(self) -> dict[str, float]:
+            """What the loss is multiplied with."""
+            return {"bottleneck": 2 / (self.beta + self.gamma)}
+
+    tokens = ("last_state",)
+    weight_sites = ()
+    needs_text = "everywhere"
+    reads_raw = True
+    losses = ("bottleneck",)
+    auxiliary_loss = None
+
+    def __init__(self, shape: FusionShape, sizes: Sizes):
         super().__init__()
-        if weight_site is not None:
-            raise ValueError(f"weight_site={weight_site!r}: {WITHOUT_WEIGHTS}; drop it")
-        _check_sizes(modalities, anchor, raw_widths)
-        check_rate(bottleneck_rate)
-        check_rate(rate)
-        self.targets = [m for m in range(modalities) if m != anchor]
-        sizes = [max(bottleneck >> i, 1) for i in range(modalities - 1)]
+        self.anchor = checked_anchor("ITHP", shape)
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
+        self.raw_widths = _checked_widths(modalities, shape.raw_widths)
+        self.targets = [m for m in range(modalities) if m != self.anchor]
+        units = [max(sizes.bottleneck >> i, 1) for i in range(modalities - 1)]
         self.stages = nn.ModuleList(
             Bottleneck(
                 seeds,
                 before,
-                hidden=hidden,
+                hidden=sizes.hidden,
                 size=size,
-                features=raw_widths[m],
-                rate=bottleneck_rate,
+                features=self.raw_widths[m],
+                rate=sizes.bottleneck_dropout,
             )
             for before, size, m in zip(
-                [width, *sizes[:-1]], sizes, self.targets, strict=True
+                [width, *units[:-1]], units, self.targets, strict=True
             )
         )
-        self.expansion = StackedLinear(seeds, sizes[-1], width)
+        self.expansion = StackedLinear(seeds, units[-1], width)
         self.norm = ModalityLayerNorm(seeds, 1, width)
         self.pooler = StackedLinear(seeds, width, width)
-        self.head = StackedLinear(seeds, width, outputs)
-        self.raw_widths = tuple(raw_widths)
-        self.anchor = anchor
-        self.error_factors = [beta] + [gamma] * (modalities - 2)
-        self.lambda_ = lambda_
-        self.shift = shift
-        self.rate = rate
+        self.head = StackedLinear(seeds, width, shape.outputs)
+        self.error_factors = [sizes.beta] + [sizes.gamma] * (modalities - 2)
+        self.decay = sizes.decay
+        self.shift = sizes.shift
+        self.rate = sizes.dropout
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
         if inputs.weights is not None:
-            raise ValueError(f"weights: {WITHOUT_WEIGHTS}; pass none")
+            raise ValueError(
+                "weights: ithp takes none: it predicts from its anchor alone, and the "
+                "others enter as reconstruction targets only; pass none"
+            )
         own = slice(self.anchor, self.anchor + 1)
         x = token_mean(inputs.tokens[:, own], inputs.mask[:, own]).squeeze(1)
         states = []
@@ -212,25 +209,17 @@ class ITHP(nn.Module):
             error = row_mean((state.reconstruction - wanted).square().mean(-1), both)
             divergence = standard_divergence(state.mean, state.log_variance)
             term = row_mean(divergence, given) + self.error_factors[i] * error
-            terms.append(self.lambda_**i * term)
+            terms.append(self.decay**i * term)
         return torch.stack(terms).sum(0)
 
 
-def _check_sizes(modalities: int, anchor: int, raw_widths: Sequence[int]) -> None:
-    if modalities < 2:
-        raise ValueError(
-            f"modalities={modalities}: ithp reconstructs other modalities from its "
-            "anchor; use two or more"
-        )
-    if not 0 <= anchor < modalities:
-        raise ValueError(
-            f"anchor={anchor}: no such modality; choose 0 to {modalities - 1}"
-        )
+def _checked_widths(modalities: int, raw_widths: Sequence[int]) -> tuple[int, ...]:
     if len(raw_widths) != modalities:
         raise ValueError(
             f"raw_widths={tuple(raw_widths)}: got {len(raw_widths)} for {modalities} "
             "modalities; give one per modality, the anchor's included"
         )
+    return tuple(raw_widths)
 
 
 def _check_raw(raw: Sequence[Tensor], widths: tuple[int, ...]) -> None:
@@ -240,3 +229,6 @@ def _check_raw(raw: Sequence[Tensor], widths: tuple[int, ...]) -> None:
             f"raw: got features of widths {found} but raw_widths={widths}; "
             "build ithp with the widths of its data"
         )
+
+
+FUSION = ITHP

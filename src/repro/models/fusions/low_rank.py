@@ -7,9 +7,17 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from repro.models.fusions.interface import FusionInput, FusionOutput, weighted
-from repro.models.fusions.simple import SITES, Head, check_site, pooled_vectors
+from repro.models.fusions.interface import (
+    SITES,
+    FusionInput,
+    FusionOutput,
+    FusionShape,
+    weighted,
+)
+from repro.models.heads import Head
+from repro.models.pooling import token_mean
 from repro.models.stacked import stacked_parameter, xavier_normal, zeros
+from repro.params.strict import Count, Rate, Strict
 
 
 @torch.no_grad()
@@ -51,29 +59,28 @@ class LowRankFusion(nn.Module):
     they stay random; here all are trained. Their start is `neutral_factors`. The head
     has dropout.
     Shape: `(seeds, modalities, batch, time, width)` to `(seeds, batch, outputs)`.
-    Raises:
-        ValueError: an unknown weight site, or a rate outside [0, 1).
     """
 
-    weight_sites = SITES
+    class Sizes(Strict):
+        """Of the product, and of the head behind it."""
 
-    def __init__(
-        self,
-        seeds: int,
-        modalities: int,
-        *,
-        width: int,
-        rank: int,
-        fused_width: int,
-        hidden: int,
-        outputs: int = 1,
-        rate: float = 0.0,
-        weight_site: str = "contribution",
-    ):
+        rank: Count
+        fused_width: Count
+        hidden: Count
+        dropout: Rate
+
+    tokens = ("last_state", "query")
+    weight_sites = SITES
+    needs_text = "never"
+    reads_raw = False
+    losses = ()
+    auxiliary_loss = None
+
+    def __init__(self, shape: FusionShape, sizes: Sizes):
         super().__init__()
-        check_site(weight_site, "low-rank fusion")
+        seeds, rank, fused_width = shape.seeds, sizes.rank, sizes.fused_width
         self.factors = stacked_parameter(
-            seeds, modalities, rank, width + 1, fused_width
+            seeds, shape.modalities, rank, shape.width + 1, fused_width
         )
         self.rank_weights = stacked_parameter(seeds, rank, 1)
         self.bias = stacked_parameter(seeds, fused_width)
@@ -82,16 +89,21 @@ class LowRankFusion(nn.Module):
             "rank_weights": xavier_normal,
             "bias": zeros,
         }
-        self.head = Head(seeds, fused_width, hidden=hidden, outputs=outputs, rate=rate)
-        self.weight_site = weight_site
+        self.head = Head(
+            seeds,
+            fused_width,
+            hidden=sizes.hidden,
+            outputs=shape.outputs,
+            rate=sizes.dropout,
+        )
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
-        pooled, weights = pooled_vectors(inputs, self.weight_site)
+        pooled = token_mean(inputs.tokens, inputs.mask)
         extended = functional.pad(pooled, (1, 0), value=1.0)
         factor = torch.einsum("smbi,smrio->smbro", extended, self.factors)
         absent = ~inputs.mask.any(3)[..., None, None]
         displacement = (factor - 1.0).masked_fill(absent, 0.0)
-        product = _product(1.0 + weighted(displacement, weights))
+        product = _product(1.0 + weighted(displacement, inputs.weights))
         fused = (product * self.rank_weights.unsqueeze(1)).sum(2)
         fused = fused + self.bias.unsqueeze(1)
         logits = self.head(fused, inputs.generators)
@@ -103,3 +115,6 @@ def _product(
 ) -> Float[Tensor, "seeds batch rank features"]:
     """Product over modalities; its gradient is exact where a factor is zero."""
     return reduce(torch.mul, factors.unbind(1))
+
+
+FUSION = LowRankFusion

@@ -8,30 +8,21 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from repro.models.fusions.interface import (
+    SITES,
     FusionInput,
     FusionOutput,
-    token_mean,
+    FusionShape,
+    checked_anchor,
     weighted,
 )
-from repro.models.fusions.moe import ModalityLinear
-from repro.models.stacked import Generators, StackedLinear, check_rate, dropout
+from repro.models.modality import ModalityLinear
+from repro.models.pooling import row_mean, side_by_side, token_mean
+from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.params.strict import Count, NotNegative, Positive, Rate, Strict
 
 VARIANCE_FLOOR = 1e-4
 
 _PerModality = Float[Tensor, "seeds modalities batch width"]
-
-
-def row_mean(
-    values: Float[Tensor, "*parts batch"], rows: Bool[Tensor, "*parts batch"]
-) -> Float[Tensor, "*parts"]:
-    """Mean over the rows that count; zero where none does.
-
-    >>> values = torch.tensor([1.0, 3.0, 50.0])
-    >>> row_mean(values, torch.tensor([True, True, False])).item()
-    2.0
-    """
-    kept = torch.where(rows, values, 0.0).sum(-1)
-    return kept / rows.sum(-1).clamp(min=1).to(kept.dtype)
 
 
 class GaussianLikelihood(nn.Module):
@@ -153,47 +144,52 @@ class MMIM(nn.Module):
     entropy has shrinkage and no memory; the anchor, the number of modalities and class
     labels are general.
     Raises:
-        ValueError: an unknown weight site, fewer than two modalities, no such anchor,
-            or a shrinkage that is not positive.
+        ValueError: fewer than two modalities, no such anchor, or a shrinkage that is
+            not positive.
     """
 
-    weight_sites = ("contribution", "embedding")
+    class Sizes(Strict):
+        """Hidden units, dropout, weights of the losses, rate of the first phase."""
+
+        hidden: Count
+        dropout: Rate
+        likelihood: NotNegative
+        contrast: NotNegative
+        entropy: NotNegative
+        lr: Positive
+
+        @property
+        def loss_weights(self) -> dict[str, float]:
+            """What the losses are multiplied with."""
+            return {name: getattr(self, name) for name in MMIM.losses}
+
+    tokens = ("last_state",)
+    weight_sites = SITES
+    needs_text = "somewhere"
+    reads_raw = False
+    losses = ("likelihood", "contrast", "entropy")
     auxiliary_loss = "likelihood"
 
-    def __init__(
-        self,
-        seeds: int,
-        modalities: int,
-        *,
-        width: int,
-        hidden: int,
-        outputs: int = 1,
-        anchor: int = 0,
-        rate: float = 0.0,
-        shrinkage: float = 1e-3,
-        weight_site: str = "contribution",
-    ):
+    def __init__(self, shape: FusionShape, sizes: Sizes, *, shrinkage: float = 1e-3):
         super().__init__()
-        if weight_site not in self.weight_sites:
+        if shrinkage <= 0:
             raise ValueError(
-                f"weight_site={weight_site!r}: MMIM offers {self.weight_sites}; "
-                "choose one of them"
+                f"shrinkage={shrinkage}: a class of equal rows needs more than 0; use "
+                "0.001"
             )
-        _check_sizes(modalities, anchor, shrinkage)
-        check_rate(rate)
-        others = modalities - 1
+        self.anchor = checked_anchor("MMIM", shape)
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
+        hidden, others = sizes.hidden, modalities - 1
         self.first = StackedLinear(seeds, modalities * width, hidden)
         self.second = StackedLinear(seeds, hidden, hidden)
-        self.head = StackedLinear(seeds, hidden, outputs)
+        self.head = StackedLinear(seeds, hidden, shape.outputs)
         self.prediction = ModalityLinear(seeds, modalities, hidden, width)
         self.likelihood = GaussianLikelihood(seeds, others, width)
         self.projection = ModalityLinear(seeds, others, width, max(width // 4, 1))
-        self.anchor = anchor
-        self.others = [m for m in range(modalities) if m != anchor]
-        self.outputs = outputs
-        self.rate = rate
+        self.others = [m for m in range(modalities) if m != self.anchor]
+        self.outputs = shape.outputs
+        self.rate = sizes.dropout
         self.shrinkage = shrinkage
-        self.weight_site = weight_site
 
     def auxiliary_parameters(self) -> list[nn.Parameter]:
         """Parameters of the likelihood networks and of the entropy projection.
@@ -204,11 +200,8 @@ class MMIM(nn.Module):
         return [*self.likelihood.parameters(), *self.projection.parameters()]
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
-        tokens, weights = inputs.tokens, inputs.weights
-        if self.weight_site == "embedding":
-            tokens, weights = weighted(tokens, weights), None
-        pooled = token_mean(tokens, inputs.mask)
-        joined = weighted(pooled, weights).transpose(1, 2).flatten(2)
+        pooled = token_mean(inputs.tokens, inputs.mask)
+        joined = side_by_side(weighted(pooled, inputs.weights))
         fused = self._fused(joined, inputs.generators)
         return FusionOutput(
             logits=self.head(fused),
@@ -249,17 +242,4 @@ class MMIM(nn.Module):
         return losses
 
 
-def _check_sizes(modalities: int, anchor: int, shrinkage: float) -> None:
-    if modalities < 2:
-        raise ValueError(
-            f"modalities={modalities}: MMIM relates an anchor to other modalities; "
-            "use two or more"
-        )
-    if not 0 <= anchor < modalities:
-        raise ValueError(
-            f"anchor={anchor}: no such modality; choose 0 to {modalities - 1}"
-        )
-    if shrinkage <= 0:
-        raise ValueError(
-            f"shrinkage={shrinkage}: a class of equal rows needs more than 0; use 0.001"
-        )
+FUSION = MMIM

@@ -1,6 +1,7 @@
 """MulT: every modality attends to every other one, for any number of modalities."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,13 +14,16 @@ from repro.models.attention import (
     sinusoids,
 )
 from repro.models.fusions.interface import (
+    SITES,
     FusionInput,
     FusionOutput,
-    token_mean,
+    FusionShape,
     weighted,
 )
-from repro.models.fusions.moe import ModalityLayerNorm, ModalityLinear
+from repro.models.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.pooling import side_by_side, token_mean
 from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.params.strict import Count, Rate, Strict
 
 _Streams = Float[Tensor, "seeds groups batch time width"]
 _Bias = Float[Tensor, "seeds groups batch keys"]
@@ -34,9 +38,6 @@ class DropoutRates:
     hidden: float = 0.0
     residual: float = 0.0
     head: float = 0.0
-
-
-NO_DROPOUT = DropoutRates()
 
 
 class Block(nn.Module):
@@ -182,63 +183,62 @@ class MulT(nn.Module):
     is the mean over tokens unless `readout` is `last`, as released; masks take the
     place of front padding; absent modalities are possible.
     Raises:
-        ValueError: an unknown weight site or readout.
+        ValueError: an unknown readout.
     """
 
-    weight_sites = ("contribution", "embedding")
+    class Sizes(Strict):
+        """Heads, layers of both kinds of stacks, and dropout."""
+
+        heads: Count
+        cross_layers: Count
+        self_layers: Count
+        dropout: Rate
+
+    tokens = ("series", "query")
+    weight_sites = SITES
+    needs_text = "never"
+    reads_raw = False
+    losses = ()
+    auxiliary_loss = None
 
     def __init__(
         self,
-        seeds: int,
-        modalities: int,
+        shape: FusionShape,
+        sizes: Sizes,
         *,
-        width: int,
-        heads: int,
-        layers: int,
-        self_layers: int | None = None,
-        outputs: int = 1,
         readout: str = "mean",
         zero_key: bool = False,
-        rates: DropoutRates = NO_DROPOUT,
-        weight_site: str = "contribution",
+        rates: DropoutRates | None = None,
     ):
         super().__init__()
-        _check_choice("weight_site", weight_site, self.weight_sites)
-        _check_choice("readout", readout, tuple(READOUTS))
+        if readout not in READOUTS:
+            raise ValueError(f"readout={readout!r}: choose one of {tuple(READOUTS)}")
+        seeds, modalities, width = shape.seeds, shape.modalities, shape.width
+        rate = sizes.dropout
+        rates = rates or DropoutRates(hidden=rate, residual=rate, head=rate)
         pairs = modalities * (modalities - 1)
         wide = width * max(modalities - 1, 1)
+        stack = partial(Stack, seeds, heads=sizes.heads, rates=rates)
         self.cross = None
         if pairs:
-            self.cross = Stack(
-                seeds,
-                pairs,
-                layers=layers,
-                width=width,
-                heads=heads,
-                rates=rates,
-                zero_key=zero_key,
+            self.cross = stack(
+                pairs, layers=sizes.cross_layers, width=width, zero_key=zero_key
             )
-        depth = max(layers, 3) if self_layers is None else self_layers
-        self.own = Stack(
-            seeds, modalities, layers=depth, width=wide, heads=heads, rates=rates
-        )
+        self.own = stack(modalities, layers=sizes.self_layers, width=wide)
         pooled = modalities * wide
         self.head = nn.ModuleList(
-            StackedLinear(seeds, pooled, size) for size in (pooled, pooled, outputs)
+            StackedLinear(seeds, pooled, size)
+            for size in (pooled, pooled, shape.outputs)
         )
         self.receivers, self.senders = ordered_pairs(modalities)
         self.readout = readout
         self.rate = rates.head
-        self.weight_site = weight_site
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
-        tokens, weights = inputs.tokens, inputs.weights
-        if self.weight_site == "embedding":
-            tokens, weights = weighted(tokens, weights), None
         # What a token that does not count stores (NaN too) must not reach a gradient.
-        tokens = tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0)
+        tokens = inputs.tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0)
         if self.cross is not None:
-            bias = key_bias(inputs.mask, weights, tokens.dtype)
+            bias = key_bias(inputs.mask, inputs.weights, tokens.dtype)
             level = embedded(tokens, inputs.mask)
             tokens = self._crossed(self.cross, level, bias, inputs.generators)
         x = self.own(
@@ -247,7 +247,7 @@ class MulT(nn.Module):
             generators=inputs.generators,
         )
         pooled = READOUTS[self.readout](x, inputs.mask)
-        fused = weighted(pooled, weights).transpose(1, 2).flatten(2)
+        fused = side_by_side(weighted(pooled, inputs.weights))
         logits = self._logits(fused, inputs.generators)
         return FusionOutput(logits=logits, fused=fused, losses={}, gates={})
 
@@ -277,6 +277,4 @@ class MulT(nn.Module):
         return last(second(hidden) + fused)
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}: MulT offers {choices}; choose one of them")
+FUSION = MulT

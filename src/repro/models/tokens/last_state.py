@@ -10,7 +10,7 @@ from repro.models.batch import Batch, Inputs, Sequences
 from repro.models.stacked import StackedLinear
 from repro.models.tokens.lstm import StackedLSTM, last_states
 from repro.models.tokens.text import FineTunedText, FineTuning
-from repro.params import Model
+from repro.params.presets import LastState
 
 
 class SequenceEncoder(nn.Module):
@@ -85,16 +85,16 @@ class LastStateTokens(nn.Module):
     """An encoder and a projection per modality; one token each."""
 
     def __init__(
-        self, seeds: int, inputs: Inputs, model: Model, text: FineTuning | None
+        self, seeds: int, inputs: Inputs, sizes: LastState, text: FineTuning | None
     ):
         super().__init__()
         built = [
-            _encoder(seeds, name, values, model, text)
+            _encoder(seeds, name, values, sizes, text)
             for name, values in zip(inputs.names, inputs.values, strict=True)
         ]
         self.encoders = nn.ModuleList(encoder for encoder, _ in built)
         self.projections = nn.ModuleList(
-            Projection(seeds, width, model.width) for _, width in built
+            Projection(seeds, width, sizes.width) for _, width in built
         )
 
     def forward(
@@ -109,7 +109,7 @@ class LastStateTokens(nn.Module):
 
 
 def _encoder(
-    seeds: int, name: str, values: Sequences, model: Model, text: FineTuning | None
+    seeds: int, name: str, values: Sequences, sizes: LastState, text: FineTuning | None
 ) -> tuple[nn.Module, int]:
     """The encoder of one modality and the width of what it gives."""
     if text is not None and name == text.modality:
@@ -117,6 +117,6 @@ def _encoder(
     if values.longest == 1:
         return VectorEncoder(), values.features
     sequence = SequenceEncoder(
-        seeds, values.features, model.lstm_hidden, model.lstm_output
+        seeds, values.features, sizes.lstm_hidden, sizes.lstm_output
     )
-    return sequence, model.lstm_output
+    return sequence, sizes.lstm_output

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from repro.models.batch import Batch, Inputs
 from repro.models.stacked import Generators
 from repro.models.tokens.mtand import TimeAttention, TimeEmbedding, TimeSeriesEncoder
-from repro.params.clinical import ClinicalModel
+from repro.params.presets import Query
 
 
 class QueryTokens(nn.Module):
@@ -19,11 +19,11 @@ class QueryTokens(nn.Module):
     Source: FuseMoE section 3.1 ("unified temporal discretization"); restated in words.
     """
 
-    def __init__(self, seeds: int, inputs: Inputs, model: ClinicalModel):
+    def __init__(self, seeds: int, inputs: Inputs, sizes: Query):
         super().__init__()
-        self.embedding = TimeEmbedding(seeds, model.time_embedding)
+        self.embedding = TimeEmbedding(seeds, sizes.time_embedding)
         self.encoders = nn.ModuleList(
-            _encoder(seeds, values.features, grid is not None, self.embedding, model)
+            _encoder(seeds, values.features, grid is not None, self.embedding, sizes)
             for values, grid in zip(inputs.values, inputs.hourly, strict=True)
         )
 
@@ -60,23 +60,23 @@ def _encoder(
     columns: int,
     is_series: bool,
     embedding: TimeEmbedding,
-    model: ClinicalModel,
+    sizes: Query,
 ) -> nn.Module:
     if is_series:
         return TimeSeriesEncoder(
             seeds,
             columns // 2,
-            model.width,
-            queries=model.query_times,
-            heads=model.heads,
+            sizes.width,
+            queries=sizes.query_times,
+            heads=sizes.heads,
             embedding=embedding,
-            gate_dropout=model.dropout,
+            gate_dropout=sizes.dropout,
         )
     return TimeAttention(
         seeds,
         columns,
-        model.width,
-        queries=model.query_times,
-        heads=model.heads,
+        sizes.width,
+        queries=sizes.query_times,
+        heads=sizes.heads,
         embedding=embedding,
     )

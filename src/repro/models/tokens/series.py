@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from repro.models.batch import Batch, Inputs
 from repro.models.stacked import StackedLinear
 from repro.models.tokens.text import FineTunedText, FineTuning
+from repro.params.presets import LastState
 
 
 def moments(
@@ -35,7 +36,7 @@ def moments(
 
 
 class SeriesTokens(nn.Module):
-    """A linear map of at most `most` moments per modality.
+    """A linear map of at most `moments` means over time per modality.
 
     A fine-tuned text is one moment, its pooled vector.
 
@@ -47,8 +48,7 @@ class SeriesTokens(nn.Module):
         self,
         seeds: int,
         inputs: Inputs,
-        width: int,
-        most: int,
+        sizes: LastState,
         text: FineTuning | None = None,
     ):
         super().__init__()
@@ -59,11 +59,13 @@ class SeriesTokens(nn.Module):
         )
         self.projections = nn.ModuleList(
             StackedLinear(
-                seeds, text.hidden if is_tuned and text else values.features, width
+                seeds,
+                text.hidden if is_tuned and text else values.features,
+                sizes.width,
             )
             for is_tuned, values in zip(tuned, inputs.values, strict=True)
         )
-        self.most = most
+        self.most = sizes.moments
 
     def forward(
         self, batch: Batch, generators: object = None

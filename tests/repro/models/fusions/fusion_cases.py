@@ -1,61 +1,114 @@
 """Small fusions with drawn parameters, and inputs with absent parts and padding."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
+from ruamel.yaml import YAML
 from torch import nn
 
-from repro.models.fusions.fusemoe import FuseMoE
-from repro.models.fusions.interface import FusionInput
-from repro.models.fusions.ithp import ITHP
-from repro.models.fusions.low_rank import LowRankFusion
-from repro.models.fusions.mmim import MMIM
-from repro.models.fusions.moe import MoEFusion
-from repro.models.fusions.simple import EarlyFusion, LateFusion
+from repro.models.fusions.interface import (
+    FusionInput,
+    FusionShape,
+    at_site,
+    fusion_class,
+)
+from repro.models.fusions.mult import DropoutRates
 from repro.models.stacked import initialize
 
 SEEDS, BATCH, WIDTH = 2, 9, 6
 RAW_WIDTHS = (7, 5, 4, 3)
-
-
-def moe(seeds: int, modalities: int, **changes: object) -> MoEFusion:
-    """A small MoE fusion with random parameters."""
-    settings = {
-        "width": WIDTH,
-        "layers": 2,
-        "experts": 8,
-        "top_k": 2,
-        "expert_hidden": 5,
-        "feed_forward": 7,
-        "router": "per_modality",
-        "gate": "laplace",
-        "expert_dropout": 0.1,
-        "head_dropout": 0.1,
-        "log_space": False,
-    }
-    return MoEFusion(seeds, modalities, **(settings | changes))
-
-
-def fuse_moe(seeds: int, modalities: int, **changes: object) -> FuseMoE:
-    """A small FuseMoE for four classes; up to six tokens of a modality."""
-    settings = {
-        "width": WIDTH,
-        "layers": 2,
-        "heads": 2,
-        "time": 6,
-        "outputs": 4,
+RATES = DropoutRates(embedding=0.1, attention=0.1, hidden=0.1, residual=0.1, head=0.1)
+TINY = YAML(typ="safe").load(Path(__file__).parents[4] / "presets/tiny.yaml")
+MIXTURE = {
+    "layers": 2,
+    "expert_hidden": 5,
+    "feed_forward": 7,
+    "router": "per_modality",
+    "gate": "laplace",
+    "expert_dropout": 0.1,
+}
+SIZES: dict[str, dict[str, Any]] = {
+    "moe": MIXTURE | {"head_dropout": 0.1},
+    "fusemoe": MIXTURE | {"heads": 2, "dropout": 0.1},
+    "flattened": MIXTURE | {"heads": 2, "dropout": 0.1},
+    "mult": {"heads": 2, "cross_layers": 2, "self_layers": 1, "dropout": 0.1},
+    "concat_transformer": {"heads": 2, "layers": 2, "dropout": 0.1},
+    "early_fusion": {"hidden": 5, "dropout": 0.1},
+    "late_fusion": {"hidden": 5, "dropout": 0.1},
+    "low_rank": {"rank": 4, "fused_width": 5, "hidden": 7, "dropout": 0.1},
+    "mmim": {
+        "hidden": 7,
         "dropout": 0.1,
+        "likelihood": 0.1,
+        "contrast": 0.1,
+        "entropy": 0.1,
+        "lr": 0.001,
+    },
+    "ithp": {
+        "hidden": 8,
+        "bottleneck": 4,
+        "beta": 8.0,
+        "gamma": 32.0,
+        "decay": 0.3,
+        "shift": 1.0,
+        "bottleneck_dropout": 0.1,
+        "dropout": 0.1,
+    },
+}
+
+
+def small_sizes(name: str) -> dict[str, Any]:
+    """Small sizes of a fusion; of one without a line above, those of a preset."""
+    if name in SIZES:
+        return SIZES[name]
+    return {**TINY["query"]["fusions"], **TINY["last_state"]["fusions"]}[name]
+
+
+def small(name: str, seeds: int, modalities: int, **changes: Any) -> Any:
+    """A small fusion with changes of its sizes, its shape or its options."""
+    fusion, sizes = fusion_class(name), small_sizes(name)
+    shape = {
+        "width": WIDTH,
+        "time": 8,
+        "anchor": 0,
+        "raw_widths": RAW_WIDTHS[:modalities],
         "experts": 8,
         "top_k": 2,
-        "expert_hidden": 5,
-        "feed_forward": 7,
-        "router": "per_modality",
-        "gate": "laplace",
-        "expert_dropout": 0.1,
-        "log_space": False,
     }
-    return FuseMoE(seeds, modalities, **(settings | changes))
+    of_shape = {f.name for f in fields(FusionShape)}
+    shape |= {k: v for k, v in changes.items() if k in of_shape}
+    sizes = sizes | {k: v for k, v in changes.items() if k in sizes}
+    options = {k: v for k, v in changes.items() if k not in of_shape | set(sizes)}
+    return fusion(
+        FusionShape(seeds, modalities, **shape), fusion.Sizes(**sizes), **options
+    )
+
+
+moe = partial(small, "moe")
+fuse_moe = partial(small, "fusemoe", time=6, outputs=4)
+flattened = partial(small, "flattened", time=6, outputs=4)
+mult = partial(small, "mult", rates=RATES)
+concat = partial(small, "concat_transformer")
+early = partial(small, "early_fusion")
+late = partial(small, "late_fusion")
+low_rank = partial(small, "low_rank")
+mmim = partial(small, "mmim")
+ithp = partial(small, "ithp")
+
+
+class AtEmbedding(nn.Module):
+    """A fusion whose weights act ahead of it, as in the whole model."""
+
+    def __init__(self, fusion: nn.Module):
+        super().__init__()
+        self.fusion = fusion
+        self.losses = fusion.losses
+
+    def forward(self, inputs: FusionInput) -> object:
+        return self.fusion(at_site(inputs, "embedding"))
 
 
 @dataclass(frozen=True)
@@ -66,7 +119,7 @@ class Case:
     inputs: FusionInput
 
 
-def drawn(fusion: nn.Module, seed: int = 0) -> nn.Module:
+def drawn(fusion: nn.Module, seed: int = 0) -> Any:
     """The fusion with parameters of some size everywhere, biases included."""
     generators = [torch.Generator().manual_seed(seed + s) for s in range(SEEDS)]
     initialize(fusion, generators)
@@ -75,32 +128,6 @@ def drawn(fusion: nn.Module, seed: int = 0) -> nn.Module:
         for parameter in fusion.parameters():
             parameter += 0.1 * torch.randn(parameter.shape, generator=noise)
     return fusion
-
-
-def mmim(seeds: int, modalities: int, **changes: object) -> MMIM:
-    """A small MMIM with random parameters."""
-    settings = {"width": WIDTH, "hidden": 7, "rate": 0.1}
-    return MMIM(seeds, modalities, **(settings | changes))
-
-
-def ithp(seeds: int, modalities: int, **changes: object) -> ITHP:
-    """A small ITHP with random parameters."""
-    settings = {
-        "width": WIDTH,
-        "raw_widths": RAW_WIDTHS[:modalities],
-        "hidden": 8,
-        "bottleneck": 4,
-        "bottleneck_rate": 0.1,
-        "rate": 0.1,
-    }
-    return ITHP(seeds, modalities, **(settings | changes))
-
-
-early = partial(EarlyFusion, width=WIDTH, hidden=5, rate=0.1)
-late = partial(LateFusion, width=WIDTH, hidden=5, rate=0.1)
-low_rank = partial(
-    LowRankFusion, width=WIDTH, rank=4, fused_width=5, hidden=7, rate=0.1
-)
 
 
 def random_input(modalities: int, time: int) -> FusionInput:
