@@ -8,28 +8,12 @@ import torch
 
 from repro.cells.study import Study
 from repro.models.batch import Inputs, unpadded
-from repro.params import Cell
-from repro.params.clinical import ClinicalModel
+from repro.params.cells import Recipe
 from repro.training.task import Task
 from tests.repro.models.architectures import QUERY, small_architecture
-from tests.repro.small_study import TRAINING, small_params
+from tests.repro.small_study import small_params
 
 HOURS = 48
-MODEL = ClinicalModel(
-    width=8,
-    query_times=4,
-    heads=2,
-    time_embedding=4,
-    layers=1,
-    expert_hidden=8,
-    feed_forward=8,
-    router="per_modality",
-    gate="laplace",
-    expert_dropout=0.1,
-    dropout=0.1,
-    cross_layers=1,
-    self_layers=1,
-)
 ARCHITECTURE = small_architecture("fusemoe", QUERY, outputs=4)
 
 
@@ -65,13 +49,10 @@ def small_icu_inputs(samples: int = 24) -> Inputs:
 
 
 def small_icu_study(
-    fusion: str, weighting: Mapping[str, object] | None = None, **cell: object
+    fusion: str, weighting: Mapping[str, object] | None = None, **recipe: object
 ) -> Study:
     """A clinical study of 48 train, 24 valid and 24 test stays, two to a patient."""
     settings = small_params((0,), weighting=weighting)
-    tiny = settings.active
-    clinical = tiny.clinical.model_copy(update={"model": MODEL, "training": TRAINING})
-    presets = {"tiny": tiny.model_copy(update={"clinical": clinical})}
     inputs = small_icu_inputs(96)
     split = np.repeat(["train", "valid", "test"], [48, 24, 24])
     samples = pd.DataFrame(
@@ -83,8 +64,10 @@ def small_icu_study(
         }
     )
     return Study(
-        params=settings.model_copy(update={"presets": presets}),
-        cell=Cell(dataset="icu_all", fusion=fusion, **cell),  # type: ignore[arg-type]
+        params=settings,
+        address="test/icu_all",
+        recipe=Recipe(dataset="icu_all", fusion=fusion, trains=[fusion], **recipe),  # type: ignore[arg-type]
+        part="icu_all",
         samples=samples,
         inputs=inputs,
         rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},

@@ -7,34 +7,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from ruamel.yaml import YAML
 
 from repro import params as parameters
-from repro.cells import fits
+from repro.cells import recipes
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.models.batch import Inputs, unpadded
-from repro.params import Cell, Model, Params, Training
-from repro.params.switching import switches
+from repro.params import Params
+from repro.params.cells import Recipe
+from repro.params.presets import (
+    LastState,
+    LastStateModels,
+    Preset,
+    Query,
+    QueryModels,
+    Training,
+)
+from repro.params.switches import switches
 from repro.training.task import Task
 from repro.training.weighting.evidence import Evidence
+from tests.repro.models.architectures import LAST_STATE, QUERY
+from tests.repro.models.fusions.fusion_cases import small_sizes
 
 ROOT = Path(__file__).parents[2]
+Models = LastStateModels | QueryModels
 NAMES = ("text", "audio", "video")
 WIDTHS = (6, 4, 3)
 STEPS = (1, 3, 4)
 ALL_METHODS = ("instance", "averaged_instance", "modality", "bi_level")
-MODEL = Model(
-    width=8,
-    expert_hidden=8,
-    feed_forward=8,
-    layers=1,
-    lstm_hidden=4,
-    lstm_output=6,
-    router="per_modality",
-    gate="laplace",
-    expert_dropout=0.1,
-    head_dropout=0.1,
-)
 TRAINING = Training(
     epochs=2,
     batch=24,
@@ -59,18 +60,42 @@ def small_params(
     model: Mapping[str, object] | None = None,
     **top: object,
 ) -> Params:
-    """params.yaml with a tiny model, a few epochs, and the given changes."""
+    """params.yaml with tiny models, a few epochs, and the given changes.
+
+    `model` changes sizes of the MoE.
+    """
     loaded = parameters.load(ROOT / "params.yaml")
-    tiny = loaded.presets["tiny"].model_copy(
+    tiny = preset("tiny")
+    trained = TRAINING.model_copy(update=dict(training or {}))
+    active = tiny.model_copy(
         update={
-            "model": MODEL.model_copy(update=dict(model or {})),
-            "training": TRAINING.model_copy(update=dict(training or {})),
+            "last_state": small_models(tiny.last_state, LAST_STATE, trained, model),
+            "query": small_models(tiny.query, QUERY, trained),
         }
     )
     weights = loaded.weighting.model_copy(update=dict(weighting or {}))
-    changes = {"seeds": list(seeds), "preset": "tiny", "presets": {"tiny": tiny}}
+    changes = {"seeds": list(seeds), "preset": "tiny", "active": active}
     changes |= {"weighting": weights, "experts": 4, "top_k": 2, "protocol": "leak_free"}
     return loaded.model_copy(update=changes | top)
+
+
+def preset(name: str) -> Preset:
+    """One preset of the repository."""
+    return Preset.model_validate(YAML(typ="safe").load(ROOT / f"presets/{name}.yaml"))
+
+
+def small_models(
+    models: Models,
+    tokens: LastState | Query,
+    training: Training,
+    moe: Mapping[str, object] | None = None,
+) -> Models:
+    """A block of the preset with the sizes of the tests of models."""
+    sizes = {name: small_sizes(name) for name in models.fusions}
+    if "moe" in sizes:
+        sizes["moe"] |= moe or {}
+    changed = {"tokens": tokens, "training": training, "fusions": sizes}
+    return models.model_copy(update=changed)
 
 
 def small_inputs(samples: int = 96, absent: bool = True) -> Inputs:
@@ -108,11 +133,11 @@ def small_study(
     names: Sequence[str] = (),
     absent: bool = True,
     classes: int = 0,
-    **cell: object,
+    **recipe: object,
 ) -> Study:
     """A study of 48 train, 24 valid and 24 test samples, four to a group.
 
-    `names` are switches of the protocol; `cell` holds fields of `Cell`. With
+    `names` are switches of the protocol; `recipe` holds fields of `Recipe`. With
     `classes` the label is cut into that many classes of one size.
     """
     inputs = small_inputs(absent=absent)
@@ -133,7 +158,9 @@ def small_study(
         samples[f"present_{name}"] = inputs.present[:, m].numpy()
     return Study(
         params=settings or small_params(),
-        cell=Cell(dataset="mosi", **cell),  # type: ignore[arg-type]
+        address="test/mosi",
+        recipe=Recipe(dataset="mosi", **{"trains": ["unimodal", "moe"], **recipe}),
+        part="mosi",
         samples=samples,
         inputs=inputs,
         rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
@@ -143,6 +170,7 @@ def small_study(
             "notes": [],
             "warnings": [],
             "modalities": list(inputs.names),
+            "text": {"absent": False},
         },
         switches=switches(list(names)),
         task=Task("classification", classes) if classes else Task(),
@@ -170,8 +198,14 @@ class Trained:
 
 def trained(study: Study, methods: Sequence[str] = ALL_METHODS) -> Trained:
     """Train unimodal models, the unweighted model and the given variants."""
-    unimodal = fits.unimodal_results(study)
-    unweighted = fits.unweighted_result(study)
-    evidence, _ = fits.assembled_evidence(study, unimodal, unweighted)
-    weighted = {m: fits.weighted_result(study, evidence, m) for m in methods}  # type: ignore[arg-type]
-    return Trained(unimodal, unweighted, evidence, weighted)
+    fusion = study.recipe.fusion
+    trains = {"trains": ["unimodal", fusion, "first_weights", *methods]}
+    study = replace(study, recipe=study.recipe.model_copy(update=trains))
+    (run,) = recipes.trained([study])
+    assert run.evidence is not None
+    return Trained(
+        unimodal=[run.results[name] for name in study.inputs.names],
+        unweighted=run.results[fusion],
+        evidence=run.evidence,
+        weighted={method: run.results[method] for method in methods},
+    )

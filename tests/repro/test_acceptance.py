@@ -10,7 +10,6 @@ import torch
 
 from repro import params as parameters
 from repro.baselines.ridge import baselines
-from repro.cells import fits
 from repro.cells.study import Study
 from repro.cells.tensors import tensors
 from repro.data import mmsa, preparing
@@ -18,11 +17,13 @@ from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
 from repro.metrics.statistics import Difference, paired_bootstrap
-from repro.params import Cell, Params, Simulation
-from repro.params.switching import switches
+from repro.params import Params
+from repro.params.cells import Recipe
+from repro.params.datasets import Simulation
+from repro.params.switches import switches
 from repro.records import Dataset, Ragged, Texts
 from repro.simulation import sentiment as simulated
-from tests.repro.small_study import ALL_METHODS, small_params
+from tests.repro.small_study import small_params, trained
 
 SIZES = [700, 150, 500]
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ SILENT = {"unique": [0.0, 0.0, 0.0], "shared": 0.0, "synergy": 0.0, "label_noise
 def reduced(epochs: int) -> Params:
     """A small model, one seed."""
     training = {"epochs": epochs, "batch": 64, "lr": 0.004, "evaluation_batch": 512}
-    model = {"width": 16, "expert_hidden": 16, "feed_forward": 16}
+    model = {"expert_hidden": 16, "feed_forward": 16}
     return small_params([0], training=training, model=model)
 
 
@@ -50,7 +51,7 @@ def dataset(
     # Seeded as in the stage: with all settings in force these are the pipeline's data.
     generator = np.random.default_rng([settings.seed, zlib.crc32(b"mosi")])
     content, truth = simulated.simulate(
-        settings, sizes, simulated.DIMS["mosi"], generator
+        settings, sizes, settings.sets["mosi"], generator
     )
     path = folder / "aligned_50.pkl"
     simulated.write(path, content)
@@ -81,7 +82,9 @@ def study(found: Dataset, settings: Params, *names: str) -> Study:
     split = samples["split"].to_numpy()
     return Study(
         params=settings,
-        cell=Cell(dataset="mosi"),
+        address="test/mosi",
+        recipe=Recipe(dataset="mosi", trains=["unimodal", "moe"]),
+        part="mosi",
         samples=samples,
         inputs=inputs,
         rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
@@ -117,16 +120,12 @@ def train_mean(known: Study) -> float:
 def test_no_method_finds_a_signal_where_there_is_none(tmp_path: Path) -> None:
     found, _ = dataset(simulation(**SILENT), tmp_path)
     known = study(found, reduced(epochs=3))
-    unimodal = fits.unimodal_results(known)
-    moe = fits.unweighted_result(known)
-    evidence, _ = fits.assembled_evidence(known, unimodal, moe)
-    results = [*unimodal, moe] + [
-        fits.weighted_result(known, evidence, method) for method in ALL_METHODS
-    ]
+    models = trained(known)
+    results = [*models.unimodal, models.unweighted, *models.weighted.values()]
     found_by = {result.method: result.predictions["test"][0] for result in results}
     arrays = features(found, known.params)
-    found_by["ridge"] = baselines(known.samples, arrays)["ridge"].prediction[
-        known.rows["test"]
+    found_by["ridge"] = baselines(known.samples, arrays)["ridge"].predictions[
+        0, known.rows["test"]
     ]
     for method, prediction in found_by.items():
         gain = advantage(known, prediction, train_mean(known), looks=len(found_by))
@@ -140,7 +139,7 @@ def test_synergy_alone_is_out_of_reach_of_every_single_modality(
     settings = simulation(**(SILENT | changes))
     found, truth = dataset(settings, tmp_path)
     known = study(found, reduced(epochs=4), "in_sample_unimodal")
-    for result in fits.unimodal_results(known):
+    for result in trained(known, ()).unimodal:
         gain = advantage(known, result.predictions["test"][0], train_mean(known))
         assert gain.lower <= 0, (result.method, gain)
     seen = truth[[f"seen_{m}_synergy" for m in simulated.MODALITIES]].to_numpy()
@@ -160,8 +159,9 @@ def test_unique_signals_make_the_multimodal_model_better(tmp_path: Path) -> None
     }
     found, _ = dataset(simulation(**(SILENT | changes)), tmp_path, [1200, 200, 1500])
     known = study(found, reduced(epochs=8), "in_sample_unimodal")
-    moe = fits.unweighted_result(known).predictions["test"][0]
-    singles = [r.predictions["test"][0] for r in fits.unimodal_results(known)]
+    models = trained(known, ())
+    moe = models.unweighted.predictions["test"][0]
+    singles = [r.predictions["test"][0] for r in models.unimodal]
     for single in singles:
         gain = advantage(known, moe, single)
         assert gain.lower > 0, gain
@@ -173,12 +173,13 @@ def test_fusion_beats_the_best_modality_under_the_default_settings(
 ) -> None:
     settings = parameters.load(ROOT / "params.yaml")
     assert settings.preset == "default"
-    found, _ = dataset(settings.simulation, tmp_path, settings.active.sizes["mosi"])
+    found, _ = dataset(settings.simulation, tmp_path, settings.active.simulated["mosi"])
     known = study(found, settings, "in_sample_unimodal")
-    moe = fits.unweighted_result(known).predictions["test"]
+    models = trained(known, ())
+    moe = models.unweighted.predictions["test"]
     y = known.samples["y"].to_numpy()[known.rows["valid"]]
     best = min(
-        fits.unimodal_results(known),
+        models.unimodal,
         key=lambda r: float(np.abs(r.predictions["valid"] - y).mean()),
     )
     gain = advantage(known, moe, best.predictions["test"], looks=1)

@@ -7,7 +7,7 @@ import pytest
 
 from repro.cells import fits
 from repro.cells.study import Study
-from repro.params.switching import for_classification
+from repro.params.switches import in_force
 from tests.repro.protocol_checks import FIXED, changed, everything
 from tests.repro.small_study import (
     ALL_METHODS,
@@ -81,7 +81,7 @@ def test_one_modality_makes_every_variant_the_unweighted_model() -> None:
 
 
 def test_every_switch_with_a_meaning_runs() -> None:
-    names = sorted(for_classification([], "published"))
+    names = sorted(in_force([], "published", "classification"))
     assert "swap_audio_video" not in names
     study = study_of_classes(*names, seeds=(0,), training={"epochs": 1})
     models = trained(study, ("instance", "bi_level"))
@@ -92,4 +92,4 @@ def test_every_switch_with_a_meaning_runs() -> None:
 @pytest.mark.parametrize("name", ["own_label_variance", "swap_audio_video"])
 def test_switches_without_a_meaning_are_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}: no meaning for a classification"):
-        for_classification([name])
+        in_force([name], task="classification")

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from repro.cells import comparisons, fits
-from repro.cells.stored_evidence import write_evidence
+from repro.cells import fits
 from repro.models.batch import gather
 from repro.models.predictor import EVALUATION, Predictor
-from repro.stages import train
 from repro.training.checkpoint import load_parameters, stored_snapshots
 from repro.training.fitting import predict
 from repro.training.weighting.loop import Reweighting
@@ -53,7 +51,7 @@ def test_the_checkpoint_predicts_what_is_reported(
 ) -> None:
     study = small_icu_study(fusion)
     result = models[fusion].weighted["bi_level"]
-    model = Predictor(1, study.inputs, study.architecture())
+    model = Predictor(1, study.inputs, study.architecture(fusion))
     load_parameters(model, result.checkpoint)
     plan = fits.plan(study, "bi_level")
     run = Reweighting(models[fusion].evidence, study.members(folds=False), plan)
@@ -91,35 +89,29 @@ def test_absent_modalities_weigh_nothing(
         assert (weights[:, ~absent] > 0).any()
 
 
-@pytest.fixture
-def stored(models: dict[str, Trained], tmp_path, monkeypatch) -> Trained:
-    """The FuseMoE models, with their evidence where the weights stage puts it."""
-    monkeypatch.chdir(tmp_path)
-    known = models["fusemoe"]
-    study = small_icu_study("fusemoe")
-    _, in_sample = fits.assembled_evidence(study, known.unimodal, known.unweighted)
-    write_evidence(study, known.evidence, in_sample)
-    return known
-
-
-def test_absent_modalities_count_where_asked(stored: Trained) -> None:
+def test_absent_modalities_count_where_asked(models: dict[str, Trained]) -> None:
     zero = small_icu_study("fusemoe", missing="zero", count_absent=True)
-    unweighted, instance, _ = comparisons.retrained_results(zero)
+    found = trained(zero, METHODS)
+    unweighted, instance = found.unweighted, found.weighted["instance"]
     absent = ~zero.inputs.present[zero.rows["test"]].numpy()
     weights = instance.weights["test"]
     assert np.allclose(weights.sum(-1), absent.shape[1])  # averages 1 over all
     assert (weights[:, absent].max() < 0.5) and (weights[:, absent] > 0).all()
-    before = stored.unweighted.predictions["test"]
+    before = models["fusemoe"].unweighted.predictions["test"]
     assert not np.array_equal(unweighted.predictions["test"], before)
 
 
 def test_weights_multiply_zeros_that_count() -> None:
     study = small_icu_study("fusemoe", missing="zero")
-    counted = replace(study.architecture(), scale_absent=True)
+    plain = study.architecture("fusemoe")
+    counted = replace(plain, scale_absent=True)
     rows = torch.arange(len(study.samples)).expand(1, -1)
     batch = gather(study.inputs, rows)
     weights = torch.where(batch.present, 1.0, 3.0)
-    for architecture, moves in ((study.architecture(), False), (counted, True)):
+    for architecture, moves in (
+        (study.architecture("fusemoe"), False),
+        (counted, True),
+    ):
         model = Predictor(1, study.inputs, architecture).eval()
         model.initialize([torch.Generator().manual_seed(0)])
         # Biases, so that a zero token contributes something.
@@ -130,7 +122,7 @@ def test_weights_multiply_zeros_that_count() -> None:
         assert same is not moves
 
 
-def test_a_removed_modality_has_no_influence(stored: Trained) -> None:
+def test_a_removed_modality_has_no_influence(models: dict[str, Trained]) -> None:
     left = small_icu_study("fusemoe", without=["text"])
     found = []
     for filler in (0.0, 7.0):
@@ -138,21 +130,15 @@ def test_a_removed_modality_has_no_influence(stored: Trained) -> None:
         values = list(left.inputs.values)
         values[text] = replace(values[text], values=values[text].values + filler)
         inputs = replace(left.inputs, values=tuple(values)).only("timeseries", "cxr")
-        found.append(comparisons.retrained_results(replace(left, inputs=inputs)))
+        run = trained(replace(left, inputs=inputs), METHODS)
+        found.append([run.unweighted, *run.weighted.values()])
     for one, other in zip(*found, strict=True):
         assert one.modalities == ("timeseries", "cxr")
         for split, predictions in one.predictions.items():
             assert np.array_equal(predictions, other.predictions[split])
     assert [r.method for r in found[0]] == ["fusemoe", "instance", "bi_level"]
-    whole = stored.weighted["instance"].parameters
+    whole = models["fusemoe"].weighted["instance"].parameters
     assert found[0][1].parameters < whole
-
-
-def test_a_modality_that_is_not_there_cannot_be_left_out() -> None:
-    study = small_icu_study("fusemoe", without=["ecg"])
-    assert study.lacks == ("ecg",)
-    assert train.trained("icu_without", study) == []
-    assert small_icu_study("fusemoe", without=["text"]).lacks == ()
 
 
 def test_unimodal_epochs_are_judged_on_rows_that_have_the_modality() -> None:

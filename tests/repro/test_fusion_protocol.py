@@ -1,27 +1,25 @@
 """The protocol on the sentiment fusions: labels, phases, weights, bad requests."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from repro import params as parameters
-from repro.cells import comparisons, fits, writing
-from repro.cells.stored_evidence import read_evidence, write_evidence
+from repro.cells import fits, recipes, writing
+from repro.cells.evidence import evidence_of
+from repro.cells.study import refuse_impossible
+from repro.models.fusions.interface import fusion_class, fusion_names, refusal
 from repro.models.fusions.mmim import MMIM
-from repro.params.fusions import SUPPORT, group_refusal, refusal
-from repro.stages import train
+from repro.params.cells import Recipe
 from repro.training.auxiliary import auxiliary_parameters
 from repro.training.fitting import fit
 from tests.repro.protocol_checks import changed, everything
 from tests.repro.small_study import Trained, small_params, small_study, trained
 
-ROOT = Path(__file__).parents[2]
-SENTIMENT = [name for name, support in SUPPORT.items() if "sentiment" in support.sides]
+SENTIMENT = [n for n in fusion_names() if fusion_class(n).tokens != ("query",)]
 # MMIM and ITHP need several modalities: their unimodal models are those of others.
-WHOLE = [n for n in SENTIMENT if not SUPPORT[n].needs_anchor and n != "moe"]
+WHOLE = [n for n in SENTIMENT if fusion_class(n).needs_text == "never" and n != "moe"]
 METHODS = ("instance", "bi_level")
 
 
@@ -44,21 +42,23 @@ def test_test_labels_change_nothing(models: dict[str, Trained], fusion: str) -> 
 @pytest.mark.parametrize("fusion", ["mmim", "ithp"])
 def test_test_labels_change_nothing_in_those_with_an_anchor(fusion: str) -> None:
     study = small_study(small_params((0,)), fusion=fusion)
-    one = fits.unweighted_result(study)
+    one = fits.unweighted_result(study, study.recipe.fusion)
     y = study.inputs.y.clone()
     y[study.rows["test"]] += 1
-    two = fits.unweighted_result(replace(study, inputs=replace(study.inputs, y=y)))
+    two = fits.unweighted_result(
+        replace(study, inputs=replace(study.inputs, y=y)), fusion
+    )
     for split, predictions in one.predictions.items():
         assert np.array_equal(predictions, two.predictions[split])
 
 
 def test_weights_on_mmim(models: dict[str, Trained]) -> None:
     study = small_study(small_params((0,)), fusion="mmim")
-    unweighted = fits.unweighted_result(study)
-    ones = replace(study, cell=study.cell.model_copy(update={"control": "ones"}))
-    evidence, _ = fits.assembled_evidence(
-        study, models["late_fusion"].unimodal, unweighted
-    )
+    unweighted = fits.unweighted_result(study, study.recipe.fusion)
+    recipe = study.recipe.model_copy(update={"control": "ones"})
+    ones = replace(study, recipe=recipe)
+    known = {r.method: r for r in (*models["late_fusion"].unimodal, unweighted)}
+    evidence = evidence_of(study, known)
     same = fits.weighted_result(ones, evidence, "bi_level").predictions["test"]
     assert np.array_equal(same, unweighted.predictions["test"])
     other = fits.weighted_result(study, evidence, "bi_level").predictions["test"]
@@ -85,11 +85,11 @@ def test_weights_reach_the_predictions(models: dict[str, Trained], fusion: str) 
 
 def test_the_first_phase_alone_trains_the_bound() -> None:
     study = small_study(small_params((0, 1)), fusion="mmim")
-    settings = study.settings("mmim")
+    settings = study.settings("mmim", "mmim")
     held = replace(settings, auxiliary_lr=0.0)
     outcomes = [
         fit(study.inputs, study.rows, study.members(folds=False), shape, chosen)
-        for shape in [study.architecture()]
+        for shape in [study.architecture("mmim")]
         for chosen in (settings, held)
     ]
     moved, still = (o.model.fusion for o in outcomes)
@@ -99,7 +99,7 @@ def test_the_first_phase_alone_trains_the_bound() -> None:
         study.inputs,
         study.rows,
         study.members(folds=False),
-        study.architecture(),
+        study.architecture("mmim"),
         replace(held, training=settings.training.model_copy(update={"lr": 0.0})),
     ).model.fusion
     same = zip(still.parameters(), fresh.parameters(), strict=True)
@@ -116,120 +116,58 @@ def test_the_first_phase_alone_trains_the_bound() -> None:
 )
 def test_loss_weights_come_from_params(fusion: str, name: str) -> None:
     settings = small_params((0,))
-    sizes = settings.active.fusions.mmim.model_copy(update={name: 5.0})
-    fusions = settings.active.fusions.model_copy(update={"mmim": sizes})
-    tiny = settings.active.model_copy(update={"fusions": fusions})
-    other = settings.model_copy(update={"presets": {"tiny": tiny}})
+    models = settings.active.last_state
+    sizes = models.fusions | {fusion: models.fusions[fusion] | {name: 5.0}}
+    changed = models.model_copy(update={"fusions": sizes})
+    active = settings.active.model_copy(update={"last_state": changed})
+    other = settings.model_copy(update={"active": active})
     one, two = (
-        fits.unweighted_result(small_study(chosen, fusion=fusion))
+        fits.unweighted_result(small_study(chosen, fusion=fusion), fusion)
         for chosen in (settings, other)
     )
     assert not np.array_equal(one.predictions["test"], two.predictions["test"])
 
 
-def test_everything_on_another_encoder_is_trained_in_one_cell() -> None:
-    results = comparisons.whole_results(small_study(small_params((0,))))
-    assert [r.method for r in results] == [
-        *("text", "audio", "video", "moe", "instance", "bi_level")
-    ]
-
-
-def test_evidence_of_another_encoder_is_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    study = small_study(small_params((0,)))
-    known = trained(study, ())
-    _, in_sample = fits.assembled_evidence(study, known.unimodal, known.unweighted)
-    write_evidence(study, known.evidence, in_sample)
-    read_evidence(study)
-    other = replace(study, cell=study.cell.model_copy(update={"encoder": "deberta"}))
-    with pytest.raises(
-        ValueError, match=r"encoder bert, the cell has deberta.*encoder"
-    ):
-        read_evidence(other)
-
-
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("fusion", "missing", "message"),
     [
-        (("fusion: mult}", "fusion: ithp}"), "mosi_mult: fusion ithp predicts from te"),
-        (("fusion: mult}", "fusion: fusemoe}"), "fusion fusemoe works on clinical dat"),
-        (("icu_complete, fusion: mult", "icu_complete, fusion: mmim"), "works on sent"),
-        (("fusion: mmim}", "fusion: mmim, missing: zero}"), "missing='zero' has no me"),
-        (("fusion: late_fusion}", "fusion: latefusion}"), "Input should be 'moe'"),
-        (("encoder: bert  ", "encoder: gpt  "), "encoder='gpt' is not in presets.def"),
+        ("ithp", None, "cells.own.mine: fusion ithp predicts from text alone"),
+        ("fusemoe", None, "fusion fusemoe takes query tokens only"),
+        ("mmim", "zero", "missing='zero' has no meaning"),
     ],
 )
 def test_what_a_fusion_cannot_do_is_refused_before_training(
-    tmp_path: Path, change: tuple[str, str], message: str
+    fusion: str, missing: str | None, message: str
 ) -> None:
-    text = (ROOT / "params.yaml").read_text()
-    assert change[0] in text
-    path = tmp_path / "params.yaml"
-    path.write_text(text.replace(change[0], change[1], 1))
+    recipe = Recipe(dataset="mosi", fusion=fusion, trains=["bi_level"], missing=missing)
     with pytest.raises(ValueError, match=message):
-        parameters.load(path)
+        refuse_impossible(small_params((0,)), "own/mine", recipe)
 
 
 def test_a_refusal_names_what_can() -> None:
-    found = refusal("ithp", "sentiment", weighted=True, missing="mask")
+    found = refusal("ithp", "last_state", weighted=True, missing="mask")
     assert found is not None and "moe, mult" in found and "ithp" not in found
-    assert refusal("late_fusion", "clinical", weighted=True, missing="zero") is None
+    assert refusal("late_fusion", "query", weighted=True, missing="zero") is None
 
 
 @pytest.mark.parametrize("fusion", ["mmim", "ithp"])
 def test_data_without_text_train_nothing_and_say_why(fusion: str) -> None:
-    study = small_study(small_params((0,)), fusion=fusion)
+    study = small_study(small_params((0,)), fusion=fusion, trains=[fusion])
     absent = int((~study.inputs.present[:, 0]).sum())
     every = f"ITHP needs text in every sample; {absent} have none"
-    assert study.unable == (every if fusion == "ithp" else None)
+    assert study.cannot_fuse(fusion) == (every if fusion == "ithp" else None)
     few = replace(study, inputs=study.inputs.only("audio", "video"))
-    assert (
-        few.unable
-        == f"{fusion.upper()} needs text and another modality; the data "
-        + ("have audio, video")
-    )
-    assert train.trained("fusion_rows", few) == []
-    report = writing.report(few, "mmim", [])
-    assert report["methods"] == {}
-    assert report["data"]["notes"][-1].endswith(str(few.unable))
+    reason = "needs text and another modality; the data have audio, video"
+    assert few.cannot_fuse(fusion) == f"{fusion.upper()} {reason}"
+    (run,) = recipes.trained([few])
+    report = writing.report(few, run.results, run.left_out)
+    assert report.methods == {}
+    assert report.left_out == {fusion: few.cannot_fuse(fusion)}
 
 
-def test_a_fusion_with_its_sizes_is_reported() -> None:
-    study = small_study(small_params((0,)), fusion="mmim")
-    report = writing.report(study, "mmim", [])
-    assert report["fusion_sizes"] == study.params.active.fusions.mmim.model_dump()
-    assert "fusion_sizes" not in writing.report(small_study(), "moe", [])
-
-
-@pytest.mark.parametrize(
-    ("group", "cell", "message"),
-    [
-        ("btw", {"fusion": "mult"}, "fusion mult: this group trains moe; put the cell"),
-        (
-            "icu_btw",
-            {"fusion": "mult"},
-            "trains fusemoe; put the cell into icu_missing",
-        ),
-        (
-            "fusion_rows",
-            {"method": "bi_level"},
-            "method: no effect here; this group re",
-        ),
-        ("other_fusions", {"without": ["text"]}, "without: no effect here"),
-        ("deberta_btw", {}, "encoder None: cells of this group set encoder: deberta"),
-        ("moe", {"encoder": "deberta"}, "encoder: set it at the top of params.yaml"),
-    ],
-)
-def test_a_cell_in_the_wrong_group_is_refused(
-    group: str, cell: dict[str, object], message: str
-) -> None:
-    found = group_refusal(group, {"dataset": "mosi"} | cell)
-    assert found is not None and message in found
-
-
-def test_every_cell_of_params_stands_in_its_group() -> None:
-    settings = small_params((0,))
-    for group, cells in settings.cells.items():
-        for cell in cells.values():
-            given = {name: getattr(cell, name) for name in cell.model_fields_set}
-            assert group_refusal(group, given) is None
+def test_a_fusion_is_reported_with_its_sizes() -> None:
+    study = small_study(small_params((0,)), trains=["mmim"])
+    (run,) = recipes.trained([study])
+    report = writing.report(study, run.results, run.left_out)
+    sizes = study.params.models("mosi").fusions["mmim"]
+    assert report.methods["mmim"].settings == sizes

@@ -93,7 +93,7 @@ def test_weights_one_are_neutral_in_every_mode(
     weighting = {"missing": missing, "site": site}
     settings = small_params((0,), weighting=weighting, training={"epochs": 1})
     study = small_study(settings, control="ones")
-    moe = fits.unweighted_result(study)
+    moe = fits.unweighted_result(study, "moe")
     result = fits.weighted_result(study, default.evidence.of_seeds([0]), "instance")
     for split, predictions in moe.predictions.items():
         assert np.array_equal(result.predictions[split], predictions)

@@ -96,6 +96,7 @@ def report(
     counts = {
         name: np.bincount(y.astype(np.int64), minlength=classes).tolist()
         for name, y in labels.items()
+        if classes
     }
     return Report(
         address=address,
@@ -112,6 +113,6 @@ def report(
             excluded=len(samples) - len(kept),
             notes=meta["notes"],
             warnings=meta["warnings"],
-            counts=counts if classes else {},
+            counts=counts,
         ),
     )

@@ -99,8 +99,8 @@ def _assembled(
     evidence = evidence_of(study, every)
     if HELD_OUT in first:
         evidence = _held_out(study, evidence, first[HELD_OUT])
-    if recipe.weightings:
-        results = {recipe.fusion: every[recipe.fusion], **results}
+    if recipe.weightings and recipe.fusion not in results:
+        results = {recipe.fusion: known[recipe.fusion], **results}
     first_weights = _first_weights(study, evidence)
     return Trained(study, results, left_out, evidence, first_weights)
 

@@ -13,7 +13,7 @@ from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
 from repro.process import peak_memory_bytes
-from repro.report import Data, Method, Report, Setup
+from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
 
 
@@ -53,7 +53,8 @@ def write_first_weights(
 
 def write_folds(address: str, folds: int) -> None:
     """The report of a cross-validated run, above the folders of its folds."""
-    pooled_report(address, folds).write()
+    reports = [read_report(paths.part(address, k)) for k in range(folds)]
+    pooled_report(address, reports).write()
 
 
 def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:

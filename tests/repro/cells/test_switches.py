@@ -6,7 +6,7 @@ import pytest
 from repro.cells import fits
 from repro.cells.result import Result
 from repro.cells.study import applicable
-from repro.params.switching import SWITCHES
+from repro.params.switches import SWITCHES
 from tests.repro.small_study import (
     ALL_METHODS,
     Trained,

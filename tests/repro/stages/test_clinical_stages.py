@@ -1,6 +1,7 @@
 """The clinical stages one after another on a tiny simulated tree."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,17 +11,16 @@ import pytest
 from ruamel.yaml import YAML
 
 from repro import files, params, paths
-from repro.features.clinical import KINDS
-from repro.features.clinical_reading import read_clinical_features
+from repro.features.reading import read_features
+from repro.features.stays import KINDS
 from repro.results.runs import read_run
 from repro.stages import (
-    clinical_baselines,
-    clinical_features,
+    baselines,
+    features,
     ingest,
     prepare_icu,
     simulate_icu,
     train,
-    weights,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +34,8 @@ def settings(**clinical: object) -> None:
     content["clinical"] |= clinical
     with paths.PARAMS.open("w") as handle:
         yaml.dump(content, handle)
+    paths.preset("tiny").parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / paths.preset("tiny"), paths.preset("tiny"))
 
 
 def run(stage: object, *arguments: str) -> None:
@@ -47,7 +49,7 @@ def prepared(cohort: str) -> None:
     """Cohort and all its features."""
     run(prepare_icu, cohort)
     for kind in KINDS:
-        run(clinical_features, cohort, kind)
+        run(features, cohort, kind)
 
 
 @pytest.fixture(scope="module")
@@ -75,21 +77,21 @@ def holdout(ingested: Path) -> Path:
 
 
 def test_features_of_both_cohorts(holdout: Path) -> None:
-    every = read_clinical_features("icu_all")
-    complete = read_clinical_features("icu_complete")
+    every = read_features("icu_all")
+    complete = read_features("icu_complete")
     assert set(complete.samples["id"]) < set(every.samples["id"])
     both = every.samples.merge(complete.samples, on="id")
     assert (both["split_x"] == both["split_y"]).all()
-    for features in (every, complete):
-        assert list(features.modalities) == ["timeseries", "text", "cxr", "ecg"]
-        grouped = features.samples.groupby("group")["split"].nunique()
+    for found in (every, complete):
+        assert list(found.modalities) == ["timeseries", "text", "cxr", "ecg"]
+        grouped = found.samples.groupby("group")["split"].nunique()
         assert grouped.max() == 1
-        for name, ragged in features.modalities.items():
-            there = features.samples[f"present_{name}"]
+        for name, ragged in found.modalities.items():
+            there = found.samples[f"present_{name}"]
             assert ((ragged.lengths > 0) == there).all()
             assert np.isfinite(ragged.values).all()
             assert ragged.times.min() >= 0 and ragged.times.max() <= 48
-        assert (features.hourly["timeseries"].lengths == 48).all()
+        assert (found.hourly["timeseries"].lengths == 48).all()
     assert every.meta["cxr"]["skipped"] == 1
     (skipped,) = every.meta["cxr"]["skipped_objects"]
     assert skipped["path"].endswith(".jpg") and skipped["reason"]
@@ -112,33 +114,28 @@ def test_a_class_that_a_split_lacks_stops_a_holdout(ingested: Path) -> None:
 def test_cross_validation_tests_every_stay_once(ingested: Path) -> None:
     settings(evaluation="grouped_cv", divide_series=True)
     prepared("icu_all")
-    run(clinical_baselines, "icu_all")
-    for group, key in (
-        ("icu_unimodal", "icu_all_unimodal"),
-        ("icu_fusion", "icu_all_fusemoe"),
-    ):
-        run(train, group, key)
-    run(weights, "icu_all", "fusemoe")
-    run(train, "icu_btw", "icu_all_btw")
-    found = {f: read_run("icu_all", f) for f in ("baselines", "fusemoe", "btw")}
+    run(baselines, "icu_all")
+    for group in ("base", "btw"):
+        run(train, f"{group}/icu_all")
+    found = {g: read_run(f"{g}/icu_all") for g in ("baselines", "base", "btw")}
     stays = files.read_table(paths.ingested() / "stays.parquet")
     for name, method in (
         ("baselines", "haim"),
-        ("fusemoe", "fusemoe"),
+        ("base", "fusemoe"),
         ("btw", "bi_level"),
     ):
         tested = found[name].predictions(method)
         assert sorted(tested.id) == sorted(stays["stay_id"].astype(str))
         np.testing.assert_allclose(tested.prediction.sum(-1), 1)
     report = found["btw"].report
-    assert report["folds"] == 3 and "vitals" in report["data"]["modalities"]
-    assert report["data"]["sizes"]["test"] == len(stays)
+    assert report.folds == 3 and "vitals" in report.data.modalities
+    assert report.data.sizes["test"] == len(stays)
     assert params.load().parts("icu_all")[2] == "icu_all/fold_2"
 
 
 def test_an_unknown_cohort_or_kind_is_named(ingested: Path) -> None:
     settings()
-    with pytest.raises(ValueError, match="cohort='icu_none': choose one of"):
+    with pytest.raises(ValueError, match="cohort 'icu_none' is unknown; did you mean"):
         run(prepare_icu, "icu_none")
     with pytest.raises(ValueError, match="kind='mri': choose one of series"):
-        run(clinical_features, "icu_all", "mri")
+        run(features, "icu_all", "mri")

@@ -29,7 +29,7 @@ def models() -> Trained:
 
 def reloaded(study: Study, arrays: dict[str, np.ndarray]) -> Predictor:
     """A fresh model with the stored parameters."""
-    model = Predictor(len(study.seeds), study.inputs, study.architecture())
+    model = Predictor(len(study.seeds), study.inputs, study.architecture("moe"))
     load_parameters(model, arrays)
     return model
 
@@ -96,8 +96,8 @@ def test_merged_seeds_give_the_same_checkpoint_as_stacked_ones() -> None:
     from repro.cells.result import merged
 
     study = small_study()
-    stacked = fits.unweighted_result(study)
-    single = [fits.unweighted_result(study.of_seed(s)) for s in study.seeds]
+    stacked = fits.unweighted_result(study, "moe")
+    single = [fits.unweighted_result(study.of_seed(s), "moe") for s in study.seeds]
     together = merged(single)
     assert together.checkpoint.keys() == stacked.checkpoint.keys()
     for name, array in stacked.checkpoint.items():

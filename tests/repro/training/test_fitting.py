@@ -17,8 +17,8 @@ def fitted(study: Study, **settings: object) -> Outcome:
         study.inputs,
         study.rows,
         study.members(folds=False),
-        study.architecture(),
-        replace(study.settings("moe"), **settings),  # type: ignore[arg-type]
+        study.architecture("moe"),
+        replace(study.settings("moe", "moe"), **settings),  # type: ignore[arg-type]
     )
 
 
@@ -72,8 +72,8 @@ def test_test_rows_are_predicted_once_and_last() -> None:
         study.inputs,
         {name: study.rows[name] for name in ("train", "valid")},
         study.members(folds=False),
-        study.architecture(),
-        study.settings("moe"),
+        study.architecture("moe"),
+        study.settings("moe", "moe"),
     )
     assert outcome.epochs == without.epochs
     assert np.array_equal(outcome.predictions["valid"], without.predictions["valid"])
