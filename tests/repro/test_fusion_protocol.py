@@ -10,8 +10,9 @@ import torch
 from repro import params as parameters
 from repro.cells import comparisons, fits, writing
 from repro.cells.stored_evidence import read_evidence, write_evidence
+from repro.models.fusions.interface import fusion_class, fusion_names
 from repro.models.fusions.mmim import MMIM
-from repro.params.fusions import SUPPORT, group_refusal, refusal
+from repro.params.fusions import group_refusal
 from repro.stages import train
 from repro.training.auxiliary import auxiliary_parameters
 from repro.training.fitting import fit
@@ -19,9 +20,13 @@ from tests.repro.protocol_checks import changed, everything
 from tests.repro.small_study import Trained, small_params, small_study, trained
 
 ROOT = Path(__file__).parents[2]
-SENTIMENT = [name for name, support in SUPPORT.items() if "sentiment" in support.sides]
+FUSIONS = {name: fusion_class(name) for name in fusion_names()}
 # MMIM and ITHP need several modalities: their unimodal models are those of others.
-WHOLE = [n for n in SENTIMENT if not SUPPORT[n].needs_anchor and n != "moe"]
+WHOLE = [
+    name
+    for name, fusion in FUSIONS.items()
+    if name != "moe" and fusion.needs_text == "never" and fusion.tokens != ("query",)
+]
 METHODS = ("instance", "bi_level")
 
 
@@ -168,12 +173,6 @@ def test_what_a_fusion_cannot_do_is_refused_before_training(
     path.write_text(text.replace(change[0], change[1], 1))
     with pytest.raises(ValueError, match=message):
         parameters.load(path)
-
-
-def test_a_refusal_names_what_can() -> None:
-    found = refusal("ithp", "sentiment", weighted=True, missing="mask")
-    assert found is not None and "moe, mult" in found and "ithp" not in found
-    assert refusal("late_fusion", "clinical", weighted=True, missing="zero") is None
 
 
 @pytest.mark.parametrize("fusion", ["mmim", "ithp"])
