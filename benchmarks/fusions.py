@@ -19,7 +19,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -35,60 +35,55 @@ from benchmarks.plain_fusions import (
 )
 from benchmarks.plain_parts import PlainInput, PlainOutput, paired
 from benchmarks.timing import alternating_medians, restart_with_process_settings
-from repro.models.fusions.concat_transformer import ConcatTransformer
-from repro.models.fusions.fusemoe import FuseMoE
-from repro.models.fusions.interface import FusionInput
-from repro.models.fusions.ithp import ITHP
-from repro.models.fusions.low_rank import LowRankFusion
-from repro.models.fusions.mmim import MMIM
-from repro.models.fusions.moe import MoEFusion
-from repro.models.fusions.mult import MulT
-from repro.models.fusions.simple import EarlyFusion, LateFusion
+from repro.models.fusions.interface import FusionInput, FusionShape, fusion_class
 from repro.models.stacked import initialize
 
 HEADS, MOST_TOKENS, RAW_WIDTHS, TOLERANCE = 4, 8, (128, 74, 47), 1e-8
 MIXTURE = {
     "layers": 1,
-    "experts": 16,
-    "top_k": 2,
     "expert_hidden": 64,
     "feed_forward": 64,
     "router": "per_modality",
     "gate": "laplace",
-    "expert_dropout": 0.0,
-    "log_space": False,
 }
+ITHP = {
+    "hidden": 32,
+    "bottleneck": 16,
+    "beta": 8.0,
+    "gamma": 32.0,
+    "decay": 0.3,
+    "shift": 1.0,
+}
+MMIM = {"hidden": 32, "likelihood": 0.1, "contrast": 0.1, "entropy": 0.1, "lr": 0.001}
 
 
 class Fusion(NamedTuple):
-    """A fusion, its plain form, and whether that needs every token to count."""
+    """A fusion, its sizes but dropout, its plain form, and how that is compared.
 
-    build: Callable[..., nn.Module]
+    `complete`: the plain form needs every token to count.
+    """
+
+    file: str
+    sizes: Mapping[str, Any]
     plain: Callable[..., nn.Module]
     complete: bool = False
+    outputs: int = 1
 
 
 FUSIONS = {
-    "moe": Fusion(partial(MoEFusion, **MIXTURE), PlainMoE, True),
-    "fusemoe": Fusion(
-        partial(FuseMoE, heads=HEADS, time=MOST_TOKENS, outputs=4, **MIXTURE),
-        PlainFuseMoE,
-        True,
+    "moe": Fusion("moe", MIXTURE, PlainMoE, True),
+    "fusemoe": Fusion("fusemoe", MIXTURE | {"heads": HEADS}, PlainFuseMoE, True, 4),
+    "mult": Fusion(
+        "mult", {"heads": HEADS, "cross_layers": 1, "self_layers": 1}, PlainMulT
     ),
-    "mult": Fusion(partial(MulT, heads=HEADS, layers=1, self_layers=1), PlainMulT),
-    "concat": Fusion(
-        partial(ConcatTransformer, heads=HEADS, layers=1, max_time=MOST_TOKENS),
-        PlainConcat,
-    ),
-    "early": Fusion(partial(EarlyFusion, hidden=64), PlainEarly),
-    "late": Fusion(partial(LateFusion, hidden=64), PlainLate),
+    "concat": Fusion("concat_transformer", {"heads": HEADS, "layers": 1}, PlainConcat),
+    "early": Fusion("early_fusion", {"hidden": 64}, PlainEarly),
+    "late": Fusion("late_fusion", {"hidden": 64}, PlainLate),
     "low rank": Fusion(
-        partial(LowRankFusion, rank=8, fused_width=32, hidden=64), PlainLowRank
+        "low_rank", {"rank": 8, "fused_width": 32, "hidden": 64}, PlainLowRank
     ),
-    "mmim": Fusion(partial(MMIM, hidden=32), PlainMMIM, True),
-    "ithp": Fusion(
-        partial(ITHP, raw_widths=RAW_WIDTHS, hidden=32, bottleneck=16), PlainITHP, True
-    ),
+    "mmim": Fusion("mmim", MMIM, PlainMMIM, True),
+    "ithp": Fusion("ithp", ITHP, PlainITHP, True),
 }
 
 
@@ -130,8 +125,21 @@ def generators(seeds: int) -> list[Generator]:
 
 def drawn(setting: Setting, dtype: torch.dtype) -> nn.Module:
     """The stacked fusion with drawn parameters."""
-    build = FUSIONS[setting.name].build
-    fusion = build(setting.seeds, setting.modalities, width=setting.width)
+    chosen = FUSIONS[setting.name]
+    made = fusion_class(chosen.file)
+    rates = {n: 0.0 for n in made.Sizes.model_fields if n.endswith("dropout")}
+    shape = FusionShape(
+        setting.seeds,
+        setting.modalities,
+        setting.width,
+        outputs=chosen.outputs,
+        time=max(setting.time, MOST_TOKENS),
+        anchor=0,
+        raw_widths=RAW_WIDTHS,
+        experts=16,
+        top_k=2,
+    )
+    fusion = made(shape, made.Sizes(**chosen.sizes, **rates))
     initialize(fusion, generators(setting.seeds))
     return fusion.to(dtype)
 

@@ -13,11 +13,13 @@ from benchmarks.plain_parts import (
     mixture_sizes,
     token_mean,
 )
+from repro.models.fusions.early_fusion import EarlyFusion
 from repro.models.fusions.ithp import ITHP, Bottleneck
+from repro.models.fusions.late_fusion import LateFusion
 from repro.models.fusions.low_rank import LowRankFusion
 from repro.models.fusions.mmim import MMIM, VARIANCE_FLOOR, GaussianLikelihood
 from repro.models.fusions.moe import MoEFusion
-from repro.models.fusions.simple import EarlyFusion, Head, LateFusion
+from repro.models.heads import Head
 
 
 def pooled_modalities(inputs: PlainInput) -> list[Tensor]:
@@ -223,7 +225,7 @@ class PlainITHP(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.pooler, self.head = nn.Linear(width, width), nn.Linear(width, outputs)
         self.anchor, self.targets = source.anchor, source.targets
-        self.factors, self.decay = source.error_factors, source.lambda_
+        self.factors, self.decay = source.error_factors, source.decay
         self.shift = source.shift
         fill(self, source, seed)
 

@@ -30,20 +30,15 @@ from benchmarks.timing import (
 from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, gather, unpadded
 from repro.models.predictor import Predictor, Randomness
-from repro.params import Model
+from repro.params.presets import LastState
 from repro.training.optimization import StackedAdam
 
 SAMPLES, BATCH, STEPS, SHORTEST = 1284, 32, 50, 5
 FEATURES = {"text": 768, "audio": 74, "video": 47}
 EXPERTS, TOP_K = 16, 2
-SIZES = {
-    "width": 128,
-    "expert_hidden": 512,
-    "feed_forward": 512,
-    "layers": 3,
-    "lstm_hidden": 16,
-    "lstm_output": 64,
-}
+TOKENS = {"width": 128, "lstm_hidden": 16, "lstm_output": 64}
+MIXTURE = {"layers": 3, "expert_hidden": 512, "feed_forward": 512}
+SIZES = TOKENS | MIXTURE
 BALANCE, CLIP, RATE, DECAY = 0.01, 0.8, 1e-4, 1e-4
 SEVERAL, PROCESSES = 5, 2
 TARGETS = {1: 2.5, SEVERAL: 2.9}
@@ -76,10 +71,10 @@ def generators(seeds: int) -> list[Generator]:
 
 def stacked_model(seeds: int, inputs: Inputs) -> Predictor:
     """The model of this repository, `seeds` of them side by side."""
-    sizes = Model(
-        **SIZES, router="per_modality", gate="laplace", expert_dropout=0, head_dropout=0
-    )
-    model = Predictor(seeds, inputs, Architecture(sizes, EXPERTS, TOP_K))
+    sizes = MIXTURE | {"router": "per_modality", "gate": "laplace"}
+    sizes |= {"expert_dropout": 0.0, "head_dropout": 0.0}
+    shape = Architecture("moe", sizes, LastState(**TOKENS, moments=1), EXPERTS, TOP_K)
+    model = Predictor(seeds, inputs, shape)
     model.initialize([Generator().manual_seed(seed) for seed in range(seeds)])
     return model.to(inputs.y.dtype)
 

@@ -74,6 +74,17 @@ class MoELayer(nn.Module):
         return x + self.narrow(hidden), routing.balance, routing.gate
 
 
+def through_layers(
+    layers: nn.ModuleList, x: _PerModality, inputs: FusionInput
+) -> tuple[_PerModality, dict[str, Tensor], dict[str, Tensor]]:
+    """The stream behind all layers, their mean balance loss, the gates of each."""
+    balances, gates = [], {}
+    for number, layer in enumerate(layers):
+        x, balance, gates[f"layer_{number}"] = layer(x, inputs)
+        balances.append(balance)
+    return x, {"balance": torch.stack(balances).mean(0)}, gates
+
+
 def expert_pool(
     shape: FusionShape, sizes: MixtureSizes, unit: int
 ) -> tuple[Router, Experts]:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from repro.models.architecture import Architecture
 from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Predictor, Randomness, parameter_count
-from tests.repro.small_study import MODEL, small_inputs
+from tests.repro.models.architectures import small_architecture
+from tests.repro.small_study import small_inputs
 
 MODES = ("mask", "zero", "embedding")
 ROWS = torch.arange(24).expand(2, -1)
@@ -19,7 +19,7 @@ def predictor(
     inputs: Inputs, missing: str = "mask", site: str = "contribution", seeds: int = 2
 ) -> Predictor:
     """A small model with drawn parameters."""
-    shape = Architecture(MODEL, experts=4, top_k=2, missing=missing, weight_site=site)
+    shape = small_architecture(missing=missing, weight_site=site)
     model = Predictor(seeds, inputs, shape)
     model.initialize([torch.Generator().manual_seed(s) for s in range(seeds)])
     return model
@@ -149,6 +149,30 @@ def test_generators_switch_on_dropout_and_router_noise_separately() -> None:
     assert not torch.equal(plain, dropped)
     assert not torch.equal(plain, noisy)
     assert torch.equal(noisy, again)
+
+
+def test_embedding_weights_scale_the_tokens_alone() -> None:
+    inputs = small_inputs(absent=False)
+    model, batch = predictor(inputs, site="embedding"), gather(inputs, ROWS)
+    weights = torch.ones(2, 24, 3)
+    weights[..., 1] = 0.5
+    found = model(batch, weights).logits
+    with torch.no_grad():
+        last = model.tokens.projections[1].second
+        for parameter in (last.weight, last.bias):
+            parameter *= 0.5
+    assert torch.allclose(model(batch).logits, found, atol=1e-6)
+
+
+@pytest.mark.parametrize("site", ["contribution", "embedding"])
+def test_weights_of_a_fusion_that_takes_none_are_refused(site: str) -> None:
+    inputs = small_inputs()
+    model = Predictor(2, inputs, small_architecture("ithp", weight_site=site))
+    model.initialize([torch.Generator().manual_seed(s) for s in range(2)])
+    batch = gather(inputs, ROWS)
+    assert torch.isfinite(model(batch).logits).all()
+    with pytest.raises(ValueError, match=r"weights: ITHP takes none"):
+        model(batch, torch.ones(2, 24, 3))
 
 
 def test_parameters_are_counted_per_model() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from repro.models.architecture import Architecture
 from repro.models.predictor import Predictor
 from repro.training.selection import Selection
-from tests.repro.small_study import MODEL, small_inputs
+from tests.repro.models.architectures import small_architecture
+from tests.repro.small_study import small_inputs
 
 
 def run(
@@ -14,7 +14,7 @@ def run(
 ) -> tuple[Selection, Predictor, int]:
     """Feed one row of scores per epoch; parameters of epoch e all hold e."""
     members = len(scores[0])
-    model = Predictor(members, small_inputs(), Architecture(MODEL, 4, 2))
+    model = Predictor(members, small_inputs(), small_architecture())
     selection = Selection(members, patience, rule)
     for epoch, row in enumerate(scores, start=1):
         with torch.no_grad():

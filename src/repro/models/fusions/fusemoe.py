@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -13,16 +12,11 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.mixture import MixtureSizes, MoELayer
+from repro.models.heads import affine_maps, residual_logits
+from repro.models.mixture import MixtureSizes, MoELayer, through_layers
 from repro.models.modality import ModalityLayerNorm, ModalityLinear
 from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import (
-    Generators,
-    StackedLinear,
-    dropout,
-    stacked_parameter,
-    xavier_normal,
-)
+from repro.models.stacked import dropout, stacked_parameter, xavier_normal
 from repro.params.strict import Count, Rate
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]
@@ -155,30 +149,17 @@ class FuseMoE(nn.Module):
         )
         self.after_layers = ModalityLayerNorm(seeds, modalities, width)
         features = modalities * width
-        self.head = nn.ModuleList(
-            [
-                StackedLinear(seeds, features, features),
-                StackedLinear(seeds, features, features),
-                StackedLinear(seeds, features, shape.outputs),
-            ]
-        )
+        self.head = affine_maps(seeds, features, features, features, shape.outputs)
         self.dropout, self.time = rate, shape.time
 
     def forward(self, inputs: FusionInput) -> FusionOutput:
         """Logits, pooled modalities, balance loss and the gates of every layer."""
         x = self._start(inputs)
-        balances, gates = [], {}
-        for number, layer in enumerate(self.layers):
-            x, balance, gates[f"layer_{number}"] = layer(x, inputs)
-            balances.append(balance)
+        x, losses, gates = through_layers(self.layers, x, inputs)
         pooled = token_mean(self.after_layers(x), inputs.mask)
         fused = side_by_side(weighted(pooled, inputs.weights))
-        return FusionOutput(
-            logits=self._logits(fused, inputs.generators),
-            fused=fused,
-            losses={"balance": torch.stack(balances).mean(0)},
-            gates=gates,
-        )
+        logits = residual_logits(self.head, fused, self.dropout, inputs.generators)
+        return FusionOutput(logits, fused, losses, gates)
 
     def _start(self, inputs: FusionInput) -> _PerModality:
         """The stream ahead of the layers."""
@@ -191,13 +172,6 @@ class FuseMoE(nn.Module):
         ignored = ~inputs.mask.unsqueeze(4)
         x = self.positions(inputs.tokens.masked_fill(ignored, 0.0))
         return dropout(x, self.dropout, inputs.generators)
-
-    def _logits(
-        self, fused: Tensor, generators: Generators | None
-    ) -> Float[Tensor, "seeds batch outputs"]:
-        first, second, last = self.head
-        hidden = dropout(torch.relu(first(fused)), self.dropout, generators)
-        return last(fused + second(hidden))
 
 
 FUSION = FuseMoE

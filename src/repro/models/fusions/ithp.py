@@ -13,6 +13,7 @@ from repro.models.fusions.interface import (
     FusionShape,
     checked_anchor,
 )
+from repro.models.heads import affine_maps
 from repro.models.modality import ModalityLayerNorm
 from repro.models.pooling import row_mean, token_mean
 from repro.models.stacked import Generators, StackedLinear, dropout, normal_draws
@@ -50,15 +51,8 @@ class Bottleneck(nn.Module):
         rate: float,
     ):
         super().__init__()
-        self.encoder = nn.ModuleList(
-            [
-                StackedLinear(seeds, inputs, hidden),
-                StackedLinear(seeds, hidden, 2 * size),
-            ]
-        )
-        self.decoder = nn.ModuleList(
-            [StackedLinear(seeds, size, hidden), StackedLinear(seeds, hidden, features)]
-        )
+        self.encoder = affine_maps(seeds, inputs, hidden, 2 * size)
+        self.decoder = affine_maps(seeds, size, hidden, features)
         self.rate = rate
 
     def forward(

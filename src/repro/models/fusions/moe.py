@@ -11,10 +11,11 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.mixture import MixtureSizes, MoELayer
+from repro.models.heads import affine_maps
+from repro.models.mixture import MixtureSizes, MoELayer, through_layers
 from repro.models.modality import ModalityLayerNorm
 from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.models.stacked import Generators, dropout
 from repro.params.strict import Rate
 
 
@@ -41,13 +42,7 @@ class MoEFusion(nn.Module):
         seeds, modalities, width = shape.seeds, shape.modalities, shape.width
         self.layers = nn.ModuleList(MoELayer(shape, sizes) for _ in range(sizes.layers))
         self.after_layers = ModalityLayerNorm(seeds, modalities, width)
-        self.head = nn.ModuleList(
-            [
-                StackedLinear(seeds, modalities * width, width),
-                StackedLinear(seeds, width, width),
-                StackedLinear(seeds, width, shape.outputs),
-            ]
-        )
+        self.head = affine_maps(seeds, modalities * width, width, width, shape.outputs)
         self.head_dropout = sizes.head_dropout
         self.scale = width**0.5
 
@@ -55,17 +50,11 @@ class MoEFusion(nn.Module):
         # What a token that does not count stores (NaN too) must not reach a gradient.
         ignored = ~inputs.mask.unsqueeze(4)
         x = inputs.tokens.masked_fill(ignored, 0.0) * self.scale
-        balances, gates = [], {}
-        for number, layer in enumerate(self.layers):
-            x, balance, gates[f"layer_{number}"] = layer(x, inputs)
-            balances.append(balance)
+        x, losses, gates = through_layers(self.layers, x, inputs)
         pooled = token_mean(self.after_layers(x), inputs.mask)
         fused = side_by_side(weighted(pooled, inputs.weights))
         return FusionOutput(
-            logits=self._logits(fused, inputs.generators),
-            fused=fused,
-            losses={"balance": torch.stack(balances).mean(0)},
-            gates=gates,
+            self._logits(fused, inputs.generators), fused, losses, gates
         )
 
     def _logits(

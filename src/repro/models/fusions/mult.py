@@ -20,9 +20,10 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
+from repro.models.heads import affine_maps, residual_logits
 from repro.models.modality import ModalityLayerNorm, ModalityLinear
 from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.models.stacked import Generators, dropout
 from repro.params.strict import Count, Rate, Strict
 
 _Streams = Float[Tensor, "seeds groups batch time width"]
@@ -226,10 +227,7 @@ class MulT(nn.Module):
             )
         self.own = stack(modalities, layers=sizes.self_layers, width=wide)
         pooled = modalities * wide
-        self.head = nn.ModuleList(
-            StackedLinear(seeds, pooled, size)
-            for size in (pooled, pooled, shape.outputs)
-        )
+        self.head = affine_maps(seeds, pooled, pooled, pooled, shape.outputs)
         self.receivers, self.senders = ordered_pairs(modalities)
         self.readout = readout
         self.rate = rates.head
@@ -248,7 +246,7 @@ class MulT(nn.Module):
         )
         pooled = READOUTS[self.readout](x, inputs.mask)
         fused = side_by_side(weighted(pooled, inputs.weights))
-        logits = self._logits(fused, inputs.generators)
+        logits = residual_logits(self.head, fused, self.rate, inputs.generators)
         return FusionOutput(logits=logits, fused=fused, losses={}, gates={})
 
     def _crossed(
@@ -268,13 +266,6 @@ class MulT(nn.Module):
         modalities = level.shape[1]
         x = x.unflatten(1, (modalities, modalities - 1))
         return x.permute(0, 1, 3, 4, 2, 5).flatten(4)
-
-    def _logits(
-        self, fused: Tensor, generators: Generators | None
-    ) -> Float[Tensor, "seeds batch outputs"]:
-        first, second, last = self.head
-        hidden = dropout(torch.relu(first(fused)), self.rate, generators)
-        return last(second(hidden) + fused)
 
 
 FUSION = MulT

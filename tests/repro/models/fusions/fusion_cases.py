@@ -105,7 +105,7 @@ class AtEmbedding(nn.Module):
     def __init__(self, fusion: nn.Module):
         super().__init__()
         self.fusion = fusion
-        self.losses = fusion.losses
+        self.losses, self.Sizes = fusion.losses, fusion.Sizes
 
     def forward(self, inputs: FusionInput) -> object:
         return self.fusion(at_site(inputs, "embedding"))

@@ -11,11 +11,11 @@ from torch.nn import functional
 from repro.models.fusions.concat_transformer import ConcatTransformer
 from repro.models.fusions.interface import FusionInput
 from repro.models.stacked import initialize
-from tests.repro.models.attention_cases import concat
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,
     WIDTH,
+    concat,
     drawn,
     random_input,
 )
@@ -107,15 +107,8 @@ def test_key_weights_reach_the_slices_of_other_modalities(weight: float) -> None
 def test_parameter_count_is_the_printed_one(
     width: int, layers: int, modalities: int, tokens: int, outputs: int, printed: int
 ) -> None:
-    fusion = ConcatTransformer(
-        1,
-        modalities,
-        width=width,
-        heads=4,
-        layers=layers,
-        max_time=tokens,
-        outputs=outputs,
-    )
+    sizes = {"width": width, "heads": 4, "layers": layers}
+    fusion = concat(1, modalities, time=tokens, outputs=outputs, **sizes)
     assert sum(parameter.numel() for parameter in fusion.parameters()) == printed
 
 
@@ -134,11 +127,7 @@ def test_positions_start_at_zero_and_follow_the_tokens_that_count() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"got 9 per modality but max_time=8"):
+    with pytest.raises(ValueError, match=r"got 9 per modality but time=8"):
         drawn(concat(SEEDS, 2))(random_input(2, 9))
-    with pytest.raises(ValueError, match=r"weight_site='keys'.*contribution"):
-        concat(1, 2, weight_site="keys")
     with pytest.raises(ValueError, match=r"residual='none': choose one of"):
         concat(1, 2, residual="none")
-    with pytest.raises(ValueError, match=r"rate: got 1\.5"):
-        concat(1, 2, rate=1.5)

@@ -1,4 +1,4 @@
-"""FuseMoE against plain loops, its messages in time, and the published size."""
+"""FuseMoE against plain loops and its messages in time."""
 
 from dataclasses import replace
 
@@ -8,7 +8,6 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from repro.models.experts import Experts
 from repro.models.fusions.fusemoe import FuseMoE
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
@@ -137,43 +136,3 @@ def test_bad_sizes_are_refused() -> None:
         drawn(fuse_moe(SEEDS, 2))(random_input(2, 7))
     with pytest.raises(ValueError, match=r"heads: got 4 for a width of 6"):
         fuse_moe(SEEDS, 2, heads=4)
-    with pytest.raises(ValueError, match=r"weight_site='pooling'.*contribution"):
-        fuse_moe(SEEDS, 2, weight_site="pooling")
-
-
-@pytest.mark.parametrize("modalities", [1, 4])
-def test_flattened_experts_take_whole_sequences(modalities: int) -> None:
-    time, hidden, experts = 6, 5, 8
-    fusion = fuse_moe(1, modalities, flattened=True)
-    unit = time * WIDTH
-    for layer in fusion.layers:
-        pool = layer.mixture.experts
-        assert pool.weight_in.shape == (1, experts, unit, hidden)
-        assert pool.weight_out.shape == (1, experts, hidden, modalities * unit)
-        assert layer.mixture.router.centers.shape[2] == unit
-
-
-@pytest.mark.parametrize(("modalities", "millions"), [(4, 756), (1, 302)])
-def test_flattened_experts_have_the_published_size(
-    modalities: int, millions: int
-) -> None:
-    # Source: BTW's FuseMoE on MIMIC-IV; 48 tokens of 128, hidden 512, 16 experts.
-    with torch.device("meta"):
-        pool = Experts(1, 16, 48 * 128, 512, modalities * 48 * 128)
-    layers = 3 * sum(parameter.numel() for parameter in pool.parameters())
-    assert round(layers / 1e6) == millions
-    if modalities == 4:
-        assert round(layers / 3 / 16 / 1e6, 2) == 15.75
-
-
-def test_flattened_tokens_reach_every_time() -> None:
-    case = in_double(
-        Case(drawn(fuse_moe(SEEDS, 3, flattened=True)), random_input(3, 4))
-    )
-    mask = torch.ones_like(case.inputs.mask)
-    inputs = replace(case.inputs, mask=mask)
-    changed = inputs.tokens.clone()
-    changed[:, 1, :, 2] += torch.arange(WIDTH)
-    mixture_layer = case.fusion.layers[0].mixture
-    before, after = (mixture_layer(x, inputs)[0] for x in (inputs.tokens, changed))
-    assert (before != after).any(4).all()

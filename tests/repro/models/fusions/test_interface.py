@@ -1,267 +1,181 @@
-"""What every fusion must do, and the MoE fusion against plain loops."""
+"""What a fusion states, how it is found, and where its weights multiply."""
 
+import re
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
+from repro.models import fusions
+from repro.models.batch import gather
+from repro.models.fusions import interface
 from repro.models.fusions.interface import (
-    FusionInput,
-    FusionOutput,
-    token_mean,
+    SITES,
+    FusionClass,
+    at_site,
+    fusion_class,
+    refusal,
+    unable,
     weighted,
 )
-from repro.models.fusions.moe import MoEFusion
+from repro.models.predictor import Predictor
 from repro.training.optimization import StackedAdam
-from tests.repro.models.fusions.all_fusions import (
-    AT_CONTRIBUTION,
-    CASES,
-    FUSIONS,
-    WEIGHTED,
-    WITHOUT_LOSSES,
-)
+from tests.repro.models.architectures import small_architecture
+from tests.repro.models.fusions.all_fusions import FUSIONS, NAMES
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,
-    WIDTH,
-    Case,
-    drawn,
-    in_double,
-    moe,
     random_input,
+    small_sizes,
 )
+from tests.repro.small_study import small_inputs
+
+TOY = """
+from torch import nn
+
+from repro.models.fusions.interface import SITES, FusionOutput, weighted
+from repro.models.pooling import side_by_side, token_mean
+from repro.models.stacked import StackedLinear
+from repro.params.strict import Positive, Strict
 
 
-@pytest.fixture(params=CASES, ids=str)
-def case(request: pytest.FixtureRequest) -> Case:
-    """Every fusion on every number of modalities and tokens."""
-    name, (modalities, time) = request.param
-    fusion = drawn(FUSIONS[name](SEEDS, modalities))
-    return Case(fusion, random_input(modalities, time))
+class Toy(nn.Module):
+    class Sizes(Strict):
+        scale: Positive
+
+    tokens = ("last_state",)
+    weight_sites = SITES
+    needs_text = "never"
+    reads_raw = False
+    losses = ()
+    auxiliary_loss = None
+
+    def __init__(self, shape, sizes):
+        super().__init__()
+        features = shape.modalities * shape.width
+        self.head = StackedLinear(shape.seeds, features, shape.outputs)
+        self.scale = sizes.scale
+
+    def forward(self, inputs):
+        pooled = token_mean(inputs.tokens, inputs.mask) * self.scale
+        fused = side_by_side(weighted(pooled, inputs.weights))
+        return FusionOutput(self.head(fused), fused, losses={}, gates={})
 
 
-@pytest.fixture(params=WEIGHTED, ids=str)
-def weighted_case(request: pytest.FixtureRequest) -> Case:
-    """The same for every fusion that takes weights."""
-    name, (modalities, time) = request.param
-    fusion = drawn(FUSIONS[name](SEEDS, modalities))
-    return Case(fusion, random_input(modalities, time))
+FUSION = Toy
+"""
 
 
-@pytest.fixture(params=AT_CONTRIBUTION, ids=str)
-def contribution_case(request: pytest.FixtureRequest) -> Case:
-    """The same where weights multiply what a modality contributes."""
-    name, (modalities, time) = request.param
-    fusion = drawn(FUSIONS[name](SEEDS, modalities))
-    return Case(fusion, random_input(modalities, time))
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fusion that a user has added, as one file."""
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setattr(fusions, "__path__", [*fusions.__path__, str(tmp_path)])
+    yield tmp_path / "toy.py"
+    sys.modules.pop("repro.models.fusions.toy", None)
 
 
-def with_randomness(inputs: FusionInput) -> FusionInput:
-    """The input as in training."""
-    generators = [torch.Generator().manual_seed(s) for s in range(SEEDS)]
-    return replace(inputs, generators=generators, router_generators=generators)
-
-
-def total(output: FusionOutput) -> Tensor:
-    """A scalar in which every output takes part."""
-    losses = sum(loss.sum() for loss in output.losses.values())
-    return output.logits.square().sum() + losses
-
-
-def gradients(fusion: nn.Module, inputs: FusionInput) -> list[Tensor]:
-    """Gradient of `total` in every parameter."""
-    fusion.zero_grad()
-    total(fusion(inputs)).backward()
-    return [p.grad.clone() for p in fusion.parameters() if p.grad is not None]
-
-
-def rows_of(inputs: FusionInput, rows: Tensor) -> FusionInput:
-    """Some rows of a batch."""
-    return replace(
-        inputs,
-        tokens=inputs.tokens[:, :, rows],
-        mask=inputs.mask[:, :, rows],
-        targets=None,
-        raw=None,
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("site", SITES)
+def test_a_fusion_is_one_file(site: str) -> None:
+    shape = replace(
+        small_architecture(), fusion="toy", sizes={"scale": 2.0}, weight_site=site
     )
+    inputs = small_inputs()
+    model = Predictor(2, inputs, shape)
+    model.initialize([torch.Generator().manual_seed(s) for s in range(2)])
+    batch = gather(inputs, torch.arange(24).expand(2, -1))
+    parameters = model.stacked_parameters()
+    optimizer = StackedAdam(parameters, seeds=2, lr=0.01, weight_decay=0.0, clip=1.0)
+    errors = []
+    for _ in range(2):
+        logits = model(batch, torch.full((2, 24, 3), 0.5)).logits
+        errors.append((logits[..., 0] - batch.y).square().mean())
+        optimizer.zero_grad()
+        errors[-1].backward()
+        optimizer.step()
+    assert errors[1] < errors[0]
+    assert "toy" in str(refusal("ithp", "last_state", weighted=True, missing="mask"))
 
 
-def filled(inputs: FusionInput, value: float) -> FusionInput:
-    """The input with a value stored wherever a token does not count."""
-    tokens = torch.where(inputs.mask[..., None], inputs.tokens, value)
-    return replace(inputs, tokens=tokens)
+def test_a_file_that_states_too_little_is_refused_by_what_it_lacks(toy: Path) -> None:
+    toy.write_text(TOY.replace("reads_raw = False", "").replace("losses = ()", ""))
+    with pytest.raises(ValueError, match=r"'toy': Toy does not state reads_raw, loss"):
+        fusion_class("toy")
 
 
-def test_every_parameter_is_registered_and_moved_by_one_step(case: Case) -> None:
-    parameters = dict(case.fusion.named_parameters())
-    loose = [
-        (name, key)
-        for name, module in case.fusion.named_modules()
-        for key, value in vars(module).items()
-        if isinstance(value, Tensor)
-    ]
-    assert loose == []
-    before = {name: p.detach().clone() for name, p in parameters.items()}
-    optimizer = StackedAdam(
-        list(parameters.values()), seeds=SEEDS, lr=0.01, weight_decay=0.0, clip=1.0
-    )
-    total(case.fusion(with_randomness(case.inputs))).backward()
-    optimizer.step()
-    for name, parameter in parameters.items():
-        moved = (parameter != before[name]).flatten(1).any(1)
-        assert moved.all(), name
-        assert torch.isfinite(parameter).all(), name
+@pytest.mark.parametrize("name", NAMES)
+def test_every_fusion_states_what_it_takes_and_gives(name: str) -> None:
+    fusion = fusion_class(name)
+    assert {a for a in FusionClass.__annotations__ if not hasattr(fusion, a)} == set()
+    assert fusion.__module__ == f"repro.models.fusions.{name}"
+    assert set(fusion.tokens) <= {"last_state", "series", "query"}
+    assert len(fusion.tokens) > 0
+    assert fusion.weight_sites in (SITES, SITES[:1], ())
+    assert fusion.needs_text in ("never", "somewhere", "everywhere")
+    assert isinstance(fusion.reads_raw, bool)
+    sizes = fusion.Sizes(**small_sizes(name))
+    own = getattr(sizes, "loss_weights", {})
+    assert set(own) == set(fusion.losses) - {"balance"}
+    if fusion.auxiliary_loss is not None:
+        assert fusion.auxiliary_loss in fusion.losses
+        assert sizes.lr > 0
+        assert len(FUSIONS[name](1, 3).auxiliary_parameters()) > 0
 
 
-def test_a_row_does_not_depend_on_its_batch_mates_or_the_order(case: Case) -> None:
-    case = in_double(case)
-    together = case.fusion(case.inputs)
-    for rows in (torch.tensor([4]), torch.tensor([3, 0]), torch.arange(BATCH).flip(0)):
-        part = case.fusion(rows_of(case.inputs, rows))
-        assert torch.allclose(part.logits, together.logits[:, rows], atol=1e-10)
-        assert torch.allclose(part.fused, together.fused[:, rows], atol=1e-10)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fusion_imports_no_other_one(name: str) -> None:
+    source = Path(interface.__file__).with_name(f"{name}.py").read_text()
+    others = {n for n in NAMES if f"repro.models.fusions.{n} import" in source}
+    assert others == ({"fusemoe"} if name == "flattened" else set())
 
 
-def test_evaluation_is_deterministic_and_training_is_not(case: Case) -> None:
-    first, second = case.fusion(case.inputs), case.fusion(case.inputs)
-    assert torch.equal(first.logits, second.logits)
-    noisy = case.fusion(with_randomness(case.inputs))
-    assert not torch.equal(first.logits, noisy.logits)
+def test_a_wrong_name_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ValueError, match=r"'latefusion'.*nearest is 'late_fusion'.*mu"):
+        fusion_class("latefusion")
+    with pytest.raises(ValueError, match=r"fusion='interface': no fusion"):
+        fusion_class("interface")
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e30])
-def test_tokens_that_do_not_count_have_no_influence(case: Case, value: float) -> None:
-    clean, dirty = filled(case.inputs, 0.0), filled(case.inputs, value)
-    for inputs in (clean, dirty):
-        assert inputs.mask.sum() == case.inputs.mask.sum()
-    one, other = case.fusion(clean), case.fusion(dirty)
-    assert torch.equal(one.logits, other.logits)
-    for name, loss in one.losses.items():
-        assert torch.equal(loss, other.losses[name])
-    for expected, found in zip(
-        gradients(case.fusion, clean), gradients(case.fusion, dirty), strict=True
-    ):
-        assert torch.equal(expected, found)
+@pytest.mark.parametrize(
+    ("name", "kind", "weighted", "missing", "message"),
+    [
+        ("moe", "query", False, "mask", "takes last_state tokens only.*fusemoe"),
+        ("fusemoe", "last_state", False, "mask", "takes query tokens only.*ithp.*moe"),
+        ("mmim", "query", False, "mask", "takes last_state tokens only"),
+        ("ithp", "last_state", True, "mask", "from text alone.*late_fusion.*, moe"),
+        ("mmim", "last_state", True, "zero", "missing='zero' has no meaning"),
+    ],
+)
+def test_a_refusal_names_what_can(
+    name: str, kind: str, weighted: bool, missing: str, message: str
+) -> None:
+    found = refusal(name, kind, weighted=weighted, missing=missing)
+    assert found is not None
+    assert re.search(message, found)
+    assert name not in found.split(";")[1].replace(",", "").split()
 
 
-def test_padding_has_no_influence(case: Case) -> None:
-    case = in_double(case)
-    more = torch.full((*case.inputs.mask.shape[:3], 2, WIDTH), 3.0).double()
-    longer = replace(
-        case.inputs,
-        tokens=torch.cat([case.inputs.tokens, more], 3),
-        mask=nn.functional.pad(case.inputs.mask, (0, 2)),
-    )
-    one, other = case.fusion(case.inputs), case.fusion(longer)
-    assert torch.allclose(one.logits, other.logits, atol=1e-10)
-    for name, loss in one.losses.items():
-        assert torch.allclose(loss, other.losses[name], atol=1e-10)
+@pytest.mark.parametrize("kind", ["last_state", "query"])
+@pytest.mark.parametrize("name", ["mult", "concat_transformer", "low_rank"])
+def test_some_fusions_can_do_everything(name: str, kind: str) -> None:
+    assert refusal(name, kind, weighted=True, missing="zero") is None
+    assert unable(name, (), 9, 0) is None
 
 
-def constant(inputs: FusionInput, modality: int, value: float) -> FusionInput:
-    """Weights of one, but for one modality."""
-    weights = torch.ones(SEEDS, BATCH, inputs.mask.shape[1])
-    weights[..., modality] = value
-    return replace(inputs, weights=weights.to(inputs.tokens.dtype))
+def test_data_must_have_what_a_fusion_needs() -> None:
+    assert unable("mmim", ("audio", "text"), 9, 1) is None
+    assert unable("mmim", ("text",), 9, 9) is not None
+    assert unable("ithp", ("audio", "text"), 9, 9) is None
+    assert unable("ithp", ("audio", "text"), 9, 8) is not None
 
 
-def test_weights_of_one_change_no_bit(weighted_case: Case) -> None:
-    case = weighted_case
-    ones = constant(case.inputs, 0, 1.0)
-    assert torch.equal(case.fusion(ones).logits, case.fusion(case.inputs).logits)
-    for expected, found in zip(
-        gradients(case.fusion, with_randomness(case.inputs)),
-        gradients(case.fusion, with_randomness(ones)),
-        strict=True,
-    ):
-        assert torch.equal(expected, found)
-
-
-def test_weight_zero_is_the_absence_of_the_modality(contribution_case: Case) -> None:
-    case = contribution_case
-    for modality in range(case.inputs.mask.shape[1]):
-        mask = case.inputs.mask.clone()
-        mask[:, modality] = False
-        silent = case.fusion(constant(case.inputs, modality, 0.0)).logits
-        absent = case.fusion(replace(case.inputs, mask=mask)).logits
-        assert torch.allclose(silent, absent, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize("weight", [0.5, 2.0])
-def test_weights_move_the_logits(contribution_case: Case, weight: float) -> None:
-    case = contribution_case
-    plain = case.fusion(case.inputs).logits
-    for modality in range(case.inputs.mask.shape[1]):
-        moved = case.fusion(constant(case.inputs, modality, weight)).logits
-        size = (moved - plain).square().mean().sqrt()
-        assert size > 0.01 * plain.std()
-
-
-def test_weights_are_data_and_get_no_gradient(weighted_case: Case) -> None:
-    case = weighted_case
-    inputs = constant(case.inputs, 0, 0.7)
-    assert inputs.weights is not None
-    inputs.weights.requires_grad_()
-    total(case.fusion(inputs)).backward()
-    assert inputs.weights.grad is None
-
-
-def test_parameters_survive_a_file(case: Case, tmp_path: Path) -> None:
-    save_file(case.fusion.state_dict(), tmp_path / "fusion.safetensors")
-    before = case.fusion(case.inputs).logits
-    drawn(case.fusion, seed=50)
-    assert not torch.equal(before, case.fusion(case.inputs).logits)
-    case.fusion.load_state_dict(load_file(tmp_path / "fusion.safetensors"))
-    assert torch.equal(before, case.fusion(case.inputs).logits)
-
-
-def test_auxiliary_losses_carry_a_gradient(case: Case) -> None:
-    losses = case.fusion(with_randomness(case.inputs)).losses
-    assert bool(losses) != isinstance(case.fusion, WITHOUT_LOSSES)
-    for loss in losses.values():
-        assert loss.shape == (SEEDS,)
-        assert loss.requires_grad
-        assert torch.isfinite(loss).all()
-
-
-def test_a_row_without_any_modality_is_finite(case: Case) -> None:
-    mask = case.inputs.mask.clone()
-    mask[:, :, 0] = False
-    inputs = replace(case.inputs, mask=mask)
-    assert torch.isfinite(case.fusion(inputs).logits).all()
-    assert all(torch.isfinite(g).all() for g in gradients(case.fusion, inputs))
-    nothing = replace(case.inputs, mask=torch.zeros_like(mask))
-    assert all(torch.isfinite(g).all() for g in gradients(case.fusion, nothing))
-
-
-@pytest.mark.parametrize("name", FUSIONS)
-def test_a_seed_does_not_depend_on_the_others(name: str) -> None:
-    both, alone = drawn(FUSIONS[name](SEEDS, 3)), FUSIONS[name](1, 3)
-    with torch.no_grad():
-        for own, stacked in zip(alone.parameters(), both.parameters(), strict=True):
-            own.copy_(stacked[1:])
-    inputs = random_input(3, 2)
-    one = FusionInput(inputs.tokens[1:], inputs.mask[1:])
-    expected = both(inputs).logits[1:]
-    assert torch.allclose(alone(one).logits, expected, atol=1e-6)
-
-
-def test_sites_are_declared_and_others_refused() -> None:
-    assert MoEFusion.weight_sites[0] == "contribution"
-    with pytest.raises(ValueError, match=r"weight_site='pooling'.*contribution"):
-        moe(1, 2, weight_site="pooling")
-
-
-def test_embedding_weights_scale_the_tokens() -> None:
-    fusion, inputs = drawn(moe(SEEDS, 2, weight_site="embedding")), random_input(2, 1)
-    halved = replace(
-        inputs, tokens=inputs.tokens * torch.tensor([1.0, 0.5])[:, None, None, None]
-    )
-    expected = fusion(halved).logits
-    assert torch.allclose(fusion(constant(inputs, 1, 0.5)).logits, expected, atol=1e-6)
+def test_at_its_own_site_a_fusion_gets_weights_and_tokens_as_they_are() -> None:
+    inputs = replace(random_input(2, 1), weights=torch.ones(SEEDS, BATCH, 2))
+    assert at_site(inputs, "contribution") is inputs
 
 
 def test_weighted_multiplies_by_hand() -> None:
@@ -269,9 +183,3 @@ def test_weighted_multiplies_by_hand() -> None:
     weights = torch.tensor([[[1.0, 10.0], [2.0, 20.0]]])
     assert weighted(values, weights).flatten().tolist() == [0.0, 2.0, 20.0, 60.0]
     assert weighted(values, None) is values
-
-
-def test_token_mean_by_hand() -> None:
-    tokens = torch.tensor([[[[[1.0], [3.0], [50.0]], [[4.0], [torch.nan], [9.0]]]]])
-    mask = torch.tensor([[[[True, True, False], [False, False, False]]]])
-    assert token_mean(tokens, mask).flatten().tolist() == [2.0, 0.0]

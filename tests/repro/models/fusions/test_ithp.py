@@ -22,7 +22,7 @@ from tests.repro.models.fusions.ithp_cases import (
 @pytest.mark.parametrize(("modalities", "anchor"), [(2, 0), (2, 1), (3, 0), (4, 2)])
 def test_agrees_with_plain_loops(modalities: int, anchor: int) -> None:
     fusion = ithp(
-        SEEDS, modalities, anchor=anchor, outputs=3, rate=0.0, bottleneck_rate=0.0
+        SEEDS, modalities, anchor=anchor, outputs=3, dropout=0.0, bottleneck_dropout=0.0
     )
     fusion = drawn(fusion).double()
     inputs = training_input(modalities)
@@ -42,9 +42,8 @@ def test_agrees_with_plain_loops(modalities: int, anchor: int) -> None:
 
 @pytest.mark.parametrize(("video", "core"), [(47, 409_337), (35, 406_253)])
 def test_the_core_has_the_released_size(video: int, core: int) -> None:
-    fusion = ITHP(
-        1, 3, width=768, raw_widths=(768, 74, video), hidden=256, bottleneck=128
-    )
+    sizes = {"width": 768, "hidden": 256, "bottleneck": 128}
+    fusion = ithp(1, 3, raw_widths=(768, 74, video), **sizes)
     assert sum(p.numel() for p in fusion.stages.parameters()) == core
     assert sum(p.numel() for p in fusion.expansion.parameters()) == 49_920
     # Normalization, the tanh layer and the output come on top.
@@ -86,7 +85,7 @@ def test_the_loss_depends_on_the_features_of_the_others(modality: int) -> None:
 
 
 def test_evaluation_is_deterministic_and_training_draws() -> None:
-    fusion = drawn(ithp(SEEDS, 3, rate=0.0, bottleneck_rate=0.0)).double()
+    fusion = drawn(ithp(SEEDS, 3, dropout=0.0, bottleneck_dropout=0.0)).double()
     inputs = replace(training_input(3), generators=None)
     assert torch.equal(fusion(inputs).logits, fusion(inputs).logits)
     first, second = (
@@ -150,7 +149,7 @@ def test_every_parameter_gets_a_gradient(modalities: int) -> None:
 
 
 def test_training_lowers_the_bottleneck_loss() -> None:
-    fusion = ithp(SEEDS, 3, rate=0.0, bottleneck_rate=0.0).double()
+    fusion = ithp(SEEDS, 3, dropout=0.0, bottleneck_dropout=0.0).double()
     initialize(fusion, generators())
     inputs = training_input(3)
     optimizer = torch.optim.Adam(fusion.parameters(), lr=0.02)
@@ -166,10 +165,6 @@ def test_training_lowers_the_bottleneck_loss() -> None:
 
 def test_weights_are_refused() -> None:
     assert ITHP.weight_sites == ()
-    with pytest.raises(
-        ValueError, match=r"weight_site='embedding': ithp.*targets only"
-    ):
-        ithp(1, 3, weight_site="embedding")
     inputs = replace(training_input(3), weights=torch.ones(SEEDS, BATCH, 3).double())
     with pytest.raises(ValueError, match=r"weights: ithp.*anchor alone.*pass none"):
         drawn(ithp(SEEDS, 3)).double()(inputs)
@@ -182,8 +177,7 @@ def test_weights_are_refused() -> None:
         (3, {"anchor": 3}, r"anchor=3.*0 to 2"),
         (3, {"anchor": -1}, r"anchor=-1.*0 to 2"),
         (3, {"raw_widths": (5, 4)}, r"raw_widths=\(5, 4\).*anchor's included"),
-        (3, {"rate": 1.0}, r"rate: got 1\.0"),
-        (3, {"bottleneck_rate": -0.1}, r"rate: got -0\.1"),
+        (3, {"anchor": None}, r"anchor=None.*0 to 2"),
     ],
 )
 def test_bad_settings_are_named(

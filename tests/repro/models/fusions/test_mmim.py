@@ -7,9 +7,15 @@ import pytest
 import torch
 
 from repro.models.fusions.interface import FusionInput
-from repro.models.fusions.mmim import MMIM
 from repro.models.stacked import initialize
-from tests.repro.models.fusions.fusion_cases import BATCH, SEEDS, WIDTH, drawn, mmim
+from tests.repro.models.fusions.fusion_cases import (
+    BATCH,
+    SEEDS,
+    WIDTH,
+    AtEmbedding,
+    drawn,
+    mmim,
+)
 from tests.repro.models.fusions.mmim_cases import (
     PLAIN_LOSSES,
     WIDE,
@@ -25,7 +31,7 @@ from tests.repro.models.fusions.mmim_cases import (
 )
 def test_agrees_with_plain_loops(modalities: int, anchor: int, outputs: int) -> None:
     fusion = mmim(
-        SEEDS, modalities, width=WIDE, anchor=anchor, outputs=outputs, rate=0.0
+        SEEDS, modalities, width=WIDE, anchor=anchor, outputs=outputs, dropout=0.0
     )
     fusion = drawn(fusion).double()
     inputs = training_input(modalities, outputs, WIDE)
@@ -50,12 +56,12 @@ def test_losses_see_weights_at_the_embedding_site_only() -> None:
     weights = torch.ones(SEEDS, BATCH, 3).double()
     weights[:, :, 1] = 2.0
     heavy = replace(inputs, weights=weights)
-    plain = drawn(mmim(SEEDS, 3, rate=0.0)).double()
+    plain = drawn(mmim(SEEDS, 3, dropout=0.0)).double()
     assert torch.equal(
         plain(inputs).losses["likelihood"], plain(heavy).losses["likelihood"]
     )
     assert torch.equal(plain(inputs).losses["entropy"], plain(heavy).losses["entropy"])
-    scaled = drawn(mmim(SEEDS, 3, rate=0.0, weight_site="embedding")).double()
+    scaled = AtEmbedding(drawn(mmim(SEEDS, 3, dropout=0.0)).double())
     assert torch.allclose(scaled(heavy).logits, plain(heavy).logits, atol=1e-12)
     changed = scaled(heavy).losses["likelihood"] - plain(heavy).losses["likelihood"]
     assert changed.abs().min() > 1e-3
@@ -92,7 +98,7 @@ def test_parts_add_up_to_the_released_size(audio: int, video: int, total: int) -
 def test_the_module_has_the_parameters_of_the_formula(
     modalities: int, width: int, hidden: int
 ) -> None:
-    fusion = MMIM(1, modalities, width=width, hidden=hidden, outputs=4)
+    fusion = mmim(1, modalities, width=width, hidden=hidden, outputs=4)
     expected = count(
         [width] * modalities,
         hidden=hidden,
@@ -125,7 +131,7 @@ def test_auxiliary_parameters_are_those_of_the_bounds_on_pairs() -> None:
 
 
 def test_the_first_phase_fits_a_known_relation() -> None:
-    fusion = mmim(SEEDS, 2, rate=0.0).double()
+    fusion = mmim(SEEDS, 2, dropout=0.0).double()
     initialize(fusion, generators())
     draw = torch.Generator().manual_seed(3)
     anchor = torch.randn(SEEDS, 1, 64, 1, WIDTH, generator=draw).double()
@@ -163,11 +169,10 @@ def test_every_parameter_gets_a_gradient(outputs: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weight_site": "pooling"}, r"weight_site='pooling'.*contribution"),
         ({"anchor": 3}, r"anchor=3.*0 to 2"),
         ({"anchor": -1}, r"anchor=-1.*0 to 2"),
         ({"shrinkage": 0.0}, r"shrinkage=0\.0.*use 0\.001"),
-        ({"rate": 1.0}, r"rate: got 1\.0"),
+        ({"anchor": None}, r"anchor=None.*0 to 2"),
     ],
 )
 def test_bad_settings_are_named(changes: dict[str, object], message: str) -> None:

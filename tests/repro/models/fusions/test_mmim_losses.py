@@ -14,7 +14,7 @@ from tests.repro.models.fusions.mmim_cases import generators, training_input
 
 
 def test_the_likelihood_punishes_a_variance_that_is_too_large() -> None:
-    fusion = mmim(1, 2, rate=0.0).double()
+    fusion = mmim(1, 2, dropout=0.0).double()
     initialize(fusion, generators()[:1])
     tokens = torch.ones(1, 2, 2, 1, WIDTH).double()
     tokens[:, 1] = 3.0
@@ -153,7 +153,7 @@ def test_every_loss_reaches_the_tokens(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["likelihood", "contrast", "entropy"])
 def test_losses_do_not_depend_on_padding_rows_or_other_seeds(name: str) -> None:
-    fusion, inputs = drawn(mmim(SEEDS, 3, rate=0.0)).double(), training_input(3, 1)
+    fusion, inputs = drawn(mmim(SEEDS, 3, dropout=0.0)).double(), training_input(3, 1)
     expected = fusion(inputs).losses[name]
     tokens, targets = inputs.tokens.clone(), inputs.targets.clone()
     tokens[:, :, -1], targets[:, -1] = 9.0, 7.0

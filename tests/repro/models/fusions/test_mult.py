@@ -9,12 +9,13 @@ from torch import Tensor
 
 from repro.models.fusions.interface import FusionInput
 from repro.models.fusions.mult import MulT, embedded, last_token, ordered_pairs
-from tests.repro.models.attention_cases import RATES, mult
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
+    RATES,
     SEEDS,
     WIDTH,
     drawn,
+    mult,
     random_input,
 )
 
@@ -65,7 +66,8 @@ def test_gradients_agree_with_the_loop() -> None:
 def test_parameter_count_is_the_published_one(
     layers: int, inputs: tuple[int, ...], expected: int
 ) -> None:
-    fusion = MulT(1, 3, width=30, heads=5, layers=layers)
+    sizes = {"heads": 5, "cross_layers": layers, "self_layers": layers}
+    fusion = mult(1, 3, width=30, **sizes)
     # The released count holds the bias-free convolutions (kernel 1) ahead of it.
     convolutions = 30 * sum(inputs)
     own = sum(parameter.numel() for parameter in fusion.parameters())
@@ -141,10 +143,8 @@ def test_embedded_by_hand() -> None:
     assert torch.allclose(code, expected, atol=1e-6)
 
 
-def test_defaults_of_the_paper() -> None:
-    fusion = MulT(1, 2, width=4, heads=2, layers=1)
-    assert (len(fusion.cross.blocks), len(fusion.own.blocks)) == (1, 3)
-    assert MulT(1, 1, width=4, heads=2, layers=5).cross is None
+def test_one_modality_has_no_pairs() -> None:
+    assert mult(1, 1).cross is None
     assert ordered_pairs(1) == ([], [])
 
 
@@ -161,7 +161,5 @@ def test_dropout_of_each_kind_has_an_effect() -> None:
 
 
 def test_unknown_choices_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"weight_site='pooling'.*contribution"):
-        mult(1, 2, weight_site="pooling")
     with pytest.raises(ValueError, match=r"readout='first'.*'mean', 'last'"):
         mult(1, 2, readout="first")

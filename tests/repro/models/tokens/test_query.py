@@ -8,15 +8,20 @@ import torch
 from repro.models.architecture import fusion_of
 from repro.models.batch import Inputs, gather
 from repro.models.predictor import Predictor
-from tests.repro.small_icu import ARCHITECTURE, HOURS, small_icu_inputs
+from repro.params.presets import Query
+from tests.repro.models.architectures import QUERY, small_architecture
+from tests.repro.small_icu import HOURS, small_icu_inputs
 
 ROWS = torch.arange(12).expand(2, -1)
 FUSIONS = ("fusemoe", "flattened", "mult", "concat_transformer")
 
 
-def predictor(inputs: Inputs, **changes: str) -> Predictor:
+def predictor(
+    inputs: Inputs, fusion: str = "fusemoe", tokens: Query = QUERY, **changes: str
+) -> Predictor:
     """Two small models with drawn parameters."""
-    model = Predictor(2, inputs, replace(ARCHITECTURE, **changes))  # type: ignore[arg-type]
+    shape = small_architecture(fusion, tokens, outputs=4, **changes)
+    model = Predictor(2, inputs, shape)
     model.initialize([torch.Generator().manual_seed(s) for s in range(2)])
     return model
 
@@ -97,9 +102,9 @@ def test_the_order_of_rows_does_not_matter() -> None:
 
 
 def test_query_times_divide_the_hours() -> None:
-    small = ARCHITECTURE.model.model_copy(update={"query_times": 5})
+    small = QUERY.model_copy(update={"query_times": 5})
     with pytest.raises(ValueError, match=f"queries: got 5 for a grid of {HOURS} hours"):
-        predictor(small_icu_inputs(), model=small)
+        predictor(small_icu_inputs(), tokens=small)
 
 
 def test_features_without_times_are_refused() -> None:
@@ -111,5 +116,5 @@ def test_features_without_times_are_refused() -> None:
 
 
 def test_a_fusion_of_the_other_side_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"fusion='moe' does not go.*fusemoe"):
-        fusion_of(1, small_icu_inputs(), replace(ARCHITECTURE, fusion="moe"))
+    with pytest.raises(ValueError, match=r"fusion='moe' takes last_state.*fusemoe"):
+        fusion_of(1, small_icu_inputs(), small_architecture("moe", QUERY))

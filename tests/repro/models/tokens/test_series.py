@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.models.architecture import Architecture
 from repro.models.batch import Batch, gather
 from repro.models.predictor import Predictor
 from repro.models.tokens.series import SeriesTokens, moments
+from tests.repro.models.architectures import LAST_STATE, small_architecture
 from tests.repro.models.fusions.fusion_cases import SEEDS
-from tests.repro.small_study import MODEL, small_inputs, small_study
+from tests.repro.small_study import small_inputs
 
 
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 9))
@@ -42,7 +42,7 @@ def test_every_part_of_a_long_sequence_holds_something() -> None:
 
 def test_tokens_and_what_they_stand_for() -> None:
     inputs = small_inputs()
-    tokens = SeriesTokens(SEEDS, inputs, width=6, most=2)
+    tokens = SeriesTokens(SEEDS, inputs, LAST_STATE.model_copy(update={"width": 6}))
     for parameter in tokens.parameters():
         torch.nn.init.normal_(parameter)
     batch = gather(inputs, torch.arange(9).expand(SEEDS, -1))
@@ -56,15 +56,10 @@ def test_tokens_and_what_they_stand_for() -> None:
 @pytest.mark.parametrize("missing", ["mask", "zero", "embedding"])
 @pytest.mark.parametrize("fusion", ["mult", "concat_transformer"])
 def test_padding_beside_longer_rows_changes_nothing(missing: str, fusion: str) -> None:
-    study = small_study()
-    fusions = study.params.active.fusions
-    architecture = Architecture(
-        MODEL, experts=4, top_k=2, fusions=fusions, fusion=fusion, missing=missing
-    )
-    model = Predictor(1, study.inputs, architecture).double()
+    inputs = small_inputs()
+    model = Predictor(1, inputs, small_architecture(fusion, missing=missing)).double()
     model.initialize([torch.Generator().manual_seed(0)])
     model.eval()
-    inputs = study.inputs
     few = inputs.lengths.amax(1).argsort()[:6]  # absent parts among them
     assert not inputs.present[few].all()
     alone = model(in_double(gather(inputs, few.unsqueeze(0)))).logits
