@@ -9,7 +9,6 @@ import pandas as pd
 from jaxtyping import Float
 
 from repro import paths
-from repro.cells.old_blocks import OVER_TIME
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
