@@ -134,9 +134,9 @@ def test_a_fusion_imports_no_other_one(name: str) -> None:
 
 
 def test_a_wrong_name_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(ValueError, match=r"'latefusion'.*nearest is 'late_fusion'.*mu"):
+    with pytest.raises(ValueError, match=r"'latefusion' is .*mean 'late_fusion'.*mult"):
         fusion_class("latefusion")
-    with pytest.raises(ValueError, match=r"fusion='interface': no fusion"):
+    with pytest.raises(ValueError, match=r"fusion 'interface' is unknown"):
         fusion_class("interface")
 
 

@@ -1,14 +1,29 @@
 """Evidence and a predictor made of formulas, to run the reweighting without models."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from repro.params.study import Weighting
 from repro.training.members import Member
 from repro.training.weighting.evidence import Evidence, Plan
 from repro.training.weighting.loop import Reweighting
 
+MADE = Weighting(
+    scale="mean_one",
+    alpha_step=0.05,
+    neighbors=3,
+    random_state=0,
+    site="contribution",
+    missing="mask",
+    multimodal_train="current",
+    unimodal_variance="pooled",
+    multimodal_variance="valid",
+    selection="best_valid",
+)
+MADE_BY = frozenset(Weighting.model_fields)
 NAMES = ("text", "audio", "video")
 SIZES = {"train": 60, "valid": 30, "test": 25}
 TOTAL = sum(SIZES.values())
@@ -30,6 +45,14 @@ def evidence(seeds: int = 2, **rows: np.ndarray) -> Evidence:
         for split, end in zip(SPLITS, ends, strict=True)
     }
     return Evidence(NAMES, unimodal, unweighted, present, y, all_rows | rows)
+
+
+def made_plan(variant: str = "instance", *switches: str, **changes: object) -> Plan:
+    """A plan with the defaults of the protocol; `changes` are fields of its parts."""
+    made = MADE.model_copy(update={k: v for k, v in changes.items() if k in MADE_BY})
+    rest = {k: v for k, v in changes.items() if k not in MADE_BY}
+    found = Plan(variant, 0.5, made, switches=frozenset(switches))
+    return replace(found, **rest)  # type: ignore[arg-type]
 
 
 def members(seeds: int = 2, train: int = SIZES["train"]) -> list[Member]:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from repro.training.weighting.application import Application, shuffled_rows
-from repro.training.weighting.evidence import Plan
-from tests.repro.training.weighting.fake_training import evidence, members
+from tests.repro.training.weighting.fake_training import evidence, made_plan, members
 
 KNOWN = evidence()
 
@@ -14,7 +13,7 @@ def apply(control: str, split: str, epoch: int = 1) -> np.ndarray:
     """What is applied instead of distinct weights, for both seeds."""
     weights = np.arange(len(KNOWN.rows[split]) * 3.0).reshape(-1, 3) + 1
     weights *= KNOWN.present_in(split)
-    application = Application(KNOWN, members(), Plan("instance", 0.5, control=control))
+    application = Application(KNOWN, members(), made_plan(control=control))
     return application(split, [weights, 2 * weights], [epoch, epoch]).numpy()
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from btw import modality_information, squared_residuals
-from repro.training.weighting.evidence import Plan
 from repro.training.weighting.loop import Reweighting
 from tests.repro.training.weighting.fake_training import (
     FakePredictor,
     evidence,
+    made_plan,
     members,
     run_epochs,
 )
@@ -20,17 +20,12 @@ from tests.repro.training.weighting.fake_training import (
 VARIANTS = ("instance", "averaged_instance", "modality", "bi_level")
 
 
-def plan(variant: str, *switches: str, **changes: object) -> Plan:
-    """A plan with the default settings."""
-    return Plan(variant, 0.5, switches=frozenset(switches), **changes)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("variance", ["pooled", "conditional"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_instance_does_not_depend_on_the_others_in_the_call(
     variant: str, variance: str
 ) -> None:
-    known, chosen = evidence(), plan(variant, unimodal_variance=variance)
+    known, chosen = evidence(), made_plan(variant, unimodal_variance=variance)
     run, log = run_epochs(known, chosen, 3)
     snapshots = log[2]["snapshots"]
     together = run.replay(snapshots, FakePredictor(known, 2, [3, 3]))["test"]
@@ -45,7 +40,7 @@ def test_an_instance_does_not_depend_on_the_others_in_the_call(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_average_one_over_what_is_present(variant: str) -> None:
     known = evidence()
-    run, log = run_epochs(known, plan(variant), 2)
+    run, log = run_epochs(known, made_plan(variant), 2)
     kept = run.replay(log[1]["snapshots"], FakePredictor(known, 2, [2, 2]))
     for split in ("train", "valid", "test"):
         present = known.present_in(split)
@@ -56,7 +51,7 @@ def test_weights_average_one_over_what_is_present(variant: str) -> None:
 
 def test_sum_one_scales_the_rows_as_published() -> None:
     known = evidence()
-    run, log = run_epochs(known, plan("bi_level", "sum_one"), 2)
+    run, log = run_epochs(known, made_plan("bi_level", "sum_one"), 2)
     kept = run.replay(log[1]["snapshots"], FakePredictor(known, 2, [2, 2]))
     for split in ("train", "valid", "test"):
         assert np.allclose(kept[split].weights.sum(2), 1, atol=1e-5)
@@ -65,7 +60,7 @@ def test_sum_one_scales_the_rows_as_published() -> None:
 @pytest.mark.parametrize("variant", ["modality", "bi_level"])
 def test_transductive_information_is_that_of_the_rows_themselves(variant: str) -> None:
     known = evidence(seeds=1)
-    chosen = plan(variant, "transductive_mi")
+    chosen = made_plan(variant, "transductive_mi")
     run, log = run_epochs(known, chosen, 2, members(1))
     snapshot = log[1]["snapshots"][0]
     predictor = FakePredictor(known, 1, [2])
@@ -87,7 +82,7 @@ def test_transductive_information_is_that_of_the_rows_themselves(variant: str) -
 
 
 def test_own_labels_of_the_rows_reach_their_weights() -> None:
-    known, chosen = evidence(seeds=1), plan("instance", "own_label_variance")
+    known, chosen = evidence(seeds=1), made_plan("instance", "own_label_variance")
     run, log = run_epochs(known, chosen, 2, members(1))
     found = run.replay(log[1]["snapshots"], FakePredictor(known, 1, [2]))["test"]
     y = known.y.copy()
@@ -104,7 +99,7 @@ def test_own_labels_of_the_rows_reach_their_weights() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_released_memory_of_an_instance_is_a_running_average(variant: str) -> None:
-    known, chosen = evidence(seeds=1), plan(variant, "eval_state")
+    known, chosen = evidence(seeds=1), made_plan(variant, "eval_state")
     _, log = run_epochs(known, chosen, 3, members(1))
     assert log[0]["calls"] == {"train": 1, "valid": 1, "test": 1}
     for split in ("valid", "test"):
@@ -129,7 +124,7 @@ def test_the_released_memory_of_an_instance_is_a_running_average(variant: str) -
 
 def test_one_pass_with_the_memory_is_replayed_bit_for_bit() -> None:
     known = evidence()
-    run, log = run_epochs(known, plan("bi_level", "eval_state"), 3)
+    run, log = run_epochs(known, made_plan("bi_level", "eval_state"), 3)
     again = run.replay(log[2]["snapshots"], FakePredictor(known, 2, [3, 3]))
     for split in ("valid", "test"):
         expected = log[2]["predictions"][split]
