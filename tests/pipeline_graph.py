@@ -11,6 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from repro.params import Params
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("btw", "repro")
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
@@ -19,7 +21,8 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 @dataclass(frozen=True)
 class Stage:
     """One expanded stage; `cached` says of each out whether DVC caches it, `pushed`
-    names the outs that a push would send away.
+    names the outs that a push would send away. Of `params` those of another file than
+    params.yaml stand behind its name and a colon.
     """
 
     file: str
@@ -59,19 +62,26 @@ def stages(root: Path = ROOT) -> list[Stage]:
 def _of_file(root: Path, file: Path, params: dict) -> Iterator[Stage]:
     where = file.relative_to(root).as_posix()
     for name, entry in yaml_content(file)["stages"].items():
-        if "matrix" in entry:
-            for item in _combinations(entry["matrix"]):
-                filled = _filled(entry, {**params, "item": item})
-                yield _stage(where, f"{name}@{'-'.join(item.values())}", None, filled)
-            continue
-        if "foreach" not in entry:
-            yield _stage(where, name, None, _filled(entry, params))
-            continue
+        for suffix, source, body, more in _expanded(entry, params):
+            yield _stage(where, f"{name}{suffix}", source, _filled(body, params | more))
+
+
+def _expanded(
+    entry: dict, params: dict
+) -> Iterator[tuple[str, str | None, dict, dict]]:
+    """Suffix of the name, where the keys come from, what to fill in, and with what."""
+    if "matrix" in entry:
+        for item in _combinations(entry["matrix"]):
+            yield f"@{'-'.join(item.values())}", None, entry, {"item": item}
+    elif "foreach" not in entry:
+        yield "", None, entry, {}
+    elif isinstance(entry["foreach"], list):
+        for item in entry["foreach"]:
+            yield f"@{item}", None, entry["do"], {"item": item}
+    else:
         source = entry["foreach"].removeprefix("${").removesuffix("}")
         for key, item in lookup(params, source).items():
-            context = {**params, "key": key, "item": item}
-            filled = _filled(entry["do"], context)
-            yield _stage(where, f"{name}@{key}", source, filled)
+            yield f"@{key}", source, entry["do"], {"key": key, "item": item}
 
 
 def _combinations(matrix: dict[str, list[str]]) -> list[dict[str, str]]:
@@ -87,7 +97,7 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
         cmd=entry["cmd"],
         wdir=entry.get("wdir", "."),
         deps=tuple(entry["deps"]),
-        params=tuple(entry.get("params", ())),
+        params=tuple(_named_params(entry.get("params", ()))),
         cached={
             path: options.get("cache", True)
             for out in outs
@@ -100,6 +110,15 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
             if options.get("push", True)
         ),
     )
+
+
+def _named_params(entries: list[str | dict[str, list[str]]]) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for file, keys in entry.items():
+                yield from (f"{file}:{key}" for key in keys)
 
 
 def lookup(content: Any, name: str) -> Any:
@@ -181,10 +200,25 @@ def reachable(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def module_files(module: str) -> set[str]:
-    """Files of this repository that running a module loads."""
-    found = (module_file(name) for name in reachable(module) if is_ours(name))
+def module_files(*modules: str) -> set[str]:
+    """Files of this repository that running modules loads."""
+    names = {name for module in modules for name in reachable(module)}
+    found = (module_file(name) for name in names if is_ours(name))
     return {file for file in found if file}
+
+
+def named_modules(stage: Stage, params: Params) -> set[str]:
+    """Modules that a stage imports by names in its command or in params."""
+    _, _, module, *arguments = stage.cmd.split()
+    match module.rpartition(".")[2]:
+        case "train":
+            runs = params.runs_of(arguments[0]).values()
+            built = {fusion for run in runs for fusion in run.built}
+            return {f"repro.models.fusions.{fusion}" for fusion in built}
+        case "table" | "figure" as kind:
+            paper = arguments[0].partition("_")[0]
+            return {f"repro.{kind}s.{paper}"}
+    return set()
 
 
 def is_ours(module: str) -> bool:

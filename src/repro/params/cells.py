@@ -53,6 +53,12 @@ class Recipe(Strict):
         return [name for name in self.trains if name not in known]
 
     @property
+    def built(self) -> list[str]:
+        """Every fusion of which it builds a model, weighted, unweighted or unimodal."""
+        own = [self.fusion] if UNIMODAL in self.trains or self.needs_evidence else []
+        return list(dict.fromkeys([*own, *self.fusions]))
+
+    @property
     def needs_evidence(self) -> bool:
         """Whether it makes weights, for which it needs predictions."""
         return bool(self.weightings) or FIRST_WEIGHTS in self.trains

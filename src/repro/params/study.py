@@ -105,7 +105,7 @@ class Params(Strict):
         except ValueError as error:
             raise ValueError(f"{where}.switches: {error}") from error
         block = self.models(recipe.dataset).fusions
-        for fusion in dict.fromkeys([recipe.fusion, *recipe.fusions]):
+        for fusion in recipe.built:
             if fusion not in block:
                 what = f"fusion with sizes in {trained.tokens}.fusions of the preset"
                 raise ValueError(f"{where}: {unknown(what, fusion, block)}")

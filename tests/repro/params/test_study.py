@@ -1,0 +1,256 @@
+"""Bad settings stop with file, field, value and remedy."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from repro.params import Params, load
+from repro.params.switches import SWITCHES, switches
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def loaded(tmp_path: Path, pattern: str, replacement: str) -> Params:
+    """params.yaml with the first match of a pattern replaced."""
+    text, count = re.subn(pattern, replacement, TEXT, count=1, flags=re.MULTILINE)
+    assert count == 1, pattern
+    return written(tmp_path, text)
+
+
+def written(tmp_path: Path, text: str) -> Params:
+    """A params.yaml of that text beside the presets of the repository."""
+    (tmp_path / "params.yaml").write_text(text)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets", dirs_exist_ok=True)
+    return load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("preset", ["default", "paper", "tiny"])
+def test_the_files_of_the_repository_are_valid(tmp_path: Path, preset: str) -> None:
+    settings = loaded(tmp_path, r"^preset: default", f"preset: {preset}")
+    assert settings.recipe("btw/mosi").weightings[-1] == "bi_level"
+    assert settings.models("icu_all/fold_1").tokens == settings.active.query.tokens
+
+
+BASE = r"^    mosi: \{dataset: mosi, fusion: moe, trains: \[unimodal, moe, first_\w+\]\}"
+BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "parts"),
+    [
+        (r"^alpha: 0\.5", "alpha: 1.5", ["alpha = 1.5", "less than or equal to 1"]),
+        (r"^alpha: 0\.5", "alpha: -0.1", ["alpha = -0.1", "greater than or equal"]),
+        (r"^experts: 16", "experts: 1", ["top_k=2", "experts=1", "lower top_k"]),
+        (
+            r"^alpha: 0\.5",
+            "alpha: 0.5\nalhpa: 0.4",
+            ["alhpa: key of", "'alhpa' is unknown; did you mean 'alpha'?"],
+        ),
+        (r"^  scale: mean_one", "  scale: rows", ["weighting.scale = 'rows'"]),
+        (
+            r"^  scale: mean_one",
+            "  scales: mean_one",
+            ["weighting.scales: key of weighting", "did you mean 'scale'?"],
+        ),
+        (r"alpha_step: 0\.05", "alpha_step: '1e-3'", ["step = '1e-3'", "number"]),
+        (r"^top_k: 2", "top_k: 2.5", ["top_k = 2.5", "integer"]),
+        (
+            r"^seeds: .*\]",
+            "seeds: [1, 2, 1]",
+            ["seeds=[1, 2, 1]", "list each one once"],
+        ),
+        (r"^seeds: .*\]", "seeds: []", ["seeds = []", "at least 1"]),
+        (r"^seeds: .*\]", "seeds: [-1]", ["seeds.0 = -1", "greater than or equal"]),
+        (
+            r"^preset: default",
+            "preset: defualt",
+            ["preset 'defualt' is unknown; did you mean 'default'?"],
+        ),
+        (r"^encoder: bert", "encoder: gpt", ["text encoder 'gpt' is unknown", "bert"]),
+        (
+            r"switches: \[own_label_variance\]",
+            "switches: [own_labels]",
+            ["cells.attribution.weights.own_label_variance.switches: 'own_labels'"],
+        ),
+        (
+            BASE,
+            "    mosi: {dataset: mossi, fusion: moe, trains: [unimodal]}",
+            ["cells.base.mosi.dataset: data set 'mossi' is unknown", "'mosi'"],
+        ),
+        (
+            BASE,
+            "    mosi: {dataset: mosi, encoder: gpt, trains: [unimodal]}",
+            ["cells.base.mosi.encoder: text encoder 'gpt' is unknown"],
+        ),
+        (
+            BASE,
+            "    mosi: {dataset: mosi, fusion: moe, trains: [unimodal, latefusion]}",
+            ["cells.base.mosi: fusion", "last_state.fusions", "'late_fusion'?"],
+        ),
+        (
+            BASE,
+            "    mosi: {dataset: mosi, method: moe, trains: [unimodal]}",
+            ["cells.base.mosi.method: key of cells.base.mosi"],
+        ),
+        (
+            BASE,
+            "    mosi: {dataset: mosi, fusion: moe, trains: []}",
+            ["cells.base.mosi.trains = []", "at least 1"],
+        ),
+        (
+            BTW,
+            r"\1 uses: [base/mossi]}",
+            ["cells.btw.mosi.uses: run 'base/mossi' is unknown", "'base/mosi'?"],
+        ),
+        (
+            BTW,
+            r"\1 uses: [base/mosei]}",
+            ["base/mosei is of data set mosei, this recipe of mosi"],
+        ),
+        (
+            BTW,
+            r"\1 uses: [deberta/mosi]}",
+            ["deberta/mosi is of encoder deberta, this recipe of bert"],
+        ),
+        (BTW, r"\1 uses: []}", ["weights are made from unimodal, which neither"]),
+        (
+            r"^  source: simulated  ",
+            "  source: mimiciv  ",
+            ["clinical: ", "path='data/simulated/icu/mimiciv' lies", "real files"],
+        ),
+        (
+            r"^  path: data/simulated/icu/mimiciv",
+            "  path: data/simulated/icu/../../raw/mimiciv",
+            ["clinical: ", "raw/mimiciv' does not lie", "set source: mimiciv"],
+        ),
+        (
+            r"^      task: regression",
+            "      task: classification",
+            ["datasets.files.mosi", "task='classification' with 0 classes"],
+        ),
+        *(
+            (
+                rf"^  {name}: data/simulated/icu/mimiciv/{name}",
+                f"  {name}: data/raw/{name}",
+                ["clinical: ", f"{name}='data/raw/{name}' does not", "'simulated'"],
+            )
+            for name in ("note", "cxr", "ecg")
+        ),
+    ],
+)
+def test_a_bad_value_is_named(
+    pattern: str, replacement: str, parts: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        loaded(tmp_path, pattern, replacement)
+    message = str(caught.value)
+    for part in ["params.yaml: ", *parts]:
+        assert part in message, message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "message"),
+    [
+        (r"epochs: 8", "epochs: 0", r"last_state\.training\.epochs = 0: .*to 1"),
+        (r"epochs: 8", "epoch: 8", r"training\.epoch: key .* did you mean 'epochs'"),
+        (r"stays: 3300", "stays: many", r"icu\.tree\.stays = 'many': .*integer"),
+    ],
+)
+def test_a_bad_value_of_a_preset_is_named_with_its_file(
+    pattern: str, replacement: str, message: str, tmp_path: Path
+) -> None:
+    written(tmp_path, TEXT)
+    file = tmp_path / "presets/default.yaml"
+    file.write_text(re.sub(pattern, replacement, file.read_text(), count=1))
+    with pytest.raises(ValueError, match=rf"(?s)presets/default\.yaml: .*{message}"):
+        load(tmp_path / "params.yaml")
+
+
+def test_every_bad_value_is_listed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"(?s)alpha = 2.*\n.*top_k = 0"):
+        loaded(tmp_path, r"(?s)^alpha: 0\.5(.*?)^top_k: 2", r"alpha: 2\1top_k: 0")
+
+
+@pytest.mark.parametrize("text", ["alpha: [", "alpha: 1\nalpha: 2\n", "- 1\n"])
+def test_a_file_that_is_no_mapping_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"params\.yaml: "):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"params\.yaml: no such file"):
+        load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("btw/nothing", r"cells\.btw: cell 'nothing' is unknown; Known: icu_all, icu_"),
+        ("bwt/mosi", r"group 'bwt' is unknown; did you mean 'btw'\?"),
+        ("base/moci", r"cells\.base: cell 'moci' is unknown; did you mean 'mosi'\?"),
+    ],
+)
+def test_an_unknown_cell_is_named(tmp_path: Path, cell: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        written(tmp_path, TEXT).runs_of(cell)
+
+
+def test_rows_of_a_cell_differ_in_their_own_fields_only(tmp_path: Path) -> None:
+    runs = written(tmp_path, TEXT).runs_of("sweep/mosi")
+    assert {a: r.alpha for a, r in runs.items()} == {
+        "sweep/mosi/alpha_03": 0.3,
+        "sweep/mosi/alpha_05": 0.5,
+        "sweep/mosi/alpha_07": 0.7,
+    }
+    assert (
+        len(
+            {r.model_copy(update={"alpha": 0}).model_dump_json() for r in runs.values()}
+        )
+        == 1
+    )
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    assert loaded(tmp_path, r"^alpha: 0\.5", "alpha: 5e-1").alpha == 0.5
+
+
+def test_the_roots_of_real_data(tmp_path: Path) -> None:
+    rest = "  note: none\n  cxr: data/simulated/icu/mimiciv/cxr\n  ecg: none"
+    pattern = r"(?s)^  source: simulated  .*?^  ecg: \S+"
+    real = f"  source: mimiciv\n  path: data/raw/mimiciv\n{rest}"
+    with pytest.raises(ValueError, match=r"cxr='.*/cxr' lies under data/simulated"):
+        loaded(tmp_path, pattern, real)
+    real = real.replace("data/simulated/icu/mimiciv/cxr", "data/raw/cxr")
+    assert loaded(tmp_path, pattern, real).clinical.cxr == "data/raw/cxr"
+
+
+def test_absent_roots_suit_every_source(tmp_path: Path) -> None:
+    found = loaded(tmp_path, r"^  note: data/simulated/icu/\S+", "  note: none")
+    assert (found.clinical.source, found.clinical.note) == ("simulated", "none")
+
+
+def test_no_view_means_all_views(tmp_path: Path) -> None:
+    found = loaded(tmp_path, r"^  views: \[AP, PA\]", "  views: []")
+    assert found.clinical.views == []
+
+
+def test_params_are_frozen() -> None:
+    settings = load(ROOT / "params.yaml")
+    assign: Callable[[], None] = lambda: setattr(settings, "alpha", 0.1)  # noqa: E731
+    with pytest.raises(ValueError, match="frozen"):
+        assign()
+
+
+def test_switches_add_up() -> None:
+    assert switches([]) == frozenset()
+    assert switches(["all"]) == frozenset(SWITCHES) == switches([], "published")
+    assert switches(["all", "-own_label_variance"]) == frozenset(SWITCHES) - {
+        "own_label_variance"
+    }
+    with pytest.raises(ValueError, match=r"'-nothing' is no switch; choose from all"):
+        switches(["-nothing"])
