@@ -14,9 +14,9 @@ import pytest
 from tests.pipeline_clone import Clone
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
-STAGE = ["repro.stages.train", "moe", "mosi"]
-TARGET = "pipelines/sentiment/dvc.yaml:moe@mosi"
-PLACE, TIMING = "runs/mosi/moe", "runs/mosi/moe.timing.json"
+STAGE = ["repro.stages.train", "base/mosi"]
+TARGET = "pipelines/sentiment/dvc.yaml:base@mosi"
+PLACE, TIMING = "runs/base/mosi", "timing/base/mosi.json"
 MOMENTS = np.random.default_rng(20251121).uniform(0.2, 1, size=3)
 
 

@@ -192,9 +192,8 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
     """
     tokens = params.dataset(recipe.dataset).tokens
     missing = recipe.missing or params.weighting.missing
-    asked = dict.fromkeys([recipe.fusion, *recipe.fusions], False)
-    asked[recipe.fusion] = recipe.needs_evidence
-    for fusion, weighted in asked.items():
+    for fusion in recipe.built:
+        weighted = recipe.needs_evidence and fusion == recipe.fusion
         reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
         if reason:
             where = f"params.yaml: cells.{address.replace('/', '.')}"
