@@ -36,7 +36,7 @@ from benchmarks.plain_fusions import (
 from benchmarks.plain_parts import PlainInput, PlainOutput, paired
 from benchmarks.timing import alternating_medians, restart_with_process_settings
 from repro.models.fusions.interface import FusionInput, FusionShape, fusion_class
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 
 HEADS, MOST_TOKENS, RAW_WIDTHS, TOLERANCE = 4, 8, (128, 74, 47), 1e-8
 MIXTURE = {

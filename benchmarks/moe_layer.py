@@ -18,9 +18,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from benchmarks.timing import alternating_medians, restart_with_process_settings
-from repro.models.experts import Experts
-from repro.models.router import Router
-from repro.models.stacked import initialize
+from repro.models.layers.experts import Experts
+from repro.models.layers.router import Router
+from repro.models.layers.stacked import initialize
 
 LAYERS, MODALITIES, EXPERTS, TOP_K = 3, 3, 16, 2
 WIDTH, HIDDEN, OUTPUTS = 128, 512, 384

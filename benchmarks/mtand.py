@@ -23,7 +23,7 @@ from benchmarks.timing import (
     peak_memory_bytes,
     restart_with_process_settings,
 )
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from repro.models.tokens.mtand import TimeAttention, TimeEmbedding
 
 BATCH, ROWS, FEATURES, QUERIES, HEADS, SIZE, WIDTH = 32, 100, 31, 48, 8, 64, 128

@@ -19,7 +19,7 @@ from repro.models.fusions.late_fusion import LateFusion
 from repro.models.fusions.low_rank import LowRankFusion
 from repro.models.fusions.mmim import MMIM, VARIANCE_FLOOR, GaussianLikelihood
 from repro.models.fusions.moe import MoEFusion
-from repro.models.heads import Head
+from repro.models.layers.heads import Head
 
 
 def pooled_modalities(inputs: PlainInput) -> list[Tensor]:

@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from benchmarks.plain_model import Layer
-from repro.models.attention import MultiHeadAttention
-from repro.models.mixture import MoELayer
-from repro.models.modality import ModalityLayerNorm
+from repro.models.layers.attention import MultiHeadAttention
+from repro.models.layers.mixture import MoELayer
+from repro.models.layers.modality import ModalityLayerNorm
 
 
 class Pair(NamedTuple):

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks.timing import alternating_medians, restart_with_process_settings
-from repro.models.stacked import StackedLinear, initialize
+from repro.models.layers.stacked import StackedLinear, initialize
 from repro.models.tokens.lstm import StackedLSTM
 
 INPUTS, HIDDEN, BATCH, STEPS, SHORTEST = 74, 16, 32, 50, 5

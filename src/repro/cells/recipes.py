@@ -66,18 +66,18 @@ def _run(
 
 
 def _unweighted_tasks(study: Study, known: Mapping[str, Result]) -> dict[str, Task]:
-    """Fits of the run that need no weights, the longest first."""
+    """Fits of the run that need no weights, the long ones first."""
     recipe, tasks = study.recipe, dict[str, Task]()
-    if UNIMODAL in recipe.trains or recipe.needs_evidence:
-        for name in study.inputs.names:
-            if name not in known:
-                tasks[name] = partial(unimodal_result, study, name)
     fusions = dict.fromkeys(recipe.fusions)
     if recipe.needs_evidence and recipe.fusion not in known:
         fusions[recipe.fusion] = None
     for fusion in fusions:
         if not study.cannot_fuse(fusion):
             tasks[fusion] = partial(unweighted_result, study, fusion)
+    if UNIMODAL in recipe.trains or recipe.needs_evidence:
+        for name in study.inputs.names:
+            if name not in known:
+                tasks[name] = partial(unimodal_result, study, name)
     if recipe.weightings and study.multimodal_train == "cross_fitted":
         tasks[HELD_OUT] = partial(held_out_result, study)
     return {} if study.unable else tasks

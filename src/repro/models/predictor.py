@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from repro.models.architecture import Architecture, fusion_of, tokens_of
 from repro.models.batch import Batch, Inputs, time_means
 from repro.models.fusions.interface import FusionInput, FusionOutput, at_site
-from repro.models.stacked import (
+from repro.models.layers.stacked import (
     Generators,
     initialize,
     stacked_parameter,

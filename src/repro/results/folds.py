@@ -62,7 +62,9 @@ def _pooled_method(told: Sequence[Method]) -> Method:
         key: _mean([one[key] for one in flat]) for key in OF_A_FOLD if flat[0].get(key)
     }
     settings = _alike([method.settings for method in told])
-    kept = _alike([method.model_dump(exclude={*OF_A_FOLD, "settings"}) for method in told])
+    kept = _alike(
+        [method.model_dump(exclude={*OF_A_FOLD, "settings"}) for method in told]
+    )
     return Method(
         **kept
         | {

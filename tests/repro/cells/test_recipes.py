@@ -86,7 +86,7 @@ def test_first_weights_are_those_of_the_instance_variant(
 def test_unimodal_beside_a_used_run_means_what_that_run_lacks() -> None:
     study = using("unimodal", "moe", "modality", noise=2)
     run = run_of(replace(study, inputs=with_noise(study.inputs, 2)))
-    assert list(run.results) == ["noise_1", "noise_2", "moe", "modality"]
+    assert list(run.results) == ["moe", "noise_1", "noise_2", "modality"]
     assert run.results["moe"].history
     weights = run.results["modality"].weights["test"]
     assert weights.shape == (2, 24, 5)
@@ -99,7 +99,7 @@ def test_models_under_other_switches_are_trained_again(
     base: recipes.Trained,
 ) -> None:
     run = run_of(replace(using("instance"), switches=frozenset({"no_balance_loss"})))
-    assert list(run.results) == ["text", "audio", "video", "moe", "instance"]
+    assert list(run.results) == ["moe", "text", "audio", "video", "instance"]
     assert not same(run.results["moe"], base.results["moe"])
     run = run_of(replace(using("instance"), switches=frozenset({"sum_one"})))
     assert list(run.results) == ["moe", "instance"]

@@ -4,7 +4,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.models.attention import MultiHeadAttention, key_bias, positions
 from repro.models.fusions.interface import (
     SITES,
     FusionInput,
@@ -12,9 +11,10 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.modality import ModalityLayerNorm, ModalityLinear
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import (
+from repro.models.layers.attention import MultiHeadAttention, key_bias, positions
+from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import (
     Generators,
     StackedLinear,
     dropout,

@@ -9,8 +9,8 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.heads import Head
-from repro.models.pooling import side_by_side, token_mean
+from repro.models.layers.heads import Head
+from repro.models.layers.pooling import side_by_side, token_mean
 from repro.params.strict import Count, Rate, Strict
 
 

@@ -13,8 +13,8 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.mixture import MixtureSizes, expert_pool, mixture, received
-from repro.models.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.layers.mixture import MixtureSizes, expert_pool, mixture, received
+from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]
 

@@ -12,11 +12,11 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.heads import affine_maps, residual_logits
-from repro.models.mixture import MixtureSizes, MoELayer, through_layers
-from repro.models.modality import ModalityLayerNorm, ModalityLinear
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import dropout, stacked_parameter, xavier_normal
+from repro.models.layers.heads import affine_maps, residual_logits
+from repro.models.layers.mixture import MixtureSizes, MoELayer, through_layers
+from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import dropout, stacked_parameter, xavier_normal
 from repro.params.strict import Count, Rate
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]

@@ -13,10 +13,10 @@ from repro.models.fusions.interface import (
     FusionShape,
     checked_anchor,
 )
-from repro.models.heads import affine_maps
-from repro.models.modality import ModalityLayerNorm
-from repro.models.pooling import row_mean, token_mean
-from repro.models.stacked import Generators, StackedLinear, dropout, normal_draws
+from repro.models.layers.heads import affine_maps
+from repro.models.layers.modality import ModalityLayerNorm
+from repro.models.layers.pooling import row_mean, token_mean
+from repro.models.layers.stacked import Generators, StackedLinear, dropout, normal_draws
 from repro.params.strict import Count, NotNegative, Positive, Rate, Strict
 
 

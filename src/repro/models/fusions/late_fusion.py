@@ -11,9 +11,9 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.modality import ModalityLinear
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import Generators, dropout
+from repro.models.layers.modality import ModalityLinear
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import Generators, dropout
 from repro.params.strict import Count, Rate, Strict
 
 

@@ -14,9 +14,9 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.heads import Head
-from repro.models.pooling import token_mean
-from repro.models.stacked import stacked_parameter, xavier_normal, zeros
+from repro.models.layers.heads import Head
+from repro.models.layers.pooling import token_mean
+from repro.models.layers.stacked import stacked_parameter, xavier_normal, zeros
 from repro.params.strict import Count, Rate, Strict
 
 

@@ -15,9 +15,9 @@ from repro.models.fusions.interface import (
     checked_anchor,
     weighted,
 )
-from repro.models.modality import ModalityLinear
-from repro.models.pooling import row_mean, side_by_side, token_mean
-from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.models.layers.modality import ModalityLinear
+from repro.models.layers.pooling import row_mean, side_by_side, token_mean
+from repro.models.layers.stacked import Generators, StackedLinear, dropout
 from repro.params.strict import Count, NotNegative, Positive, Rate, Strict
 
 VARIANCE_FLOOR = 1e-4

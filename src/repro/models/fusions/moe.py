@@ -11,11 +11,11 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.heads import affine_maps
-from repro.models.mixture import MixtureSizes, MoELayer, through_layers
-from repro.models.modality import ModalityLayerNorm
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import Generators, dropout
+from repro.models.layers.heads import affine_maps
+from repro.models.layers.mixture import MixtureSizes, MoELayer, through_layers
+from repro.models.layers.modality import ModalityLayerNorm
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import Generators, dropout
 from repro.params.strict import Rate
 
 

@@ -7,12 +7,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from repro.models.attention import (
-    MultiHeadAttention,
-    key_bias,
-    positions,
-    sinusoids,
-)
 from repro.models.fusions.interface import (
     SITES,
     FusionInput,
@@ -20,10 +14,16 @@ from repro.models.fusions.interface import (
     FusionShape,
     weighted,
 )
-from repro.models.heads import affine_maps, residual_logits
-from repro.models.modality import ModalityLayerNorm, ModalityLinear
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import Generators, dropout
+from repro.models.layers.attention import (
+    MultiHeadAttention,
+    key_bias,
+    positions,
+    sinusoids,
+)
+from repro.models.layers.heads import affine_maps, residual_logits
+from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import Generators, dropout
 from repro.params.strict import Count, Rate, Strict
 
 _Streams = Float[Tensor, "seeds groups batch time width"]

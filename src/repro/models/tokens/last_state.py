@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from repro.models.batch import Batch, Inputs, Sequences
-from repro.models.stacked import StackedLinear
+from repro.models.layers.stacked import StackedLinear
 from repro.models.tokens.lstm import StackedLSTM, last_states
 from repro.models.tokens.text import FineTunedText, FineTuning
 from repro.params.presets import LastState

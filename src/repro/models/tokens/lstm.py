@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from repro.models.stacked import stacked_parameter, xavier_normal, zeros
+from repro.models.layers.stacked import stacked_parameter, xavier_normal, zeros
 
 EVALUATION_ROWS = 256
 
@@ -207,7 +207,7 @@ class StackedLSTM(nn.Module):
     Shape: `(seeds, batch, time, inputs)` and `(seeds, batch)` to
     `(seeds, batch, hidden)`.
 
-    >>> from repro.models.stacked import initialize
+    >>> from repro.models.layers.stacked import initialize
     >>> lstm = StackedLSTM(1, 5, 16)
     >>> initialize(lstm, [torch.Generator().manual_seed(0)])
     >>> lstm(torch.ones(1, 2, 50, 5), torch.tensor([[50, 0]]))[0, 1].abs().sum().item()

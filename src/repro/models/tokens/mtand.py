@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
-from repro.models.stacked import StackedLinear, dropout, stacked_parameter
+from repro.models.layers.stacked import StackedLinear, dropout, stacked_parameter
 
 # Below this sum of exponentials a feature is averaged anew from its own maximum.
 FAINT = 1e-20
@@ -39,7 +39,7 @@ class TimeEmbedding(nn.Module):
     Shape: `(seeds, ...)` to `(seeds, ..., size)`.
     Units: times are shares of the observation window, 0 to 1.
 
-    >>> from repro.models.stacked import initialize
+    >>> from repro.models.layers.stacked import initialize
     >>> embedding = TimeEmbedding(1, 8)
     >>> initialize(embedding, [torch.Generator().manual_seed(0)])
     >>> embedding(torch.zeros(1, 5)).shape

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from repro.models.batch import Batch, Inputs
-from repro.models.stacked import Generators
+from repro.models.layers.stacked import Generators
 from repro.models.tokens.mtand import TimeAttention, TimeEmbedding, TimeSeriesEncoder
 from repro.params.presets import Query
 

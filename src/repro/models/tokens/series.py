@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from repro.models.batch import Batch, Inputs
-from repro.models.stacked import StackedLinear
+from repro.models.layers.stacked import StackedLinear
 from repro.models.tokens.text import FineTunedText, FineTuning
 from repro.params.presets import LastState
 

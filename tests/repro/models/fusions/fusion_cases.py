@@ -16,7 +16,7 @@ from repro.models.fusions.interface import (
     fusion_class,
 )
 from repro.models.fusions.mult import DropoutRates
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 
 SEEDS, BATCH, WIDTH = 2, 9, 6
 RAW_WIDTHS = (7, 5, 4, 3)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from repro.models.fusions.interface import FusionInput
 from repro.models.fusions.ithp import ITHP
-from repro.models.stacked import normal_draws
+from repro.models.layers.stacked import normal_draws
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     RAW_WIDTHS,

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from repro.models.fusions.concat_transformer import ConcatTransformer
 from repro.models.fusions.interface import FusionInput
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from repro.models.experts import Experts
+from repro.models.layers.experts import Experts
 from tests.repro.models.fusions.fusion_cases import (
     SEEDS,
     WIDTH,

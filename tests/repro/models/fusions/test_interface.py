@@ -37,8 +37,8 @@ TOY = """
 from torch import nn
 
 from repro.models.fusions.interface import SITES, FusionOutput, weighted
-from repro.models.pooling import side_by_side, token_mean
-from repro.models.stacked import StackedLinear
+from repro.models.layers.pooling import side_by_side, token_mean
+from repro.models.layers.stacked import StackedLinear
 from repro.params.strict import Positive, Strict
 
 

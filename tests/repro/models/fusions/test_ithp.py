@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from repro.models.fusions.ithp import ITHP
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from tests.repro.models.fusions.fusion_cases import BATCH, SEEDS, drawn, ithp
 from tests.repro.models.fusions.ithp_cases import (
     generators,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.models.fusions.interface import FusionInput
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,

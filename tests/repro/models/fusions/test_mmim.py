@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from repro.models.fusions.interface import FusionInput
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,

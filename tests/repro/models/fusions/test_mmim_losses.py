@@ -8,7 +8,7 @@ import torch
 
 from repro.models.fusions.interface import FusionInput
 from repro.models.fusions.mmim import class_entropy, class_rows, contrast_loss
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from tests.repro.models.fusions.fusion_cases import BATCH, SEEDS, WIDTH, drawn, mmim
 from tests.repro.models.fusions.mmim_cases import generators, training_input
 

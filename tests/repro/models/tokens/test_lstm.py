@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from repro.models.tokens import lstm as lstm_module
 from repro.models.tokens.lstm import StackedLSTM, last_states
 

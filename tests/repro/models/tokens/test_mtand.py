@@ -7,7 +7,7 @@ from jaxtyping import TypeCheckError
 from scipy.special import softmax
 from torch import Generator, Tensor, nn
 
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 from repro.models.tokens.mtand import (
     TimeAttention,
     TimeEmbedding,

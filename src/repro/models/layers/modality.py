@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from repro.models.stacked import ones, stacked_parameter, xavier_normal, zeros
+from repro.models.layers.stacked import ones, stacked_parameter, xavier_normal, zeros
 
 
 class ModalityLinear(nn.Module):

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from repro.models.experts import Experts
 from repro.models.fusions.interface import FusionInput, FusionShape, weighted
-from repro.models.modality import ModalityLayerNorm, ModalityLinear
-from repro.models.pooling import token_mean
-from repro.models.router import Router, Routing
+from repro.models.layers.experts import Experts
+from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
+from repro.models.layers.pooling import token_mean
+from repro.models.layers.router import Router, Routing
 from repro.params.strict import Count, Rate, Strict
 
 _PerModality = Float[Tensor, "seeds modalities batch time width"]

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from repro.models.stacked import (
+from repro.models.layers.stacked import (
     Generators,
     check_generators,
     check_rate,
@@ -207,7 +207,7 @@ class Experts(nn.Module):
     Shape: tokens `(seeds, tokens, width)`, chosen and gate `(seeds, tokens, k)`, result
     `(seeds, tokens, outputs)`.
 
-    >>> from repro.models.stacked import initialize
+    >>> from repro.models.layers.stacked import initialize
     >>> pool = Experts(1, 4, 8, 16, 8)
     >>> initialize(pool, [torch.Generator().manual_seed(0)])
     >>> chosen = torch.tensor([[[0, 3], [-1, -1]]])

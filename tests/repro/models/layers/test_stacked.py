@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from repro.models.stacked import (
+from repro.models.layers.stacked import (
     StackedLinear,
     dropout,
     initialize,

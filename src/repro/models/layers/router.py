@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from repro.models.gates import GATES, gate_logits
-from repro.models.stacked import (
+from repro.models.layers.gates import GATES, gate_logits
+from repro.models.layers.stacked import (
     Generators,
     normal_draws,
     stacked_parameter,
@@ -83,7 +83,7 @@ class Router(nn.Module):
     Raises:
         ValueError: an unknown kind or gate, or a block smaller than `top_k`.
 
-    >>> from repro.models.stacked import initialize
+    >>> from repro.models.layers.stacked import initialize
     >>> router = Router(1, 8, 4, 3, top_k=2)
     >>> initialize(router, [torch.Generator().manual_seed(0)])
     >>> routing = router(torch.ones(1, 6, 8), [2, 2, 2])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from repro.models.attention import (
+from repro.models.layers.attention import (
     FEW_KEYS,
     MultiHeadAttention,
     attended,
@@ -14,7 +14,7 @@ from repro.models.attention import (
     positions,
     sinusoids,
 )
-from repro.models.stacked import initialize
+from repro.models.layers.stacked import initialize
 
 SEEDS, GROUPS, BATCH, TIME, WIDTH, HEADS = 2, 3, 4, 5, 6, 2
 

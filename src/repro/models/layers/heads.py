@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from repro.models.stacked import Generators, StackedLinear, dropout
+from repro.models.layers.stacked import Generators, StackedLinear, dropout
 
 
 def affine_maps(seeds: int, *widths: int) -> nn.ModuleList:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from repro.models.gates import GATES, gate_logits
+from repro.models.layers.gates import GATES, gate_logits
 
 
 def normal(*shape: int) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro.models.fusions.interface import weighted
-from repro.models.modality import ModalityLinear
-from repro.models.stacked import (
+from repro.models.layers.modality import ModalityLinear
+from repro.models.layers.stacked import (
     Generators,
     check_rate,
     dropout,

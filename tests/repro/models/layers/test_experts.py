@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from repro.models.experts import Experts
-from repro.models.stacked import initialize
+from repro.models.layers.experts import Experts
+from repro.models.layers.stacked import initialize
 
 SEEDS, EXPERTS, WIDTH, HIDDEN, OUTPUTS = 2, 5, 3, 4, 6
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from repro.models.gates import GATES
-from repro.models.router import KINDS, Router, squared_variation
-from repro.models.stacked import initialize
+from repro.models.layers.gates import GATES
+from repro.models.layers.router import KINDS, Router, squared_variation
+from repro.models.layers.stacked import initialize
 
 SEEDS, WIDTH, EXPERTS, MODALITIES = 2, 4, 7, 3
 

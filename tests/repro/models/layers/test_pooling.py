@@ -2,7 +2,7 @@
 
 import torch
 
-from repro.models.pooling import token_mean
+from repro.models.layers.pooling import token_mean
 
 
 def test_token_mean_by_hand() -> None:

@@ -1,0 +1,1 @@
+"""What fusions and tokens are built of, stacked over seeds."""
