@@ -3,9 +3,6 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.pipeline_graph import ROOT, imported, module_file, reachable
 
@@ -21,36 +18,71 @@ MODULES = sorted(
     for path in (ROOT / "src").rglob("*.py")
 )
 PLACES = re.compile(r"""["'\s(=](/(home|root|Users|work|tmp|mnt|data|scratch)/)""")
+FUSIONS = "repro.models.fusions."
 WITHOUT_TORCH = ("simulate", "prepare", "series", "baselines", "table", "figure")
-by_file = pytest.mark.parametrize(
-    "file", FILES, ids=lambda f: f.relative_to(ROOT).as_posix()
+LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
+    ("btw",),
+    ("paths", "files", "records", "process", "report"),
+    ("params",),
+    ("data", "simulation", "metrics"),
+    ("features", "models"),
+    ("baselines", "training"),
+    ("results",),
+    ("cells", "tables", "figures"),
+    ("stages",),
 )
+MOST_LINES, MOST_OF_A_FUNCTION, MOST_LOOSE = 300, 40, 5
 
 
-@by_file
-def test_files_and_functions_are_short(file: Path):
-    text = file.read_text()
-    assert len(text.splitlines()) <= 300
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert code_lines(node) <= 40, f"{file.name}: {node.name}"
+def trees() -> Iterator[tuple[str, str, ast.Module]]:
+    """Name, text and syntax tree of every file."""
+    for file in FILES:
+        text = file.read_text()
+        yield file.relative_to(ROOT).as_posix(), text, ast.parse(text)
 
 
-@by_file
-def test_nothing_is_left_undone_or_swallowed(file: Path):
-    text = file.read_text()
-    mark = "TO" + "DO"
-    assert mark not in text
-    assert "FIX" + "ME" not in text
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, f"{file.name}:{node.lineno}: bare except"
+def test_files_and_functions_are_short():
+    long = []
+    for name, text, tree in trees():
+        if len(text.splitlines()) > MOST_LINES:
+            long.append(f"{name}: {len(text.splitlines())} lines")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = code_lines(node)
+                if lines > MOST_OF_A_FUNCTION:
+                    long.append(f"{name}: {node.name}: {lines} lines")
+    assert long == []
 
 
-@by_file
-def test_no_path_of_a_machine(file: Path):
-    found = PLACES.search(file.read_text())
-    assert found is None, found
+def test_nothing_is_left_undone_or_swallowed():
+    marks = ("TO" + "DO", "FIX" + "ME")
+    found = []
+    for name, text, tree in trees():
+        found += [f"{name}: {mark}" for mark in marks if mark in text]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler) and node.type is None:
+                found.append(f"{name}:{node.lineno}: bare except")
+    assert found == []
+
+
+def test_no_path_of_a_machine():
+    found = {name: PLACES.search(text) for name, text, _ in trees()}
+    assert [name for name, match in found.items() if match] == []
+
+
+def test_few_modules_lie_loose():
+    loose = [p.stem for p in (ROOT / "src/repro").glob("*.py")]
+    assert len(set(loose) - {"__init__"}) <= MOST_LOOSE
+
+
+def test_tests_mirror_the_code():
+    """A folder of tests for every room, and no test file of a module that is gone."""
+    rooms = {p.parent for p in (ROOT / "src/repro").rglob("*.py")}
+    places = {p.relative_to(ROOT / "src/repro") for p in rooms}
+    tested = {p.parent for p in (ROOT / "tests/repro").rglob("*.py")}
+    mirrored = {p.relative_to(ROOT / "tests/repro") for p in tested}
+    assert sorted(mirrored - places) == []
+    assert sorted(places - mirrored) == []
 
 
 def test_machine_paths_would_be_found():
@@ -69,44 +101,63 @@ def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return len(lines)
 
 
-def violations(inner: str, outer: tuple[str, ...]) -> Iterator[str]:
-    """Imports of `outer` by modules at or below `inner`."""
-    for module in MODULES:
-        if module == inner or module.startswith(f"{inner}."):
-            for name in imported(module):
-                if name in outer or name.startswith(tuple(f"{o}." for o in outer)):
-                    yield f"{module} imports {name}"
+def room(module: str) -> str:
+    """The room of a module: btw, or its first name below repro."""
+    parts = module.split(".")
+    return parts[0] if parts[0] != "repro" else (parts[1] if len(parts) > 1 else "")
 
 
-@pytest.mark.parametrize(
-    ("inner", "outer"),
-    [
-        ("btw", ("repro", "dvc")),
-        ("repro.data", ("repro.models", "repro.training", "repro.stages")),
-        ("repro.features", ("repro.models", "repro.training", "repro.stages")),
-        ("repro.models", ("repro.training", "repro.cells", "repro.training.weighting")),
-        ("repro.models", ("repro.stages", "repro.tables", "repro.figures")),
-        ("repro.training", ("repro.stages", "repro.tables", "repro.figures")),
-        ("repro.training", ("repro.cells",)),
-        ("repro.cells", ("repro.stages", "repro.tables", "repro.figures")),
-        ("repro.tables", ("repro.stages", "repro.models", "repro.training")),
-        ("repro.figures", ("repro.stages", "repro.models", "repro.training")),
-        ("repro", ("dvc",)),
-    ],
-)
-def test_dependencies_point_one_way(inner, outer):
-    assert list(violations(inner, outer)) == []
+def wrong_ways(importing: str) -> Iterator[str]:
+    """Imports of a module that point up a layer or across one."""
+    rank = {name: k for k, names in enumerate(LAYERS) for name in names}
+    here = room(importing)
+    for name in imported(importing):
+        there = room(name)
+        if here == there or here not in rank or there not in rank:
+            continue
+        if rank[there] > rank[here]:
+            yield f"{importing} imports {name}"
 
 
-def test_a_wrong_direction_would_be_found():
-    assert list(violations("repro.stages", ("repro.files",)))
+def test_every_room_has_its_layer():
+    known = {name for names in LAYERS for name in names}
+    assert {room(m) for m in MODULES} - {""} == known
 
 
-@pytest.mark.parametrize("stage", WITHOUT_TORCH)
-def test_light_stages_do_not_load_torch(stage):
-    module = f"repro.stages.{stage}"
-    assert module_file(module)
-    assert "torch" not in {name.split(".")[0] for name in reachable(module)}
+def test_dependencies_point_one_way():
+    assert [wrong for module in MODULES for wrong in wrong_ways(module)] == []
+
+
+def test_nothing_of_ours_imports_dvc():
+    assert [m for m in MODULES if any(room(n) == "dvc" for n in imported(m))] == []
+
+
+def test_there_is_no_circle_of_rooms():
+    arrows = {(room(m), room(n)) for m in MODULES for n in imported(m)}
+    left = {a for arrow in arrows for a in arrow}
+    inner = {(a, b) for a, b in arrows if a != b}
+    while free := {r for r in left if not any(a == r and b in left for a, b in inner)}:
+        left -= free
+    assert left == set()
+
+
+def test_a_fusion_imports_another_only_to_wrap_it():
+    found = {
+        (m.rpartition(".")[2], n.split(".")[3])
+        for m in MODULES
+        for n in imported(m)
+        if m.startswith(FUSIONS) and n.startswith(FUSIONS)
+    }
+    apart = {(a, b) for a, b in found if a != b and b != "interface"}
+    assert apart == {("flattened", "fusemoe")}
+
+
+def test_light_stages_do_not_load_torch():
+    for stage in WITHOUT_TORCH:
+        module = f"repro.stages.{stage}"
+        assert module_file(module), stage
+        loaded = {name.split(".")[0] for name in reachable(module)}
+        assert "torch" not in loaded, stage
 
 
 def test_the_check_for_torch_sees_it_where_it_is():

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import digamma, rel_entr
 
 from btw.arrays import (
@@ -179,6 +178,9 @@ def _estimate(
     x = _jittered(x, 1.0 if tiny else deviation, target.noise)
     order = np.argsort(x)
     points = np.column_stack((x[order], target.values[order]))
+    # Takes a fifth of a second to import; most uses are discrete or none.
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
     distance = tree.query(points, k=[neighbors + 1], p=np.inf)[0][:, 0]
     radius = np.nextafter(distance, 0)  # neighbors strictly inside

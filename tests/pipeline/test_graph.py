@@ -1,5 +1,6 @@
 """The stage graph as written: complete, covered by deps, bounded, without paths."""
 
+import ast
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from tests.pipeline_graph import (
 )
 
 EVERY = stages()
-ROOTS = [stage for stage in EVERY if stage.file == "dvc.yaml"]
+ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", "pipelines/own/dvc.yaml")]
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")
 CONTENT = yaml_content(ROOT / "params.yaml")
@@ -79,11 +80,17 @@ def test_names_outs_and_commands_are_unique():
     assert max(Counter(stage.cmd for stage in EVERY).values()) == 1
 
 
+def says_nothing(file: str) -> bool:
+    """Whether a file is a package that holds a docstring at the most."""
+    is_package = file.endswith("__init__.py")
+    return is_package and len(ast.parse((ROOT / file).read_text()).body) <= 1
+
+
 def uncovered(stage: Stage) -> Iterator[str]:
     """Files that a stage loads and does not depend on."""
     places = [PurePosixPath(dep) for dep in stage.deps]
     for file in sorted(code_of(stage)):
-        if not any(_covers(place, file) for place in places):
+        if not says_nothing(file) and not any(_covers(place, file) for place in places):
             yield f"{stage.address}: {file}"
 
 

@@ -15,14 +15,13 @@ from repro.baselines.boosted import (
     binned_columns,
     haim,
     haim_features,
-    prediction_table,
-    report,
     stratified,
 )
+from repro.baselines.fit import prediction_table, report
 from repro.baselines.series_statistics import STATISTICS, last_mean, series_statistics
-from repro.files import write_json
 from repro.metrics.classification import classification_metrics
 from repro.records import Ragged
+from repro.report import read_report
 
 SPLIT = np.repeat(["train", "valid", "test"], [240, 80, 80])
 SAMPLES = len(SPLIT)
@@ -71,15 +70,15 @@ def metrics(probabilities: np.ndarray, samples: pd.DataFrame) -> dict[str, float
 
 def test_trees_find_the_signal_and_frequencies_do_not() -> None:
     samples, modalities = planted()
-    fits = baselines(samples, modalities, seeds=(0, 1), dims=4)
+    fits = baselines(samples, modalities, seeds=(0, 1), classes=4, dims=4)
     assert list(fits) == ["majority", "stratified", "haim"]
     for fit in fits.values():
-        assert fit.probabilities.shape == (len(fit.seeds), SAMPLES, 4)
-        np.testing.assert_allclose(fit.probabilities.sum(axis=2), 1)
-    found = {name: metrics(fit.probabilities, samples) for name, fit in fits.items()}
+        assert fit.predictions.shape == (len(fit.seeds), SAMPLES, 4)
+        np.testing.assert_allclose(fit.predictions.sum(axis=2), 1)
+    found = {name: metrics(fit.predictions, samples) for name, fit in fits.items()}
     y = samples["y"].to_numpy()
     shares = [(y[SPLIT == "train"] == c).mean() for c in range(4)]
-    np.testing.assert_allclose(fits["majority"].probabilities[0, 5], shares)
+    np.testing.assert_allclose(fits["majority"].predictions[0, 5], shares)
     assert found["majority"]["balanced_accuracy"] == 25
     assert found["majority"]["auroc"] == 0.5
     assert found["haim"]["macro_f1"] > 20 + found["stratified"]["macro_f1"]
@@ -91,27 +90,27 @@ def test_trees_find_the_signal_and_frequencies_do_not() -> None:
 def test_stratified_draws_follow_train_and_the_seed() -> None:
     shares = np.array([0.1, 0.6, 0.0, 0.3])
     fit = stratified(shares, 20_000, (3, 4))
-    np.testing.assert_allclose(fit.probabilities.mean(axis=1)[0], shares, atol=0.01)
-    assert set(np.unique(fit.probabilities)) == {0.0, 1.0}
-    assert not np.array_equal(fit.probabilities[0], fit.probabilities[1])
+    np.testing.assert_allclose(fit.predictions.mean(axis=1)[0], shares, atol=0.01)
+    assert set(np.unique(fit.predictions)) == {0.0, 1.0}
+    assert not np.array_equal(fit.predictions[0], fit.predictions[1])
     plain = np.random.default_rng(3).choice(4, 20_000, p=shares)
-    same = fit.probabilities[0].argmax(axis=1) == plain
+    same = fit.predictions[0].argmax(axis=1) == plain
     assert same.mean() == pytest.approx((shares**2).sum(), abs=0.02)
     again = stratified(shares, 20_000, (4,))
-    np.testing.assert_array_equal(again.probabilities[0], fit.probabilities[1])
+    np.testing.assert_array_equal(again.predictions[0], fit.predictions[1])
 
 
 def test_test_labels_and_repeats_change_no_prediction() -> None:
     samples, modalities = planted()
-    first = baselines(samples, modalities)
+    first = baselines(samples, modalities, classes=4)
     samples.loc[samples["split"] == "test", "y"] = 0.0
-    second = baselines(samples, modalities)
+    second = baselines(samples, modalities, classes=4)
     for name, fit in first.items():
-        np.testing.assert_array_equal(fit.probabilities, second[name].probabilities)
+        np.testing.assert_array_equal(fit.predictions, second[name].predictions)
     samples.loc[samples["split"] == "train", "y"] = 1.0
     samples.loc[[0, 1], "y"] = 3.0
-    changed = baselines(samples, modalities)["haim"]
-    assert not np.array_equal(changed.probabilities, first["haim"].probabilities)
+    changed = baselines(samples, modalities, classes=4)["haim"]
+    assert not np.array_equal(changed.predictions, first["haim"].predictions)
 
 
 def test_columns_are_statistics_then_means_then_flags() -> None:
@@ -197,39 +196,39 @@ def test_valid_macro_f1_chooses_and_rare_classes_count() -> None:
     y = samples["y"].to_numpy(np.int64)
     columns = haim_features(samples, modalities, SPLIT == "train")
     each = [
-        haim(columns, y, SPLIT, trees=(tree,), iterations=(count,))
+        haim(columns, y, SPLIT, 4, trees=(tree,), iterations=(count,))
         for tree in ((1, 0.01), (2, 0.2))
         for count in (2, 5)
     ]
-    both = haim(columns, y, SPLIT, trees=((1, 0.01), (2, 0.2)), iterations=(2, 5))
+    both = haim(columns, y, SPLIT, 4, trees=((1, 0.01), (2, 0.2)), iterations=(2, 5))
     scores = [fit.settings["valid_macro_f1"] for fit in each]
     best = each[int(np.argmax(scores))]
     assert len(set(scores)) > 1
     assert both.settings == best.settings
-    np.testing.assert_array_equal(both.probabilities, best.probabilities)
+    np.testing.assert_array_equal(both.predictions, best.predictions)
     valid = SPLIT == "valid"
-    found = classification_metrics(both.probabilities[0][valid], y[valid])
+    found = classification_metrics(both.predictions[0][valid], y[valid])
     assert both.settings["valid_macro_f1"] == pytest.approx(found["macro_f1"])
     # Equal class weights: without signal, every class is as probable.
-    flat = haim(np.zeros((SAMPLES, 1), np.float32), y, SPLIT, **QUICK)
-    np.testing.assert_allclose(flat.probabilities, 0.25, atol=1e-6)
+    flat = haim(np.zeros((SAMPLES, 1), np.float32), y, SPLIT, 4, **QUICK)
+    np.testing.assert_allclose(flat.predictions, 0.25, atol=1e-6)
 
 
 def test_a_class_that_train_lacks_gets_probability_zero() -> None:
     samples, modalities = planted()
     samples["y"] = samples["y"].where((SPLIT != "train") | (samples["y"] != 2), 1.0)
     columns = haim_features(samples, modalities, SPLIT == "train")
-    fit = haim(columns, samples["y"].to_numpy(np.int64), SPLIT, **QUICK)
-    assert (fit.probabilities[0, :, 2] == 0).all()
-    np.testing.assert_allclose(fit.probabilities.sum(axis=2), 1)
+    fit = haim(columns, samples["y"].to_numpy(np.int64), SPLIT, 4, **QUICK)
+    assert (fit.predictions[0, :, 2] == 0).all()
+    np.testing.assert_allclose(fit.predictions.sum(axis=2), 1)
 
 
 def test_table_and_report_hold_every_seed_and_leave_empty_stays_out(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples, modalities = planted()
     samples.loc[[3, 300], ["present_timeseries", "present_text"]] = False
-    fits = baselines(samples, modalities, seeds=(0, 1, 2))
+    fits = baselines(samples, modalities, seeds=(0, 1, 2), classes=4)
     table = prediction_table(samples, fits)
     assert list(table) == [
         *("method", "seed", "split", "id", "group", "y"),
@@ -241,44 +240,47 @@ def test_table_and_report_hold_every_seed_and_leave_empty_stays_out(
     kept = samples.index.difference([3, 300])
     np.testing.assert_array_equal(
         rows[["p_0", "p_1", "p_2", "p_3"]].to_numpy(),
-        fits["stratified"].probabilities[2][kept],
+        fits["stratified"].predictions[2][kept],
     )
-    content = report(samples, modalities, fits)
-    assert content["seeds"] == [0, 1, 2]
-    assert content["methods"]["haim"]["max_depth"] in (3, 5)
-    assert content["data"]["sizes"] == {"train": 239, "valid": 79, "test": 80}
-    assert sum(content["data"]["classes"]["train"]) == 239
-    assert content["data"]["excluded"] == 2
-    assert content["data"]["dims"] == {"timeseries": 4, "text": 8}
-    write_json(tmp_path / "report.json", content)
+    meta = {"source": "x", "simulated": True, "task": "classification", "classes": 4}
+    meta |= {"notes": [], "warnings": []}
+    told = report("baselines/x", "x", samples, modalities, fits, meta)
+    assert told.methods["haim"].settings["max_depth"] in (3, 5)
+    assert told.data.sizes == {"train": 239, "valid": 79, "test": 80}
+    assert sum(told.data.counts["train"]) == 239
+    assert told.data.excluded == 2
+    assert told.data.dims == {"timeseries": 4, "text": 8}
+    monkeypatch.chdir(tmp_path)
+    told.write()
+    assert read_report("baselines/x") == told
 
 
 def test_excluded_stays_take_no_part() -> None:
     samples, modalities = planted()
     samples.loc[3, ["present_timeseries", "present_text"]] = False
-    first = baselines(samples, modalities)
+    first = baselines(samples, modalities, classes=4)
     samples.loc[3, "y"] = (samples.loc[3, "y"] + 1) % 4
-    second = baselines(samples, modalities)
+    second = baselines(samples, modalities, classes=4)
     for name, fit in first.items():
-        np.testing.assert_array_equal(fit.probabilities, second[name].probabilities)
+        np.testing.assert_array_equal(fit.predictions, second[name].predictions)
 
 
 def test_bad_input_stops() -> None:
     samples, modalities = planted()
     with pytest.raises(ValueError, match="no sample is in 'valid'"):
-        baselines(samples.assign(split="train"), modalities)
+        baselines(samples.assign(split="train"), modalities, classes=4)
     with pytest.raises(ValueError, match=r"samples\.y: 4\.0 is none of the classes"):
-        baselines(samples.assign(y=4.0), modalities)
+        baselines(samples.assign(y=4.0), modalities, classes=4)
     with pytest.raises(ValueError, match="train holds class 1 only"):
-        baselines(samples.assign(y=1.0), modalities)
+        baselines(samples.assign(y=1.0), modalities, classes=4)
     with pytest.raises(ValueError, match="column present_text is absent"):
-        baselines(samples.drop(columns="present_text"), modalities)
+        baselines(samples.drop(columns="present_text"), modalities, classes=4)
     short = Ragged(np.ones((1, 2), np.float32), np.array([0, 1]))
     with pytest.raises(ValueError, match="modality text: 1 samples"):
-        baselines(samples, {"text": short})
+        baselines(samples, {"text": short}, classes=4)
     y = samples["y"].to_numpy(np.int64)
     with pytest.raises(ValueError, match="trees or iterations is empty"):
-        haim(np.ones((SAMPLES, 1), np.float32), y, SPLIT, iterations=())
+        haim(np.ones((SAMPLES, 1), np.float32), y, SPLIT, 4, iterations=())
 
 
 def test_torch_is_left_alone() -> None:

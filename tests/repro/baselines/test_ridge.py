@@ -8,12 +8,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
+from repro.baselines.fit import prediction_table, report
 from repro.baselines.ridge import (
     STRENGTHS,
     baselines,
     pooled_features,
-    prediction_table,
-    report,
     ridge,
 )
 from repro.metrics.regression import sentiment_metrics
@@ -64,8 +63,8 @@ def test_agrees_with_scikit_learn_at_the_strength_with_the_best_valid_mae() -> N
     found = {s: Ridge(alpha=s).fit(z[train], y[train]).predict(z) for s in STRENGTHS}
     errors = {s: np.abs(p[valid] - y[valid]).mean() for s, p in found.items()}
     best = min(errors, key=errors.__getitem__)
-    assert fit.strength == best
-    np.testing.assert_allclose(fit.prediction, found[best], atol=1e-9)
+    assert fit.settings["strength"] == best
+    np.testing.assert_allclose(fit.predictions[0], found[best], atol=1e-9)
 
 
 def test_test_labels_never_matter() -> None:
@@ -73,7 +72,7 @@ def test_test_labels_never_matter() -> None:
     fits = baselines(samples, modalities)
     samples.loc[samples["split"] == "test", "y"] = 99.0
     for name, fit in baselines(samples, modalities).items():
-        np.testing.assert_array_equal(fit.prediction, fits[name].prediction)
+        np.testing.assert_array_equal(fit.predictions, fits[name].predictions)
 
 
 def test_planted_signal_is_found_where_it_is() -> None:
@@ -82,12 +81,12 @@ def test_planted_signal_is_found_where_it_is() -> None:
     assert list(fits) == ["mean", "ridge", "ridge_text", "ridge_audio"]
     test = SPLIT == "test"
     mae = {
-        name: sentiment_metrics(fit.prediction[test], y[test])["mae"]
+        name: sentiment_metrics(fit.predictions[0, test], y[test])["mae"]
         for name, fit in fits.items()
     }
     assert mae["ridge"] < mae["ridge_text"] < 0.5 * mae["mean"]
     train_mean = y[SPLIT == "train"].mean()
-    np.testing.assert_allclose(fits["mean"].prediction, train_mean)
+    np.testing.assert_allclose(fits["mean"].predictions, train_mean)
 
 
 def test_absent_modalities_are_flagged_and_empty_samples_left_out() -> None:
@@ -100,13 +99,15 @@ def test_absent_modalities_are_flagged_and_empty_samples_left_out() -> None:
     samples.loc[[3, 150], "present_audio"] = False
     samples.loc[150, "present_text"] = False
     fits = baselines(samples, modalities)
-    assert fits["ridge_audio"].parameters == 4 + 1 + 1
-    assert all(np.isfinite(fit.prediction).all() for fit in fits.values())
+    assert fits["ridge_audio"].settings["parameters"] == 4 + 1 + 1
+    assert all(np.isfinite(fit.predictions).all() for fit in fits.values())
     table = prediction_table(samples, fits)
     assert len(table) == 199 * len(fits) and "i150" not in set(table["id"])
-    content = report(samples, modalities, fits)
-    assert content["data"]["excluded"] == 1
-    assert content["data"]["sizes"] == {"train": 120, "valid": 39, "test": 40}
+    meta = {"source": "x", "simulated": True, "task": "regression", "classes": 0}
+    meta |= {"notes": [], "warnings": []}
+    data = report("baselines/x", "x", samples, modalities, fits, meta).data
+    assert data.excluded == 1 and data.counts == {}
+    assert data.sizes == {"train": 120, "valid": 39, "test": 40}
 
 
 def test_bad_input_stops() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from repro.data import preparing, table
-from repro.params import TableMapping
+from repro.params.datasets import TableMapping
 
 MAPPING = TableMapping(
     samples="samples.csv",

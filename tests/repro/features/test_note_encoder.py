@@ -13,7 +13,7 @@ from repro.features.note_encoder import (
     transformer_features,
 )
 from repro.features.text import load_encoder, text_features
-from repro.params import Encoder
+from repro.params.presets import Encoder
 
 SAMPLES = pd.DataFrame({"id": ["1", "2", "3"], "split": ["train", "train", "test"]})
 TEXTS = [

@@ -17,7 +17,7 @@ from transformers import DebertaV2Config, DebertaV2Model
 from repro.features import text
 from repro.features.text import encoded, load_encoder, text_features, weight_sums
 from repro.features.tokens import tokenize
-from repro.params import Encoder
+from repro.params.presets import Encoder
 
 TEXTS = [
     "A very good film, with a long story!",

@@ -16,7 +16,7 @@ from repro.features.text import (
     weight_sums,
 )
 from repro.features.tokens import tokenize, wordpiece_tokenizer
-from repro.params import Encoder
+from repro.params.presets import Encoder
 
 TEXTS = [
     "not good",

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from repro import params
 from repro.data import mmsa, preparing
 from repro.features.text import load_encoder, text_features
-from repro.params import Simulation
+from repro.params.datasets import Simulation
 from repro.records import Dataset, Ragged
 from repro.simulation import sentiment as simulated
 
@@ -33,7 +33,7 @@ def drawn(
     simulation: Simulation, sizes: tuple[int, ...] = SIZES, seed: int = 0
 ) -> tuple[dict, pd.DataFrame]:
     generator = np.random.default_rng(seed)
-    return simulated.simulate(simulation, sizes, simulated.DIMS["mosi"], generator)
+    return simulated.simulate(simulation, sizes, simulation.sets["mosi"], generator)
 
 
 def read_back(content: dict, folder: Path) -> Dataset:
@@ -46,7 +46,7 @@ def features(dataset: Dataset, name: str) -> np.ndarray:
     """Mean over frames, or the text features of the default preset."""
     modality = dataset.modalities[name]
     if not isinstance(modality, Ragged):
-        encoder = PARAMETERS.presets["default"].encoders["bert"]
+        encoder = PARAMETERS.active.encoders["bert"]
         tokenizer, model = load_encoder(encoder, modality.values[TRAIN])
         modality = text_features(tokenizer, model, modality.values, encoder)
     owner = np.repeat(np.arange(len(dataset.samples)), modality.lengths)

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from repro import files, paths
 from repro.features.reading import read_features
+from repro.report import read_report
 from repro.stages import baselines, prepare, series, simulate, text
 
 ROOT = Path(__file__).parents[3]
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[3]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
     configure({"preset": "tiny"})
     return tmp_path
 
@@ -28,7 +30,7 @@ def configure(changes: dict, dataset: dict | None = None) -> None:
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
     content.update(changes)
-    content["datasets"]["mosi"].update(dataset or {})
+    content["datasets"]["files"]["mosi"].update(dataset or {})
     yaml.dump(content, paths.PARAMS)
 
 
@@ -70,7 +72,6 @@ def test_training_reads_what_was_written():
     assert features.modalities["audio"].values.shape[1] == 5
     assert features.meta["simulated"] is True
     assert features.meta["text"]["encoder"]["weights"] == "random"
-    assert features.meta["series"]["video"]["features"] == 20
     is_train = (features.samples["split"] == "train").to_numpy()
     audio = features.modalities["audio"]
     rows = audio.values[np.repeat(is_train, audio.lengths)]
@@ -83,27 +84,28 @@ def test_ridge_reads_vectors_where_training_reads_token_ids(
     monkeypatch: pytest.MonkeyPatch,
 ):
     run_all()
-    frozen = paths.features("mosi", "text", "bert").read_bytes()
-    assert not paths.pooled_text("mosi", "bert").exists()
-    encoder = YAML().load(paths.PARAMS)["presets"]["tiny"]["encoders"]["bert"]
-    yaml = YAML()
-    content = yaml.load(paths.PARAMS)
-    content["presets"]["tiny"]["encoders"]["bert"] = encoder | {"finetune": True}
-    yaml.dump(content, paths.PARAMS)
+    folder = paths.features("mosi", "text", "bert")
+    frozen = (folder / "text.safetensors").read_bytes()
+    assert not (folder / "pooled.safetensors").exists()
+    yaml, tiny = YAML(), paths.preset("tiny")
+    content = yaml.load(tiny)
+    encoder = content["encoders"]["bert"]
+    encoder["finetune"] = True
+    yaml.dump(content, tiny)
     text.main(["mosi", "bert"])
-    assert paths.pooled_text("mosi", "bert").read_bytes() == frozen
+    assert (folder / "pooled.safetensors").read_bytes() == frozen
     ids = read_features("mosi", "bert").modalities["text"].values
     assert ids.shape[1] == 1 and (ids % 1 == 0).all()
     monkeypatch.setattr("sys.argv", ["baselines", "mosi"])
     baselines.main()
-    report = files.read_json(paths.run("mosi", "baselines") / "report.json")
-    assert report["data"]["dims"]["text"] == encoder["hidden"] == 16
-    assert report["methods"]["ridge_text"]["parameters"] == 16 + 1
+    report = read_report("baselines/mosi")
+    assert report.data.dims["text"] == encoder["hidden"] == 16
+    assert report.methods["ridge_text"].settings["parameters"] == 16 + 1
 
 
 def test_features_of_other_samples_are_refused():
     run_all()
-    simulated = paths.features("mosi", "audio")
+    simulated = paths.features("mosi", "series") / "audio.safetensors"
     ragged = files.read_arrays(simulated)
     files.write_arrays(simulated, ragged | {"offsets": ragged["offsets"][:-1]})
     with pytest.raises(ValueError, match=r"audio\.safetensors: made from other sam"):
@@ -115,7 +117,8 @@ def test_data_without_words_have_no_text_features(folder: Path):
     prepare.main(["mosi"])
     series.main(["mosi"])
     text.main(["mosi", "bert"])
-    assert files.read_json(paths.features_meta("mosi", "bert")) == {"absent": True}
+    told = files.read_json(paths.features("mosi", "text", "bert") / "meta.json")
+    assert told == {"absent": True}
     features = read_features("mosi", "bert")
     assert list(features.modalities) == ["text", "ecg"]
     assert features.modalities["text"].values.shape == (9, 2)
@@ -138,11 +141,11 @@ def write_own(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "arguments", "message"),
     [
-        (simulate, ["none"], r"dataset='none': choose one of \['mosei', 'mosi'\]"),
-        (prepare, ["none"], "dataset='none': choose one of"),
+        (simulate, ["none"], r"data set .*'none' is unknown; .*Known: mosei, mosi"),
+        (prepare, ["none"], "data set 'none' is unknown"),
         (prepare, ["mosi"], r"aligned_50\.pkl: no such file"),
         (series, ["mosi"], r"meta\.json: no such file; run the stage"),
-        (text, ["mosi", "none"], r"encoder='none': choose one of \['bert', 'deb"),
+        (text, ["mosi", "none"], r"text encoder 'none' is unknown; .*bert, deberta"),
     ],
 )
 def test_bad_calls_are_named(stage, arguments, message):

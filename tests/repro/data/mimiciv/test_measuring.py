@@ -7,7 +7,7 @@ import pytest
 
 from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.settings import Settings
-from tests.repro.data.mimiciv_tree import (
+from tests.repro.data.mimiciv.mimiciv_tree import (
     CHARTED,
     DRAWN,
     chart,

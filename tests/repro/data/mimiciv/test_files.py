@@ -14,7 +14,7 @@ from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.layout import sources, version
 from repro.data.mimiciv.parts import opened, part
 from repro.data.mimiciv.settings import Settings
-from tests.repro.data.mimiciv_tree import (
+from tests.repro.data.mimiciv.mimiciv_tree import (
     NOTE,
     RECORD,
     STAY,
