@@ -1,65 +1,81 @@
-"""Runs of a cross-validated data set: one folder per part, read as one."""
+"""Runs of a cross-validated data set: one folder per fold, read as one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repro import paths
-from repro.files import read_json
+from repro.report import Data, Method, Report
 
 # What a fold tells of its own fit; the pooled report has the mean over folds.
 OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
 
 
-def pooled_report(dataset: str, folder: str, parts: int) -> dict[str, Any]:
-    """The report of a cross-validated run; each part keeps its own in its folder.
+def pooled_report(address: str, reports: Sequence[Report]) -> Report:
+    """The report of a cross-validated run; each fold keeps its own in its folder.
 
-    Settings are those of every part. Of sizes and classes it has those of test: every
+    Settings are those of every fold. Of sizes and classes it has those of test: every
     instance is tested once, but trains several models. A method has the epochs of all
-    parts, the fields in which they agree and, under `mean_over_folds`, those of
+    folds, the fields in which they agree and, under `mean_over_folds`, those of
     `OF_A_FOLD`.
     """
-    reports = [
-        read_json(paths.run(paths.part(dataset, k), folder) / "report.json")
-        for k in range(parts)
-    ]
-    told = [report["methods"] for report in reports]
-    return reports[0] | {
-        "dataset": dataset,
-        "folds": parts,
-        "methods": {name: _pooled_method([t[name] for t in told]) for name in told[0]},
-        "data": _pooled_data([report["data"] for report in reports]),
+    first = reports[0]
+    methods = {
+        name: _pooled_method([report.methods[name] for report in reports])
+        for name in first.methods
     }
-
-
-def parts_of(dataset: str, report: dict[str, Any]) -> list[str]:
-    """The data set itself, or every fold of a cross-validated run."""
-    folds = report.get("folds", 0)
-    return [paths.part(dataset, k) for k in range(folds)] if folds else [dataset]
-
-
-def _pooled_data(data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    sizes = {"test": sum(part["sizes"]["test"] for part in data)}
-    whole = _alike(data) | {
-        "sizes": sizes,
-        "dims": _alike([part["dims"] for part in data]),
-        "notes": _distinct(note for part in data for note in part["notes"]),
-        "warnings": _distinct(text for part in data for text in part["warnings"]),
+    told = {
+        "address": address,
+        "dataset": paths.whole(first.dataset),
+        "folds": len(reports),
+        "methods": methods,
+        "data": _pooled_data([report.data for report in reports]),
     }
-    if isinstance(data[0]["classes"], Mapping):  # stays by split and class
-        counts = [part["classes"]["test"] for part in data]
-        whole["classes"] = {"test": [sum(of) for of in zip(*counts, strict=True)]}
-    return whole
+    return first.model_copy(update=told)
 
 
-def _pooled_method(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    whole = {k: v for k, v in _alike(told).items() if k not in OF_A_FOLD}
-    if "epochs" in told[0]:
-        whole["epochs"] = [epoch for part in told for epoch in part["epochs"]]
-    means = {k: _mean([part[k] for part in told]) for k in OF_A_FOLD if k in told[0]}
-    return whole | ({"mean_over_folds": means} if means else {})
+def parts_of(report: Report) -> list[str]:
+    """Address of the run itself, or of every fold of a cross-validated one."""
+    address, folds = report.address, report.folds
+    return [paths.part(address, k) for k in range(folds)] if folds else [address]
 
 
-def _alike(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _pooled_data(told: Sequence[Data]) -> Data:
+    """What is known of the data of every fold; a `excluded` they differ in is 0."""
+    first = told[0]
+    update: dict[str, Any] = {
+        "sizes": {"test": sum(data.sizes["test"] for data in told)},
+        "dims": _alike([data.dims for data in told]),
+        "notes": list(dict.fromkeys(note for data in told for note in data.notes)),
+        "warnings": list(dict.fromkeys(w for data in told for w in data.warnings)),
+    }
+    if len({data.excluded for data in told}) > 1:
+        update["excluded"] = 0
+    if first.counts:
+        tested = [data.counts["test"] for data in told]
+        update["counts"] = {"test": [sum(of) for of in zip(*tested, strict=True)]}
+    return first.model_copy(update=update)
+
+
+def _pooled_method(told: Sequence[Method]) -> Method:
+    flat = [{**method.settings, **method.model_dump()} for method in told]
+    means = {
+        key: _mean([one[key] for one in flat]) for key in OF_A_FOLD if flat[0].get(key)
+    }
+    settings = _alike([method.settings for method in told])
+    kept = _alike(
+        [method.model_dump(exclude={*OF_A_FOLD, "settings"}) for method in told]
+    )
+    return Method(
+        **kept
+        | {
+            "settings": {k: v for k, v in settings.items() if k not in OF_A_FOLD},
+            "epochs": [epoch for method in told for epoch in method.epochs],
+            "mean_over_folds": means,
+        }
+    )
+
+
+def _alike(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The fields of the first part that every part has with the same value.
 
     >>> _alike([{"a": 1, "b": 2}, {"a": 1, "b": 3}])
@@ -80,7 +96,3 @@ def _mean(values: Sequence[Any]) -> Any:
     if isinstance(values[0], list):
         return [_mean(own) for own in zip(*values, strict=True)]
     return sum(values) / len(values)
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
