@@ -114,7 +114,7 @@ def test_a_small_fold_splits_and_large_data_keep_the_leaf_of_scikit_learn() -> N
     y = np.tile([0, 1, 2, 3], 7)[:26]
     split = np.repeat(["train", "valid", "test"], [14, 6, 6])
     columns = y[:, None].astype(np.float32)
-    chosen = haim(columns, y, split).probabilities[0].argmax(axis=1)
+    chosen = haim(columns, y, split, 4).predictions[0].argmax(axis=1)
     np.testing.assert_array_equal(chosen, y)
     random = np.random.default_rng(0)
     y, split = np.tile(y, 12), np.tile(split, 12)[np.argsort(random.random(312))]
@@ -129,8 +129,8 @@ def test_a_small_fold_splits_and_large_data_keep_the_leaf_of_scikit_learn() -> N
         early_stopping=False,
     )
     own.fit(binned[split == "train"], y[split == "train"])
-    ours = haim(columns, y, split, trees=((3, 0.1),), iterations=(5,))
-    np.testing.assert_array_equal(own.predict_proba(binned), ours.probabilities[0])
+    ours = haim(columns, y, split, 4, trees=((3, 0.1),), iterations=(5,))
+    np.testing.assert_array_equal(own.predict_proba(binned), ours.predictions[0])
 
 
 def folds_of(params: Params, *changes: dict) -> list[Report]:
