@@ -1,6 +1,6 @@
 """The look of every figure, and files that are the same bytes on every run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from repro import paths
 from repro.files import write_bytes, write_text
-from repro.results.titles import COHORTS, dataset_title
+from repro.params import Params
 
 # Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -39,6 +39,10 @@ STYLE: Any = {
     "pdf.fonttype": 42,
 }
 WIDTH = 7.4  # inches
+LONG = 15  # letters from which on the title of a data set has a line of its own
+
+Drawn = tuple[pd.DataFrame, Figure]  # the data series of a figure, and the drawing
+Draw = Callable[[Params], Drawn]
 
 
 @contextmanager
@@ -59,24 +63,18 @@ def panels(
     return figure, axes
 
 
-def heading(dataset: str, simulated: bool) -> str:
-    """Name of a data set in a title, with the word simulated where it is.
-
-    >>> heading("mosi", True), heading("mosei", False)
-    ('MOSI (simulated data)', 'MOSEI')
-    """
-    name = dataset_title(dataset)
-    return f"{name} (simulated data)" if simulated else name
+def heading(params: Params, dataset: str, simulated: bool) -> str:
+    """Title of a data set, with the word simulated where it is."""
+    title = params.dataset(dataset).title
+    return f"{title} (simulated data)" if simulated else title
 
 
-def panel_title(dataset: str, simulated: bool, method: str) -> str:
-    """Title of the panel of one method; a cohort's long name has a line of its own.
-
-    >>> panel_title("mosi", True, "BTW")
-    'MOSI (simulated data), BTW'
-    """
-    between = ",\n" if dataset in COHORTS else ", "
-    return f"{heading(dataset, simulated)}{between}{method}"
+def panel_title(params: Params, part: pd.DataFrame) -> str:
+    """Title of the panel of one data set and method, whose series is `part`."""
+    first = part.iloc[0]
+    dataset, simulated = str(first["dataset"]), bool(first["simulated"])
+    between = ",\n" if len(params.dataset(dataset).title) > LONG else ", "
+    return f"{heading(params, dataset, simulated)}{between}{first['name']}"
 
 
 def shared_legend(figure: Figure) -> None:
@@ -103,7 +101,7 @@ def said_in_words(sentence: str) -> Figure:
 
 
 def write_figure(name: str, series: pd.DataFrame, figure: Figure) -> None:
-    """Write plots/<name>.csv, .svg and .pdf; call it inside `styled`."""
+    """Write plots/<paper>/<item>.csv, .svg and .pdf; call it inside `styled`."""
     write_text(paths.plot(name, "csv"), series.to_csv(index=False))
     write_bytes(paths.plot(name, "svg"), rendered(figure, "svg", {"Date": None}))
     dates = {"CreationDate": None, "ModDate": None}

@@ -1,4 +1,6 @@
-"""Figures 4, 6 and 7: which instances the weights put right, and which wrong."""
+"""Which instances of a regression the weights put right, and which wrong."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -7,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
-from repro.figures.canvas import GRAY, PALETTE, heading, panels
+from repro.figures.canvas import GRAY, PALETTE, heading, panel_title, panels
 from repro.metrics.regression import rounded_class
 from repro.params import Params
-from repro.results.runs import Run, cell_run, cells_of, group_run, paired
+from repro.results.runs import Run, refuse_unpaired, trained_run
 
 METHODS = ("instance", "bi_level")
 SETS = ("all", "corrected", "newly wrong")
@@ -19,27 +21,28 @@ SCORES = np.linspace(-3.0, 3.0, 81)
 MANY = 2000  # points from which on a scatter is drawn as an image inside the svg
 
 
-def changes(params: Params, methods: tuple[str, ...] = METHODS) -> pd.DataFrame:
+def changes(
+    params: Params, runs: Sequence[str], methods: Sequence[str] = METHODS
+) -> pd.DataFrame:
     """One row per test instance and seed: true score, error change, class change.
 
-    `change` is |error of the MoE| - |error of the weighted model|: positive means
-    that the weights improved the prediction. `corrected` and `newly_wrong` tell
+    `change` is |error of the unweighted model| - |error of the weighted one|: positive
+    means that the weights improved the prediction. `corrected` and `newly_wrong` tell
     whether the 7-class label became right or wrong.
     """
     tables = []
-    for dataset in params.datasets:
-        moe = group_run(params, "moe", dataset)
-        for key, cell in cells_of(params, "btw", dataset).items():
-            if cell.method in methods:
-                run = cell_run(params, "btw", key)
-                table = _changes_of(moe, run, cell.method)
-                tables.append(table.assign(name=params.names[cell.method]))
+    for address in runs:
+        run = trained_run(params, address)
+        for method in methods:
+            table = _changes_of(run, method)
+            tables.append(table.assign(name=params.names[method]))
     return pd.concat(tables, ignore_index=True)
 
 
-def _changes_of(moe: Run, run: Run, method: str) -> pd.DataFrame:
-    before, after = moe.predictions("moe"), run.predictions(method)
-    change = -paired(after, before)
+def _changes_of(run: Run, method: str) -> pd.DataFrame:
+    before, after = run.predictions(run.report.fusion), run.predictions(method)
+    refuse_unpaired(after, before)
+    change = -(after.error - before.error)
     truth = rounded_class(before.y, 3)
     right_before = np.array([rounded_class(p, 3) == truth for p in before.prediction])
     right_after = np.array([rounded_class(p, 3) == truth for p in after.prediction])
@@ -104,7 +107,7 @@ def density_columns(series: pd.DataFrame) -> pd.DataFrame:
     return wide[list(dict.fromkeys(column))].reset_index()
 
 
-def figure4(series: pd.DataFrame) -> Figure:
+def density_curves(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """Density curves; a row per data set, a column per method."""
     datasets = list(dict.fromkeys(series["dataset"]))
     figure, axes = panels(len(datasets), len(METHODS), 2.3)
@@ -115,15 +118,11 @@ def figure4(series: pd.DataFrame) -> Figure:
                 axis.set_axis_off()
                 continue
             _curves(axis, part)
-            title = heading(dataset, bool(part["simulated"].iloc[0]))
-            axis.set_title(f"{title}, {part['name'].iloc[0]}")
+            axis.set_title(panel_title(params, part))
         row[0].set_ylabel("density")
     for axis in axes[-1]:
         axis.set_xlabel("true score")
-    figure.suptitle(
-        "Figure 4. True score of the instances whose 7-class label the weights change\n"
-        "(n: instances times seeds)"
-    )
+    figure.suptitle(f"{title}\n(n: instances times seeds)")
     return figure
 
 
@@ -160,20 +159,19 @@ def error_changes(rows: pd.DataFrame) -> pd.DataFrame:
     return found.drop(columns=["right", "wrong"])
 
 
-def figure67(series: pd.DataFrame, number: int) -> Figure:
+def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """Scatter of the error change against the true score, a panel per data set."""
     datasets = list(dict.fromkeys(series["dataset"]))
     figure, axes = panels(1, len(datasets), 2.9, share_y=True)
     for axis, dataset in zip(axes[0], datasets, strict=True):
         part = series[series["dataset"] == dataset]
         _points(axis, part)
-        axis.set_title(heading(dataset, bool(part["simulated"].iloc[0])))
+        axis.set_title(heading(params, dataset, bool(part["simulated"].iloc[0])))
         axis.set_xlabel("true score")
     axes[0, 0].set_ylabel("change of |error|\n(positive: improved)")
     name = series["name"].iloc[0]
     figure.suptitle(
-        f"Figure {number}. {name}: error of the MoE minus error with weights, "
-        "mean over seeds"
+        f"{title}. {name}: error of the MoE minus error with weights, mean over seeds"
     )
     return figure
 

@@ -1,5 +1,7 @@
 """Do the weights know what a modality is worth: added noise, planted truth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
@@ -12,14 +14,14 @@ from repro.figures.canvas import (
     GRAY,
     PALETTE,
     heading,
+    panel_title,
     panels,
     said_in_words,
     shared_legend,
 )
 from repro.files import read_table
 from repro.params import Params
-from repro.results.runs import cell_run, cells_of
-from repro.tables.noise import noise
+from repro.results.runs import trained_run
 
 SCORED = ("instance", "bi_level")
 TRUTH_COLUMNS = [
@@ -36,9 +38,11 @@ TRUTH_COLUMNS = [
 ]
 
 
-def noise_series(params: Params) -> pd.DataFrame:
-    """Noise modalities by MAE and share of weight: one column per number and method."""
-    rows = noise(params)
+def noise_series(rows: pd.DataFrame) -> pd.DataFrame:
+    """Noise modalities by MAE and share of weight: one column per number and method.
+
+    `rows` are those of the table of added noise.
+    """
     rows = rows[rows["metric"].str.endswith(("_mae", "_noise_share"))]
     rows = rows.assign(count=rows["row"].str.removeprefix("noise_").astype(int))
     wide = rows.pivot(
@@ -48,14 +52,14 @@ def noise_series(params: Params) -> pd.DataFrame:
     return wide.dropna(axis="columns", how="all").reset_index()
 
 
-def noise_figure(series: pd.DataFrame, names: dict[str, str]) -> Figure:
+def noise_lines(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """MAE and share of weight against the number of noise modalities."""
     datasets = list(dict.fromkeys(series["dataset"]))
     figure, axes = panels(len(datasets), 2, 2.6)
     for (left, right), dataset in zip(axes, datasets, strict=True):
         part = series[series["dataset"] == dataset]
-        _noise_lines(left, part, "_mae", names)
-        _noise_lines(right, part, "_noise_share", names)
+        _noise_lines(left, part, "_mae", params.names)
+        _noise_lines(right, part, "_noise_share", params.names)
         right.plot(
             part["count"],
             part["uniform_noise_share"],
@@ -63,15 +67,15 @@ def noise_figure(series: pd.DataFrame, names: dict[str, str]) -> Figure:
             linestyle="--",
             label="uniform weights",
         )
-        title = heading(dataset, bool(part["simulated"].iloc[0]))
-        left.set_title(f"{title}: test MAE")
-        right.set_title(f"{title}: weight on noise")
+        shown = heading(params, dataset, bool(part["simulated"].iloc[0]))
+        left.set_title(f"{shown}: test MAE")
+        right.set_title(f"{shown}: weight on noise")
         for axis in (left, right):
             axis.set_xlabel("noise modalities added")
             axis.set_xticks(sorted(part["count"]))
         right.set_ylim(bottom=0)
     shared_legend(figure)
-    figure.suptitle("Noise modalities: what they cost and what weight they get")
+    figure.suptitle(title)
     return figure
 
 
@@ -96,28 +100,25 @@ def _noise_lines(
         )
 
 
-def truth_series(params: Params) -> pd.DataFrame:
+def truth_series(params: Params, runs: Sequence[str]) -> pd.DataFrame:
     """Weight of a modality where it is reliable and where it is pure noise, on test.
 
     `auroc` is the chance that a reliable instance has the larger weight, averaged over
     seeds; NaN where only one kind occurs. Real data sets have no planted truth.
     """
     rows: list[tuple] = []  # type: ignore[type-arg]
-    for dataset in params.datasets:
-        for key, cell in cells_of(params, "btw", dataset).items():
-            if cell.method not in SCORED:
-                continue
-            run = cell_run(params, "btw", key)
-            if not run.simulated:
-                continue
-            weights = read_table(paths.run(dataset, run.folder) / "weights.parquet")
-            truth = read_table(paths.simulated_truth(dataset))
-            joined = weights[weights["split"] == "test"].merge(truth, on="id")
-            name = params.names[cell.method]
-            for modality in run.report["data"]["modalities"]:
-                label = f"{heading(dataset, True)}, {name}, {modality}"
-                about = (dataset, cell.method, name, modality, label)
-                rows.append((*about, *_scored(joined, modality)))
+    for run in (trained_run(params, address) for address in runs):
+        if not run.simulated:
+            continue
+        weights, dataset = run.read("weights"), run.dataset
+        truth = read_table(paths.simulated_truth(dataset))
+        joined = weights[weights["split"] == "test"].merge(truth, on="id")
+        for method in SCORED:
+            chosen, name = joined[joined["method"] == method], params.names[method]
+            for modality in run.report.data.modalities:
+                label = f"{heading(params, dataset, True)}, {name}, {modality}"
+                about = (dataset, method, name, modality, label)
+                rows.append((*about, *_scored(chosen, modality)))
     return pd.DataFrame(rows, columns=TRUTH_COLUMNS)
 
 
@@ -156,12 +157,12 @@ def auroc(
     return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
 
 
-def truth_figure(series: pd.DataFrame) -> Figure:
+def truth_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """Mean weights where reliable and unreliable, with the AUROC above them."""
     if series.empty:
         return said_in_words(
-            "Weights against the planted truth: no data set of this run is simulated, "
-            "so there is no truth to compare with."
+            f"{title}: no data set of this run is simulated, so there is no truth to "
+            "compare with."
         )
     datasets = list(dict.fromkeys(series["dataset"]))
     methods = list(dict.fromkeys(series["method"]))
@@ -173,10 +174,10 @@ def truth_figure(series: pd.DataFrame) -> Figure:
                 axis.set_axis_off()
                 continue
             _pairs_of_bars(axis, part)
-            axis.set_title(f"{heading(dataset, True)}, {part['name'].iloc[0]}")
+            axis.set_title(panel_title(params, part.assign(simulated=True)))
         row[0].set_ylabel("mean weight on test")
     shared_legend(figure)
-    figure.suptitle("Weights against the planted truth (number: AUROC, 0.5 is chance)")
+    figure.suptitle(f"{title} (number: AUROC, 0.5 is chance)")
     return figure
 
 

@@ -1,36 +1,31 @@
-"""Figure 5: in which classes of the length of stay the weights change predictions."""
+"""In which classes of a classification the weights change predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.figures.canvas import panel_title, panels, said_in_words, shared_legend
 from repro.figures.changes import COLORS, SETS
 from repro.params import Params
-from repro.results.clinical_results import (
-    cohort_run,
-    predicted_classes,
-    refuse_unpaired,
-)
-from repro.results.titles import CLASSES
+from repro.results.runs import refuse_unpaired, trained_run
 
 METHODS = ("instance", "bi_level")
-MINIMUM = 10  # stays below which a count is not shown
+MINIMUM = 10  # samples below which a count is not shown
 BAR = 0.27  # width, in classes
 
 
-def class_changes(params: Params) -> pd.DataFrame:
-    """Test stays of each true class: all, put right and newly wrong, mean over seeds.
+def class_changes(params: Params, runs: Sequence[str]) -> pd.DataFrame:
+    """Test samples of each true class: all, put right and newly wrong, over seeds.
 
-    Right and wrong are those of the weighted method where FuseMoE is the other. A
-    count below `MINIMUM` is NaN; so is its share, which is a percentage of the stays
-    of the class.
+    Right and wrong are those of the weighted method where the unweighted fusion is the
+    other. A count below `MINIMUM` is NaN; so is its share, which is a percentage of
+    the samples of the class.
     """
-    rows = [row for cohort in params.cohorts for row in _rows(params, cohort)]
+    rows = [row for address in runs for row in _rows(params, address)]
     columns = ["dataset", "simulated", "method", "name", "class", "length", "set"]
     columns = [*columns, "count", "share", "n"]
     series = pd.DataFrame(rows, columns=columns)
@@ -44,58 +39,51 @@ def shown(series: pd.DataFrame) -> pd.DataFrame:
     return series[series["count"].notna()].reset_index(drop=True)
 
 
-def figure5(series: pd.DataFrame) -> Figure:
-    """Bars per true class; a row per cohort, a column per method."""
+def class_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
+    """Bars per true class; a row per data set, a column per method."""
     if series.empty:
-        return said_in_words("Figure 5 is of the clinical cohorts; there are none.")
-    cohorts = list(dict.fromkeys(series["dataset"]))
-    figure, axes = panels(len(cohorts), len(METHODS), 2.5)
-    for row, cohort in zip(axes, cohorts, strict=True):
+        return said_in_words(f"{title}: there are no runs of a classification.")
+    datasets = list(dict.fromkeys(series["dataset"]))
+    figure, axes = panels(len(datasets), len(METHODS), 2.5)
+    for row, dataset in zip(axes, datasets, strict=True):
         for axis, method in zip(row, METHODS, strict=True):
-            part = series[(series["dataset"] == cohort) & (series["method"] == method)]
+            part = series[(series["dataset"] == dataset) & (series["method"] == method)]
             _bars(axis, part)
-            simulated, name = bool(part["simulated"].iloc[0]), part["name"].iloc[0]
-            axis.set_title(panel_title(cohort, simulated, name))
+            axis.set_title(panel_title(params, part))
         row[0].set_ylabel("test stays")
     shared_legend(figure)
     n = int(series["n"].max())
     figure.suptitle(
-        "Figure 5. Stays whose predicted class the weights put right or wrong, "
-        f"by true class\n(mean of {n} seeds; counts below {MINIMUM} are not shown)"
+        f"{title}\n(mean of {n} seeds; counts below {MINIMUM} are not shown)"
     )
     return figure
 
 
-def _rows(params: Params, cohort: str) -> Iterator[tuple[object, ...]]:
-    before = cohort_run(params, cohort, "fusemoe").predictions("fusemoe")
-    run = cohort_run(params, cohort, "btw")
+def _rows(params: Params, address: str) -> Iterator[tuple[object, ...]]:
+    run = trained_run(params, address)
+    before, titles = run.predictions(run.report.fusion), params.dataset(run.dataset)
     truth = before.y.astype(np.int64)
-    was_right = predicted_classes(before) == truth
+    was_right = before.chosen == truth
     for method in METHODS:
         after = run.predictions(method)
         refuse_unpaired(after, before)
-        is_right = predicted_classes(after) == truth
+        is_right = after.chosen == truth
         members = {
             "all": np.ones_like(is_right),
             "corrected": is_right & ~was_right,
             "newly wrong": was_right & ~is_right,
         }
-        about = (cohort, run.simulated, method, params.names[method])
+        about = (run.dataset, run.simulated, method, params.names[method])
         for name, chosen in members.items():
-            counts = _counts(chosen, truth)
-            shares = 100 * counts / np.maximum(_counts(members["all"], truth), 1)
-            for k, length in enumerate(CLASSES):
-                n = len(after.seeds)
-                yield (*about, k, length, name, counts[k], shares[k], n)
+            for k, shown in enumerate(titles.classes):
+                count = _mean_count(chosen[:, truth == k])
+                share = 100 * count / max(int((truth == k).sum()), 1)
+                yield (*about, k, shown, name, count, share, len(after.seeds))
 
 
-def _counts(
-    chosen: Bool[np.ndarray, "seeds samples"], truth: np.ndarray
-) -> Float[np.ndarray, " classes"]:
-    """Chosen stays of each class, mean over seeds."""
-    return np.stack(
-        [chosen[:, truth == k].sum(axis=1).mean() for k in range(len(CLASSES))]
-    )
+def _mean_count(chosen: Bool[np.ndarray, "seeds samples"]) -> float:
+    """Number of chosen samples, mean over seeds."""
+    return float(chosen.sum(axis=1).mean())
 
 
 def _bars(axis: Axes, part: pd.DataFrame) -> None:
@@ -108,6 +96,7 @@ def _bars(axis: Axes, part: pd.DataFrame) -> None:
         for x, count, height in zip(position, counts, heights, strict=True):
             text = f"<{MINIMUM}" if np.isnan(count) else f"{count:.0f}"
             axis.text(x, height, text, ha="center", va="bottom", fontsize=6.5)
-    axis.set_xticks(range(len(CLASSES)), CLASSES, fontsize=7.5)
+    titles = bars.drop_duplicates("class")["length"].tolist()
+    axis.set_xticks(range(len(titles)), titles, fontsize=7.5)
     axis.grid(axis="x", visible=False)
     axis.margins(y=0.12)

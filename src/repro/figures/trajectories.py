@@ -1,44 +1,28 @@
-"""Figure 3: how the modality weights move over the epochs of the retraining."""
+"""Lines of modality weights over the epochs of the retraining."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro import paths
 from repro.figures.canvas import GRAY, PALETTE, panel_title, panels, shared_legend
-from repro.files import read_table
 from repro.params import Params
-from repro.results.runs import Run, cell_run, cells_of, parts_of
+from repro.results.runs import Run, trained_run
 
 METHODS = ("instance", "bi_level")
 VALUES = ("mean", "lower", "upper")
 
 
-def trajectories(params: Params) -> pd.DataFrame:
-    """Mean and quartiles of the train weights per epoch, averaged over seeds.
-
-    The clinical cohorts come first; theirs are also averaged over folds.
-    """
-    sources = [(name, "icu_btw") for name in params.cohorts]
-    sources += [(name, "btw") for name in params.datasets]
-    tables = []
-    for dataset, group in sources:
-        for key, cell in cells_of(params, group, dataset).items():
-            # A clinical cell has all methods in one run.
-            methods = METHODS if group == "icu_btw" else (cell.method,)
-            chosen = [method for method in METHODS if method in methods]
-            if chosen:
-                run = cell_run(params, group, key)
-                tables += [_trajectory(params, run, method) for method in chosen]
+def trajectories(params: Params, runs: Sequence[str]) -> pd.DataFrame:
+    """Mean and quartiles of the train weights per epoch, over seeds and folds."""
+    found = [trained_run(params, address) for address in runs]
+    tables = [_trajectory(params, run, method) for run in found for method in METHODS]
     return pd.concat(tables, ignore_index=True)
 
 
 def _trajectory(params: Params, run: Run, method: str) -> pd.DataFrame:
-    parts = [
-        read_table(paths.run(part, run.folder) / "trajectory.parquet")
-        for part in parts_of(run.dataset, run.report)
-    ]
-    table = pd.concat(parts, ignore_index=True)
+    table = run.read("trajectory")
     table = table[(table["split"] == "train") & (table["method"] == method)]
     by = ["modality", "epoch"]
     means = table.groupby(by, sort=False)[list(VALUES)].mean().reset_index()
@@ -66,7 +50,7 @@ def trajectory_columns(series: pd.DataFrame) -> pd.DataFrame:
     return wide[list(dict.fromkeys(long["column"]))].reset_index()
 
 
-def figure3(series: pd.DataFrame) -> Figure:
+def weight_lines(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """Lines with quartile bands; a row per data set, a column per method."""
     datasets = list(dict.fromkeys(series["dataset"]))
     colors = _colors(series)
@@ -78,19 +62,18 @@ def figure3(series: pd.DataFrame) -> Figure:
                 axis.set_axis_off()
                 continue
             _lines(axis, part, colors)
-            simulated, name = bool(part["simulated"].iloc[0]), part["name"].iloc[0]
-            axis.set_title(panel_title(dataset, simulated, name))
+            axis.set_title(panel_title(params, part))
         row[0].set_ylabel("weight on train")
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
     shared_legend(figure)
     n = int(series["n"].max())
-    figure.suptitle(f"Figure 3. Weights over epochs (mean and quartiles; {n} seeds)")
+    figure.suptitle(f"{title} (mean and quartiles; {n} seeds)")
     return figure
 
 
 def _colors(series: pd.DataFrame) -> dict[str, str]:
-    """One color per modality in all panels; sentiment, which stands last, first."""
+    """One color per modality in all panels; the last data set takes its first."""
     by_dataset = [part for _, part in series.groupby("dataset", sort=False)]
     names = [name for part in reversed(by_dataset) for name in part["modality"]]
     return {

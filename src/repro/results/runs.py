@@ -1,29 +1,20 @@
 """What the training cells wrote, read back and checked for tables and figures."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
 from repro import paths
-from repro.files import read_json, read_table
-from repro.metrics.regression import METRICS, sentiment_metrics
-from repro.metrics.statistics import Summary, summary
-from repro.params import Cell, Params
+from repro.files import read_table
+from repro.metrics.bootstrap import Difference, Summary, summary
+from repro.metrics.scores import SCORES, Score
+from repro.params import Params
+from repro.params.study import Statistics
+from repro.report import Report, read_report, report_path
 from repro.results.folds import parts_of
-
-BASELINES = "baselines"
-
-
-def baselines_folder(encoder: str | None = None) -> str:
-    """Folder of the predictors without a network, on the top-level encoder or another.
-
-    >>> baselines_folder(), baselines_folder("deberta")
-    ('baselines', 'deberta_baselines')
-    """
-    return BASELINES if encoder is None else f"{encoder}_{BASELINES}"
 
 
 @dataclass(frozen=True)
@@ -42,34 +33,46 @@ class Predictions:
 
     @property
     def error(self) -> Float[np.ndarray, "seeds samples"]:
-        """Absolute errors of a score."""
+        """Absolute errors of a regression."""
         return np.abs(self.prediction - self.y)
+
+    @property
+    def chosen(self) -> Int[np.ndarray, "seeds samples"]:
+        """Most probable classes of a classification, the lowest on a tie."""
+        return self.prediction.argmax(axis=-1)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One cell's folder: its report and its table of predictions."""
+    """One run's report and its table of predictions."""
 
-    dataset: str
-    folder: str
-    report: dict[str, Any]
+    report: Report
     table: pd.DataFrame
+
+    @property
+    def dataset(self) -> str:
+        """The data set it was trained on."""
+        return self.report.dataset
 
     @property
     def simulated(self) -> bool:
         """Whether the data set is simulated."""
-        return bool(self.report["data"]["simulated"])
+        return self.report.data.simulated
 
     @property
-    def is_baseline(self) -> bool:
-        """Whether the predictors have no network and no settings."""
-        return self.folder.endswith(BASELINES)
+    def folder(self) -> Path:
+        """Where it lies."""
+        return paths.run(self.report.address)
 
     @property
-    def alpha(self) -> float | None:
-        """The smoothing factor the cell was trained with, if it has one."""
-        alpha = self.report.get("alpha")
-        return None if alpha is None else float(alpha)
+    def methods(self) -> list[str]:
+        """Every method in the order of the predictions."""
+        return list(dict.fromkeys(self.table["method"]))
+
+    @property
+    def score(self) -> Score:
+        """How its predictions are measured."""
+        return SCORES[self.report.data.task]
 
     def predictions(self, method: str, split: str = "test") -> Predictions:
         """Predictions of one method on one split, as a rectangle.
@@ -79,107 +82,115 @@ class Run:
         """
         rows = self.table
         rows = rows[(rows["method"] == method) & (rows["split"] == split)]
-        where = paths.run(self.dataset, self.folder) / "predictions.parquet"
+        where = str(self.folder / "predictions.parquet")
         if rows.empty:
             raise ValueError(
                 f"{where}: no rows of method={method!r}, split={split!r}; "
                 f"it holds {sorted(set(self.table['method']))}; train the cell again"
             )
-        return _rectangle(rows.sort_values(["seed", "id"]), method, str(where))
+        return _rectangle(rows.sort_values(["seed", "id"]), method, where)
+
+    def read(self, name: str) -> pd.DataFrame:
+        """Another table that it wrote (weights, trajectory), of all folds together."""
+        return _whole_table(self.report, name)
 
 
-def read_run(dataset: str, folder: str) -> Run:
-    """Read report and predictions of runs/<dataset>/<folder>.
-
-    A cell that the data cannot serve has a report without methods and nothing else.
-    """
-    report = read_json(paths.run(dataset, folder) / "report.json")
-    if not report["methods"]:
-        return Run(dataset, folder, report, pd.DataFrame({"method": [], "split": []}))
-    tables = [
-        read_table(paths.run(part, folder) / "predictions.parquet")
-        for part in parts_of(dataset, report)
-    ]
-    return Run(dataset, folder, report, pd.concat(tables, ignore_index=True))
+def read_run(address: str) -> Run:
+    """Read report and predictions of a run; of one that left all out no predictions."""
+    report = read_report(address)
+    if not report.methods:
+        return Run(report, pd.DataFrame({"method": [], "split": []}))
+    return Run(report, _whole_table(report, "predictions"))
 
 
-def cell_run(params: Params, group: str, key: str) -> Run:
-    """The run of a cell of params.yaml, whose report must carry the cell's alpha.
+def trained_run(params: Params, address: str) -> Run:
+    """A run of params.yaml, whose report must carry the alpha of its recipe.
 
     Raises:
-        ValueError: the report's alpha differs from the one the cell asks for.
+        ValueError: the report's alpha differs from the one the recipe asks for.
     """
-    cell = params.cell(group, key)
-    run = read_run(cell.dataset, paths.cell_folder(group, key, cell))
-    wanted = params.alpha if cell.alpha is None else cell.alpha
-    if run.alpha is not None and run.alpha != wanted:
+    wanted = params.alpha_of(params.recipe(address))
+    run = read_run(address)
+    if run.report.alpha not in (None, wanted):
         raise ValueError(
-            f"{paths.run(run.dataset, run.folder)}/report.json: alpha={run.alpha}, "
-            f"but cells.{group}.{key} asks for {wanted}; train the cell again"
+            f"{report_path(address)}: alpha={run.report.alpha}, but "
+            f"cells.{address.replace('/', '.')} asks for {wanted}; train the cell again"
         )
     return run
 
 
-def cells_of(params: Params, group: str, dataset: str) -> dict[str, Cell]:
-    """The cells of one group and data set with the top-level text encoder, in order."""
-    return {
-        key: cell
-        for key, cell in params.cells.get(group, {}).items()
-        if cell.dataset == dataset and params.encoder_of(cell) == params.encoder
-    }
+def seed_metrics(
+    score: Score, predictions: Predictions, *, is_cross_validated: bool = False
+) -> dict[str, Summary]:
+    """Each metric over seeds; one that some seed leaves undefined has no key.
+
+    Cross-validated predictions have no metric that is of one model: the samples of
+    each fold come from a model of its own, so ranks over all tell folds apart, too.
+
+    Source: Forman and Scholz 2010 (pooled folds).
+    """
+    per_seed = [score.compute(p, predictions.y) for p in predictions.prediction]
+    found = {}
+    for name in per_seed[0]:
+        metric = score.metric(name)
+        left_out = is_cross_validated and metric is not None and metric.of_one_model
+        if not left_out and all(name in one for one in per_seed):
+            found[name] = summary(np.array([one[name] for one in per_seed]))
+    return found
 
 
-def group_run(params: Params, group: str, dataset: str) -> Run:
-    """The run of the one cell that a group has for a data set.
+def best_modality(run: Run) -> str:
+    """The modality whose model has the best headline on valid, mean over seeds.
+
+    Valid rows of all folds count together; a sample may be in the valid of several.
 
     Raises:
-        ValueError: there is not exactly one.
+        ValueError: no method of the run is a modality.
     """
-    keys = list(cells_of(params, group, dataset))
-    if len(keys) != 1:
-        raise ValueError(
-            f"params.yaml: cells.{group} has {keys} for dataset {dataset}; "
-            "it needs exactly one"
-        )
-    return cell_run(params, group, keys[0])
-
-
-def seed_metrics(predictions: Predictions) -> dict[str, Summary]:
-    """Each metric over seeds; one that some seed leaves undefined has no key."""
-    per_seed = [sentiment_metrics(p, predictions.y) for p in predictions.prediction]
-    return {
-        metric: summary(np.array([found[metric] for found in per_seed]))
-        for metric in METRICS
-        if all(metric in found for found in per_seed)
+    rows = run.table[run.table["split"] == "valid"]
+    names = run.report.data.modalities
+    found = {name: rows[rows["method"] == name] for name in names}
+    values = {
+        name: float(np.mean([_headline(run, seed) for _, seed in part.groupby("seed")]))
+        for name, part in found.items()
+        if not part.empty
     }
-
-
-def best_unimodal(run: Run) -> str:
-    """The modality whose model has the lowest mean MAE on valid; first on a tie."""
-    errors = {
-        modality: float(run.predictions(modality, "valid").error.mean())
-        for modality in run.report["data"]["modalities"]
-        if (run.table["method"] == modality).any()
-    }
-    if not errors:
+    if not values:
         raise ValueError(
-            f"{paths.run(run.dataset, run.folder)}/predictions.parquet: no method is "
-            f"one of the modalities {run.report['data']['modalities']}; train it again"
+            f"{run.folder}/predictions.parquet: no method is one of the modalities "
+            f"{names}; train it again"
         )
-    return min(errors, key=errors.__getitem__)
+    return run.score.best(values)
 
 
-def paired(
-    method: Predictions, reference: Predictions
-) -> Float[np.ndarray, "seeds samples"]:
-    """Absolute error of a method minus that of the reference, seed by seed.
-
-    A method without randomness has one seed and is set against every seed.
+def difference(
+    score: Score, method: Predictions, reference: Predictions, statistics: Statistics
+) -> Difference:
+    """Headline of a method minus that of the reference, resampled by group.
 
     Raises:
-        ValueError: samples or seeds differ.
+        ValueError: samples, labels or seeds differ.
     """
-    if not np.array_equal(method.id, reference.id):
+    refuse_unpaired(method, reference)
+    return score.difference(
+        method.prediction,
+        reference.prediction,
+        reference.y,
+        reference.group,
+        **statistics.model_dump(),
+    )
+
+
+def refuse_unpaired(method: Predictions, reference: Predictions) -> None:
+    """Stop at two methods that cannot be compared sample by sample.
+
+    A method without randomness has one seed and may stand beside any seeds.
+
+    Raises:
+        ValueError: samples, labels or seeds differ.
+    """
+    same = np.array_equal(method.id, reference.id)
+    if not same or not np.array_equal(method.y, reference.y):
         raise ValueError(
             f"{method.method} and {reference.method} hold different samples; "
             "train both cells again on the same prepared data"
@@ -190,7 +201,23 @@ def paired(
             f"{method.method} has seeds {method.seeds.tolist()}, {reference.method} "
             f"{reference.seeds.tolist()}; train both cells with the same seeds"
         )
-    return method.error - reference.error
+
+
+def _whole_table(report: Report, name: str) -> pd.DataFrame:
+    tables = [read_table(paths.run(a) / f"{name}.parquet") for a in parts_of(report)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _headline(run: Run, rows: pd.DataFrame) -> float:
+    y = rows["y"].to_numpy(np.float64)
+    return run.score.headline_of(_values(rows), y)
+
+
+def _values(rows: pd.DataFrame) -> Float[np.ndarray, "samples ..."]:
+    """A predicted score per row, or the probabilities p_0, p_1, ... of classes."""
+    names = [c for c in rows if c == "prediction" or str(c).startswith("p_")]
+    values = rows[names].to_numpy(np.float64)
+    return values[:, 0] if names == ["prediction"] else values
 
 
 def _rectangle(rows: pd.DataFrame, method: str, where: str) -> Predictions:
@@ -201,16 +228,14 @@ def _rectangle(rows: pd.DataFrame, method: str, where: str) -> Predictions:
             f"{where}: method {method!r} does not hold the same samples once for "
             f"each of the seeds {seeds.tolist()}; train the cell again"
         )
-    first = rows.iloc[: id.shape[1]]
-    names = [c for c in rows if c == "prediction" or c.startswith("p_")]
-    values = rows[names].to_numpy(np.float64).reshape(*id.shape, len(names))
+    first, values = rows.iloc[: id.shape[1]], _values(rows)
     return Predictions(
         method=method,
         seeds=seeds.astype(np.int64),
         id=id[0],
         group=first["group"].to_numpy(),
         y=first["y"].to_numpy(dtype=np.float64),
-        prediction=values[..., 0] if names == ["prediction"] else values,
+        prediction=values.reshape(*id.shape, *values.shape[1:]),
     )
 
 

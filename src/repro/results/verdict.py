@@ -1,60 +1,47 @@
-"""What may be said about a number beside the printed one."""
+"""What may be said about a number beside the printed one: conditions are data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from types import MappingProxyType
+from typing import Any
 
-PUBLISHED_RUNS = 3  # inferred from which averages 686 clips allow; not stated
-MINIMUM_RUNS = 3
+from repro.report import Report
+from repro.results.published import contents
+from repro.results.runs import Run
 
-# Split sizes and frame features of the aligned MulT / MMSA files the paper used.
-PAPER_SIZES = MappingProxyType({"mosi": (1284, 229, 686), "mosei": (16326, 1871, 4659)})
-PAPER_DIMS = MappingProxyType(
-    {
-        "mosi": MappingProxyType({"audio": 5, "video": 20}),
-        "mosei": MappingProxyType({"audio": 74, "video": 35}),
-    }
-)
-# Of Table 5, and of every other table.
-PAPER_ENCODERS = MappingProxyType({"table5": "microsoft/deberta-v3-base"})
-PAPER_ENCODER = "bert-base-uncased"
-PAPER_ALPHA = 0.5
-# The published hyper-parameters, as a report spells them (BTW app. F).
-PAPER_SETTINGS: Mapping[str, int | str] = MappingProxyType(
-    {
-        "experts": 16,
-        "top_k": 2,
-        "expert_hidden": 512,
-        "layers": 3,
-        "router": "per_modality",
-        "gate": "laplace",
-        "epochs": 40,
-        "batch": 32,
-    }
-)
+# What is known of a run or a cohort, in words; a fact that is None is not checked.
+Facts = Mapping[str, str | None]
+UNKNOWN = "none"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What decides whether a run can be set beside the paper.
+class Condition:
+    """What a fact must be; `says` is the sentence when it is not."""
 
-    `settings` are the values in force of the names in `PAPER_SETTINGS`. `alpha` is
-    None for a method without one and for a table that varies it.
-    """
+    fact: str
+    says: str = "{fact} {found}, paper {paper}"
+    paper: str | None = None
+    has: str | None = None
+    at_least: int | None = None
 
-    dataset: str
-    simulated: bool
-    sizes: Mapping[str, int]
-    dims: Mapping[str, int]
-    modalities: Sequence[str]
-    preset: str
-    encoder_weights: str
-    finetuned: bool
-    n: int
-    settings: Mapping[str, int | str]
-    alpha: float | None = None
-    paper_encoder: str = PAPER_ENCODER
+    def failing(self, facts: Facts) -> str | None:
+        """The sentence, or None when it holds or has no say.
+
+        >>> Condition("batch", paper="32").failing({"batch": "64"})
+        'batch 64, paper 32'
+        """
+        found = facts.get(self.fact, UNKNOWN)
+        if found is None or self._holds(found):
+            return None
+        told = {**facts, "fact": self.fact, "found": found, "paper": self.paper}
+        return self.says.format_map(told)
+
+    def _holds(self, found: str) -> bool:
+        if self.has is not None:
+            return self.has in found.split(", ")
+        if self.at_least is not None:
+            return int(found) >= self.at_least
+        return self.paper is None or found == self.paper
 
 
 @dataclass(frozen=True)
@@ -65,83 +52,138 @@ class Verdict:
     condition: str = ""
 
 
-def verdict(
-    facts: Facts,
-    mean: float,
-    sd: float | None,
-    published_mean: float,
-    published_sd: float | None,
-    decimals: int,
-) -> Verdict | None:
-    """The verdict on one number; None on simulated data, which never gets one.
+@dataclass(frozen=True)
+class Conditions:
+    """All that a table of a paper asks for; `unstated` has reasons by method."""
 
-    Reproduced means |ours - published| <= 2 sqrt(sd^2/n + sd_published^2/3) plus half
-    of the last printed digit. A missing sd counts as zero.
+    every: Sequence[Condition]
+    unstated: Mapping[str, str]
+    printed_runs: int
+
+    def failing(self, facts: Facts, method: str = "") -> str | None:
+        """Why a number cannot be set beside the paper, or None when it can."""
+        if method in self.unstated:
+            return self.unstated[method]
+        found = (condition.failing(facts) for condition in self.every)
+        return next((sentence for sentence in found if sentence is not None), None)
+
+
+def conditions(paper: str, table: str, dataset: str) -> Conditions:
+    """The conditions of a table of a paper, for one data set.
+
+    Raises:
+        ValueError: the file of the paper is missing.
     """
-    if facts.simulated:
-        return None
-    failing = first_failing_condition(facts)
-    if failing is not None:
-        return Verdict("not comparable", failing)
-    return compared(facts.n, mean, sd, published_mean, published_sd, decimals)
+    told = contents(paper)["conditions"]
+    rows = [
+        row for name in told["tables"].get(table, ()) for row in told["lists"][name]
+    ]
+    return Conditions(
+        every=[_condition(row, table, dataset) for row in rows],
+        unstated=told["unstated"].get(table, {}),
+        printed_runs=told["printed_runs"],
+    )
 
 
-def compared(
-    n: int,
-    mean: float,
-    sd: float | None,
-    published_mean: float,
-    published_sd: float | None,
+def _condition(row: Mapping[str, Any], table: str, dataset: str) -> Condition:
+    paper = row.get("paper")
+    if isinstance(paper, Mapping):
+        by = (table, dataset, "other")
+        paper = next((paper[key] for key in by if key in paper), None)
+    return Condition(**{**row, "paper": paper})
+
+
+def verdict(
+    asked: Conditions,
+    facts: Facts,
+    method: str,
+    ours: tuple[float, float | None, int],
+    printed: tuple[float, float | None],
     decimals: int,
 ) -> Verdict:
-    """The verdict on a mean over `n` seeds that may be set beside the printed one.
+    """The verdict on a number from real data; simulated data never get one.
 
-    >>> compared(3, 43.1, 1.5, 43.67, 2.31, 2)
-    Verdict(word='reproduced', condition='')
+    `ours` is mean, sd and number of seeds, `printed` mean and sd.
     """
-    variance = (sd or 0.0) ** 2 / n + (published_sd or 0.0) ** 2 / PUBLISHED_RUNS
-    margin = 2 * sqrt(variance) + 0.5 * 10.0**-decimals
-    difference = mean - published_mean
-    if abs(difference) <= margin * (1 + 1e-12):
+    failing = asked.failing(facts, method)
+    if failing is not None:
+        return Verdict("not comparable", failing)
+    (mean, sd, n), (published, published_sd) = ours, printed
+    runs = asked.printed_runs
+    margin = _margin(sd, n, published_sd, runs) + 0.5 * 10.0**-decimals
+    return compared(mean - published, margin * (1 + 1e-12))
+
+
+def compared(difference: float, margin: float = 0.0) -> Verdict:
+    """Reproduced within the margin, else higher or lower.
+
+    >>> compared(-2.7, 2.67).word
+    'lower'
+    """
+    if abs(difference) <= margin:
         return Verdict("reproduced")
     return Verdict("higher" if difference > 0 else "lower")
 
 
-def first_failing_condition(facts: Facts) -> str | None:
-    """Why a run cannot be set beside the paper, or None when it can."""
-    return next(_failing_conditions(facts), None)
+def _margin(sd: float | None, n: int, published_sd: float | None, runs: int) -> float:
+    """Two standard errors of the difference; a missing sd counts as zero."""
+    return 2 * sqrt((sd or 0.0) ** 2 / n + (published_sd or 0.0) ** 2 / runs)
 
 
-def _failing_conditions(facts: Facts) -> Iterator[str]:
-    """Every condition that fails, in the order in which they are reported."""
-    if facts.simulated:
-        yield "the data are simulated"
-    sizes = tuple(facts.sizes.get(split, 0) for split in ("train", "valid", "test"))
-    wanted = PAPER_SIZES.get(facts.dataset)
-    if sizes != wanted:
-        yield f"split sizes {_slashed(sizes)}, paper {_slashed(wanted)}"
-    if "text" not in facts.modalities:
-        yield f"modalities {', '.join(facts.modalities)}, paper has text"
-    for modality, features in PAPER_DIMS.get(facts.dataset, {}).items():
-        found = facts.dims.get(modality)
-        if found != features:
-            yield f"{modality} features {found or 'none'}, paper {features}"
-    if facts.preset != "paper":
-        yield f"preset {facts.preset}, not paper"
-    for name, printed in PAPER_SETTINGS.items():
-        value = facts.settings.get(name, "none")
-        if value != printed:
-            yield f"{name} {value}, paper {printed}"
-    if facts.alpha not in (None, PAPER_ALPHA):
-        yield f"alpha {facts.alpha:g}, paper {PAPER_ALPHA:g}"
-    wanted_encoder = facts.paper_encoder
-    if facts.encoder_weights != wanted_encoder or not facts.finetuned:
-        how = "fine-tuned" if facts.finetuned else "frozen"
-        ours = f"encoder {facts.encoder_weights} {how}"
-        yield f"{ours}, paper {wanted_encoder} fine-tuned"
-    if facts.n < MINIMUM_RUNS:
-        yield f"{facts.n} seed(s), at least {MINIMUM_RUNS} needed"
+def printed_decimals(digits: int, mean: float, sd: float | None) -> int:
+    """Digits printed after the point: of the metric, without sd as few as it takes.
+
+    >>> printed_decimals(2, 46.0, 0.0), printed_decimals(2, 46.0, None)
+    (2, 0)
+    >>> printed_decimals(2, 33.5, None)
+    1
+    """
+    if sd is not None:
+        return digits
+    return 0 if mean == round(mean) else 1
 
 
-def _slashed(sizes: tuple[int, ...] | None) -> str:
-    return "none printed" if sizes is None else "/".join(str(size) for size in sizes)
+def run_facts(
+    run: Run, base: Run, method: str, n: int, alpha: float | None
+) -> dict[str, str | None]:
+    """What decides whether a row of a table can be set beside the paper.
+
+    A predictor without a network has no settings; those of the unweighted model that
+    the table compares with, `base`, stand for it. So do the features of a modality
+    that was removed, and the sizes of experts beside a fusion that has none.
+    """
+    report = base.report if run.report.setup is None else run.report
+    setup, data = report.setup, base.report.data
+    if setup is None:
+        raise ValueError(
+            f"{base.folder}: holds predictors without a network only; name a trained "
+            "run to compare with"
+        )
+    sizes = [str(report.data.sizes.get(s, 0)) for s in ("train", "valid", "test")]
+    settings = _settings(report, method) or _settings(base.report, base.report.fusion)
+    how = "fine-tuned" if setup.finetune else "frozen"
+    dims = {**data.dims, **run.report.data.dims}
+    counted = "counted" if report.count_absent else "masked"
+    known: dict[str, object] = {
+        **setup.training,
+        **settings,
+        "experts": setup.experts,
+        "top_k": setup.top_k,
+        "preset": setup.preset,
+        "split sizes": "/".join(sizes),
+        "modalities": ", ".join(data.modalities),
+        "missing": report.missing,
+        "absence": f"{counted} {report.missing}",
+        "encoder": f"{setup.text_weights} {how}",
+        "text encoder": f"{setup.text_encoder} {setup.text_weights}",
+        "seeds": n,
+        **{f"{name} features": width for name, width in dims.items()},
+    }
+    told = {name: str(value) for name, value in known.items()}
+    return told | {"alpha": None if alpha is None else f"{alpha:g}"}
+
+
+def _settings(report: Report, method: str) -> Mapping[str, Any]:
+    """Sizes of the experts behind a method; empty if its fusion is another one."""
+    found = report.methods.get(method)
+    return found.settings if found and found.fusion == report.fusion else {}

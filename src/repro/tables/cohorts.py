@@ -1,6 +1,6 @@
-"""Table 2 (stays by length of stay), and what is known about a cohort."""
+"""Stays of a cohort by class, and what is known about a cohort."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +10,9 @@ from repro import paths
 from repro.files import read_json, read_table
 from repro.params import Params
 from repro.records import SPLITS
-from repro.results.clinical_verdict import COMPLETE, CohortFacts, count_verdict
-from repro.results.published import contents
-from repro.results.titles import CLASSES
-from repro.tables.rows import Block, Entry, frame, joined_notes, preset_note
+from repro.results.verdict import Conditions, Facts, Verdict, compared
+from repro.tables.blocks import preset_note
+from repro.tables.rows import Block, Entry, frame, joined_notes
 
 TOTAL = "total"
 
@@ -27,6 +26,7 @@ class CohortFiles:
     """
 
     name: str
+    classes: Sequence[str]
     samples: pd.DataFrame
     meta: dict[str, Any]
     ingested: dict[str, Any]
@@ -40,7 +40,7 @@ class CohortFiles:
     def counts(self) -> tuple[int, ...]:
         """Stays of each class, all splits together."""
         found = self.samples["y"].astype(int).value_counts()
-        return tuple(int(found.get(k, 0)) for k in range(len(CLASSES)))
+        return tuple(int(found.get(k, 0)) for k in range(len(self.classes)))
 
 
 def read_cohort(params: Params, cohort: str) -> CohortFiles:
@@ -48,30 +48,30 @@ def read_cohort(params: Params, cohort: str) -> CohortFiles:
     folder = paths.prepared(params.parts(cohort)[0])
     return CohortFiles(
         name=cohort,
+        classes=params.dataset(cohort).classes,
         samples=read_table(folder / "samples.parquet"),
         meta=read_json(folder / "meta.json"),
         ingested=read_json(paths.ingested() / "report.json"),
     )
 
 
-def cohort_facts(params: Params, cohort: CohortFiles) -> CohortFacts:
-    """What decides whether the stays can be those of the paper."""
+def cohort_facts(params: Params, cohort: CohortFiles) -> Facts:
+    """What decides whether the stays can be those of a paper, in words."""
     rules = params.clinical
-    return CohortFacts(
-        cohort=cohort.name,
-        simulated=bool(cohort.meta["simulated"]),
-        source=str(cohort.meta["source"]),
-        version=str(cohort.ingested["version"]),
-        variables=str(cohort.ingested["preset"]),
-        time_policy=str(cohort.ingested["time_policy"]),
-        deaths=rules.deaths,
-        labs_without_admission=rules.labs_without_admission,
-        min_los_days=rules.min_los_days,
-        views=tuple(rules.views),
-        split=rules.split,
-        evaluation=str(cohort.meta["evaluation"]),
-        counts=cohort.counts,
-    )
+    return {
+        "source": str(cohort.meta["source"]),
+        "release": str(cohort.ingested["version"]),
+        "time policy": str(cohort.ingested["time_policy"]),
+        "variables": str(cohort.ingested["preset"]),
+        "deaths": rules.deaths,
+        "labs without admission": rules.labs_without_admission,
+        "min los days": str(rules.min_los_days),
+        "X-ray views": ", ".join(rules.views) or "all",
+        "evaluation": str(cohort.meta["evaluation"]),
+        "stays by class": "/".join(str(count) for count in cohort.counts),
+        "stays": str(sum(cohort.counts)),
+        "split": "stay" if rules.split == "published" else rules.split,
+    }
 
 
 def evaluation_notes(cohort: CohortFiles) -> list[str]:
@@ -86,7 +86,7 @@ def evaluation_notes(cohort: CohortFiles) -> list[str]:
         )
     else:
         samples = samples[samples["split"] == "test"]
-    for k, name in enumerate(CLASSES):
+    for k, name in enumerate(cohort.classes):
         if not (samples["y"] == k).any():
             notes.append(
                 f"no test stay of {name}: without recall and AUROC, its F1 counts as 0"
@@ -94,32 +94,45 @@ def evaluation_notes(cohort: CohortFiles) -> list[str]:
     return notes
 
 
-def table2(params: Params) -> pd.DataFrame:
-    """Stays of each class of every cohort, in all and by split."""
-    return pd.concat([_block_frame(params, name) for name in params.cohorts])
+def score_notes(cohort: CohortFiles) -> list[str]:
+    """Notes of a table of scores: of the evaluation, and of metrics left out."""
+    notes = evaluation_notes(cohort)
+    if cohort.is_cross_validated:
+        notes.append(
+            "AUROC and calibration error are left out: each fold has a model of its "
+            "own, whose probabilities do not compare with those of another"
+        )
+    return notes
 
 
-def _block_frame(params: Params, name: str) -> pd.DataFrame:
+def stays_by_class(
+    params: Params, name: str, printed: Mapping[str, int], asked: Conditions
+) -> pd.DataFrame:
+    """Stays of each class of a cohort, in all and by split.
+
+    `printed` has the stays of a class by its number, and of all under `TOTAL`.
+    """
     cohort = read_cohort(params, name)
-    facts = cohort_facts(params, cohort)
-    meta = cohort.meta
+    facts, meta = cohort_facts(params, cohort), cohort.meta
+    simulated = bool(meta["simulated"])
     block = Block(
         dataset=name,
-        source="simulated" if facts.simulated else facts.source,
+        source="simulated" if simulated else str(meta["source"]),
         protocol="",
-        simulated=facts.simulated,
+        simulated=simulated,
         modalities=", ".join(meta["modalities"]),
         notes=joined_notes(
             preset_note(params.preset),
             _attrition_note(meta["attrition"]),
-            f"split {facts.split}, time policy {facts.time_policy}, variables "
-            f"{facts.variables}, tables {facts.version}",
+            f"split {params.clinical.split}, time policy {facts['time policy']}, "
+            f"variables {facts['variables']}, tables {facts['release']}",
             *evaluation_notes(cohort),
             *meta["notes"],
             *meta["warnings"],
         ),
     )
-    return frame(block, list(_entries(cohort, facts)))
+    failing = asked.failing(facts)
+    return frame(block, list(_entries(cohort, printed, failing)))
 
 
 def _attrition_note(steps: list[dict[str, Any]]) -> str:
@@ -127,13 +140,18 @@ def _attrition_note(steps: list[dict[str, Any]]) -> str:
     return f"stays (patients) left after each step: {', '.join(told)}"
 
 
-def _entries(cohort: CohortFiles, facts: CohortFacts) -> Iterator[Entry]:
-    printed = _printed_counts() if cohort.name == COMPLETE else {}
+def _entries(
+    cohort: CohortFiles, printed: Mapping[str, int], failing: str | None
+) -> Iterator[Entry]:
     samples = cohort.samples
-    for k, name in [*enumerate(CLASSES), (None, TOTAL)]:
+    for k, name in [*enumerate(cohort.classes), (None, TOTAL)]:
         row = TOTAL if k is None else f"class_{k}"
         chosen = samples if k is None else samples[samples["y"] == k]
-        yield _stays(Entry(row, name, "stays"), len(chosen), facts, printed.get(row))
+        entry = Entry(row, name, "stays", mean=float(len(chosen)))
+        if row in printed:
+            simulated = bool(cohort.meta["simulated"])
+            entry = _beside(entry, len(chosen), printed[row], simulated, failing)
+        yield entry
         yield Entry(row, name, "share", mean=100 * len(chosen) / len(samples))
         if cohort.is_cross_validated:
             continue
@@ -142,23 +160,16 @@ def _entries(cohort: CohortFiles, facts: CohortFacts) -> Iterator[Entry]:
             yield Entry(row, name, f"stays_{split}", mean=float(count))
 
 
-def _printed_counts() -> dict[str, int]:
-    """Printed stays by row; the file has the classes in order."""
-    printed = contents()["table2"]
-    counts = list(printed["los_days_count"].values())
-    rows = {f"class_{k}": int(count) for k, count in enumerate(counts)}
-    return rows | {TOTAL: int(printed["total"])}
-
-
-def _stays(entry: Entry, count: int, facts: CohortFacts, printed: int | None) -> Entry:
-    """A number of stays, beside the printed one where there is one."""
-    entry = replace(entry, mean=float(count))
-    if printed is None:
-        return entry
+def _beside(
+    entry: Entry, count: int, printed: int, simulated: bool, failing: str | None
+) -> Entry:
+    """A number of stays beside the printed one; it has no spread."""
     entry = replace(entry, published_mean=float(printed))
-    found = count_verdict(facts, count, printed)
-    if found is None:
+    if simulated:
         return entry
+    found = compared(float(count - printed))
+    if failing is not None:
+        found = Verdict("not comparable", failing)
     return replace(
         entry,
         difference=float(count - printed),

@@ -1,47 +1,13 @@
-"""What tables, methods and metrics are called, and how many digits they show."""
+"""What the columns of a table are called, in which order, and with how many digits."""
 
 import re
+from collections.abc import Mapping, Sequence
 
+from repro.metrics.scores import SCORES, known_metric
 from repro.records import SPLITS
-from repro.results.titles import CLASSES
 
-AGAINST_FUSEMOE = "macro_f1_vs_fusemoe"
-AGAINST_UNWEIGHTED = "mae_vs_unweighted"
-TITLES = {
-    "table2": "Table 2. Stays by length of stay",
-    "table3": "Table 3. Sentiment regression",
-    "table4": "Table 4. Length of stay, complete modalities",
-    "table5": "Table 5. Another text encoder",
-    "table6": "Table 6. Smoothing factor",
-    "table7": "Table 7. Length of stay, absent modalities",
-    "table8": "Table 8. Length of stay without one modality, complete modalities",
-    "table9": "Table 9. Length of stay without one modality, all stays",
-    "table10": "Table 10. Time",
-    "attribution": "Attribution. What each shortcut is worth",
-    "fusions": "BTW on other fusions",
-    "noise": "Noise. Added modalities that carry nothing",
-    "hyperparameters": "Hyper-parameters of the MoE",
-}
+# Numbers that are no score of predictions, in the order of their columns.
 LABELS = {
-    "mae": "MAE ↓",
-    "corr": "Corr ↑",
-    "acc7": "Acc-7 ↑",
-    "acc5": "Acc-5 ↑",
-    "acc2_has0": "Acc-2 has0 ↑",
-    "acc2_non0": "Acc-2 non0 ↑",
-    "f1_has0": "F1 has0 ↑",
-    "f1_non0": "F1 non0 ↑",
-    "mae_vs_moe": "MAE minus MoE [interval], Holm p",
-    AGAINST_UNWEIGHTED: "MAE minus unweighted [interval], Holm p",
-    "accuracy": "accuracy ↑",
-    "macro_f1": "macro-F1 ↑",
-    "weighted_f1": "weighted F1 ↑",
-    "balanced_accuracy": "balanced accuracy ↑",
-    AGAINST_FUSEMOE: "macro-F1 minus FuseMoE [interval], Holm p",
-    "auroc": "AUROC ↑",
-    "quadratic_kappa": "quadratic kappa ↑",
-    "calibration_error": "calibration error ↓",
-    **{f"recall_{k}": f"recall, {name} ↑" for k, name in enumerate(CLASSES)},
     "stays": "stays",
     "share": "share (%)",
     **{f"stays_{split}": split for split in SPLITS},
@@ -49,75 +15,101 @@ LABELS = {
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
 }
-METHOD_LABELS = {
-    "moe": "MoE",
-    "averaged_instance": "BTW-global (KL)",
-    "modality": "BTW-global (MI)",
-    "instance": "BTW-local (KL)",
-    "bi_level": "BTW",
-    "uniform": "uniform",
-}
+# Numbers of a method that stand in the row of a run: after the name of the method.
 SUFFIX_LABELS = {
     "_mae": "MAE ↓",
     "_gain": "gain ↑ [interval], Holm p",
     "_noise_share": "noise share",
 }
-HOLM_P = ", Holm p"  # end of the label of a tested difference
-TESTED = re.compile(r"\d+ test stays of \d+ patients")
 OVERHEAD = "_overhead_s"  # after the name of a modality
-# Metrics of a second table in the same block, so that neither is too wide.
-DETAILS = frozenset(
-    {
-        "auroc",
-        "quadratic_kappa",
-        "calibration_error",
-        *(f"recall_{k}" for k in range(len(CLASSES))),
-    }
-)
-PERCENT = frozenset(
-    {
-        *("accuracy", "macro_f1", "weighted_f1", "balanced_accuracy"),
-        *(f"recall_{k}" for k in range(len(CLASSES))),
-        AGAINST_FUSEMOE,
-    }
-)
+VERSUS = "_vs_"  # between the headline of a score and what it is set against
+HOLM_P = ", Holm p"  # end of the label of a tested difference
+UNWEIGHTED = "unweighted"
+TESTED = re.compile(r"\d+ test \w+ of \d+ .+")
+# What a star tells that a row differs from, where the name alone reads badly.
+DIFFERS_FROM = {"moe": "the MoE", UNWEIGHTED: "its unweighted fusion"}
 
 
-def size_note(stays: int, patients: int) -> str:
-    """The note that stands in the title of a clinical table.
+def difference_metric(headline: str, against: str) -> str:
+    """Name of the difference of a headline to that of the row it is set against.
 
-    >>> TESTED.fullmatch(size_note(31, 24)) is not None
-    True
+    >>> difference_metric("mae", "moe")
+    'mae_vs_moe'
     """
-    return f"{stays} test stays of {patients} patients"
+    return f"{headline}{VERSUS}{against}"
 
 
-def metric_label(metric: str) -> str:
+def size_note(samples: int, noun: str, groups: int, group_noun: str) -> str:
+    """The note that stands in the title of a table.
+
+    >>> size_note(31, "stays", 24, "patients")
+    '31 test stays of 24 patients'
+    """
+    return f"{samples} test {noun} of {groups} {group_noun}"
+
+
+def is_detail(metric: str) -> bool:
+    """Whether a metric stands in a second table, so that neither is too wide."""
+    known = known_metric(metric)
+    return known is not None and known.is_detail
+
+
+def metric_label(
+    metric: str, names: Mapping[str, str], classes: Sequence[str] = ()
+) -> str:
     """Column heading of a metric.
 
-    >>> metric_label("text_overhead_s"), metric_label("instance_gain")
+    >>> names = {"instance": "BTW-local (KL)", "moe": "MoE"}
+    >>> metric_label("text_overhead_s", names), metric_label("instance_gain", names)
     ('text (s)', 'BTW-local (KL) gain ↑ [interval], Holm p')
+    >>> metric_label("mae_vs_moe", names), metric_label("recall_1", {}, ["a", "b"])
+    ('MAE minus MoE [interval], Holm p', 'recall, b ↑')
     """
     if metric in LABELS:
         return LABELS[metric]
+    headline, _, against = metric.partition(VERSUS)
+    known = known_metric(headline)
+    if known is not None and against:
+        return f"{known.title} minus {names.get(against, against)} [interval]{HOLM_P}"
+    if known is not None and known.of_each_class:
+        number = int(metric.rpartition("_")[2])
+        shown = classes[number] if number < len(classes) else f"class {number}"
+        return known.label.replace(known.title, f"{known.title}, {shown}")
+    if known is not None:
+        return known.label
     if metric.endswith(OVERHEAD):
         return f"{metric.removesuffix(OVERHEAD)} (s)"
     for suffix, label in SUFFIX_LABELS.items():
-        method = metric.removesuffix(suffix)
-        if method != metric and method in METHOD_LABELS:
-            return f"{METHOD_LABELS[method]} {label}"
+        if metric.endswith(suffix):
+            method = metric.removesuffix(suffix)
+            return f"{names.get(method, method)} {label}"
     raise ValueError(f"metric {metric!r} has no label; add it to labels.LABELS")
+
+
+def rank(metric: str) -> int:
+    """Place of a column: those without a fixed one first, differences last of a score.
+
+    >>> rank("instance_gain") < rank("mae") < rank("corr") < rank("mae_vs_moe")
+    True
+    """
+    scored = [m.name for score in SCORES.values() for m in score.metrics]
+    known = known_metric(metric)
+    if known is not None:
+        return 1 + scored.index(known.name)
+    if VERSUS in metric:
+        return 1 + len(scored)
+    return 2 + len(scored) + list(LABELS).index(metric) if metric in LABELS else 0
 
 
 def digits(metric: str) -> int:
     """Digits shown after the point.
 
-    >>> digits("mae"), digits("macro_f1"), digits("stays"), digits("total_s")
+    >>> digits("mae_vs_moe"), digits("macro_f1"), digits("stays"), digits("total_s")
     (3, 2, 0, 1)
     """
+    known = known_metric(metric.partition(VERSUS)[0])
+    if known is not None:
+        return known.digits
     if metric.startswith("stays"):
         return 0
-    if metric.endswith(("_s", "_mib")) or metric == "share":
-        return 1
-    percent = metric in PERCENT or metric.startswith(("acc", "f1"))
-    return 2 if percent else 3
+    return 1 if metric.endswith(("_s", "_mib")) or metric == "share" else 3

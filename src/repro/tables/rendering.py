@@ -4,22 +4,20 @@ import re
 
 import pandas as pd
 
-from repro.results.titles import COHORTS, dataset_title
+from repro.params import Params
 from repro.tables.labels import (
-    AGAINST_FUSEMOE,
-    AGAINST_UNWEIGHTED,
-    DETAILS,
+    DIFFERS_FROM,
     HOLM_P,
-    LABELS,
     TESTED,
-    TITLES,
+    VERSUS,
     digits,
+    is_detail,
     metric_label,
+    rank,
 )
 from repro.tables.rows import NOTE_SEPARATOR
 
 SIGNIFICANT = 0.05
-AGAINST = {AGAINST_FUSEMOE: "FuseMoE", AGAINST_UNWEIGHTED: "its unweighted fusion"}
 INTERVAL = (
     "[interval]: over test groups ({groups}), for these trained models; the noise of "
     "training itself (another seed, another run) is not in it, the sd over seeds hints "
@@ -32,50 +30,56 @@ LATEX = (
 )
 
 
-def markdown(table: str, rows: pd.DataFrame) -> str:
+def markdown(title: str, rows: pd.DataFrame, params: Params) -> str:
     """The whole table as Markdown, one section per block."""
-    sections = [f"# {TITLES[table]}"]
+    sections = [f"# {title}"]
     for _, block in rows.groupby("block", sort=False):
-        sections.append(f"## {block_title(block)}")
-        sections += [markdown_table(part) for part in ours(block)]
-        beside = printed(block)
+        sections.append(f"## {block_title(block, params)}")
+        sections += [markdown_table(part) for part in ours(block, params)]
+        beside = printed(block, params)
         if not beside.empty:
             sections += [f"{printed_title(block)}:", markdown_table(beside)]
-        sections.append("\n".join(f"- {_plain(note)}" for note in notes(block)))
+        told = notes(block, params)
+        sections.append("\n".join(f"- {_plain(note)}" for note in told))
     return "\n\n".join(sections) + "\n"
 
 
-def latex(table: str, rows: pd.DataFrame) -> str:
+def latex(name: str, title: str, rows: pd.DataFrame, params: Params) -> str:
     """The whole table as LaTeX floats, for a document with booktabs."""
     floats = []
     for key, block in rows.groupby("block", sort=False):
-        heading = f"{TITLES[table]}. {block_title(block)}"
-        caption = f"{heading}. {'. '.join(notes(block))}."
-        main, *details = ours(block)
-        floats.append(latex_table(main, caption, f"{table}:{key}"))
+        heading = f"{title}. {block_title(block, params)}"
+        caption = f"{heading}. {'. '.join(notes(block, params))}."
+        main, *details = ours(block, params)
+        floats.append(latex_table(main, caption, f"{name}:{key}"))
         for part in details:
             more = f"{heading}. More metrics."
-            floats.append(latex_table(part, more, f"{table}:{key}:more"))
-        beside = printed(block)
+            floats.append(latex_table(part, more, f"{name}:{key}:more"))
+        beside = printed(block, params)
         if not beside.empty:
             caption = f"{heading}. {printed_title(block)}."
-            floats.append(latex_table(beside, caption, f"{table}:{key}:printed"))
+            floats.append(latex_table(beside, caption, f"{name}:{key}:printed"))
     return "\n".join(floats)
 
 
-def block_title(block: pd.DataFrame) -> str:
-    """Data set, whether simulated, modalities, seeds, test stays, protocol."""
+def block_title(block: pd.DataFrame, params: Params) -> str:
+    """Data set, whether simulated, modalities, seeds, test samples, protocol."""
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
     seeds, protocol = block["n"].max(), first["protocol"].replace("_", " ")
-    facts = [first["modalities"]]
-    if pd.notna(seeds) and first["dataset"] in COHORTS:
+    facts, tested = [first["modalities"]], _tested_notes(block)
+    if pd.notna(seeds) and tested:
         facts += [f"{seeds} {'seed' if seeds == 1 else 'seeds'}"]
     elif pd.notna(seeds):
         facts += [f"n = {seeds}"]
-    facts += [note for note in _stored_notes(block) if TESTED.fullmatch(note)]
-    facts += [f"protocol {protocol}"] if protocol else []
-    return f"{dataset_title(first['dataset'])}, {kind} ({'; '.join(facts)})"
+    facts += [*tested, *([f"protocol {protocol}"] if protocol else [])]
+    return f"{dataset_title(first['dataset'], params)}, {kind} ({'; '.join(facts)})"
+
+
+def dataset_title(dataset: str, params: Params) -> str:
+    """Title of a data set; its name where params.yaml knows it no longer."""
+    known = params.datasets.every().get(dataset)
+    return dataset if known is None else known.title
 
 
 def printed_title(block: pd.DataFrame) -> str:
@@ -85,50 +89,52 @@ def printed_title(block: pd.DataFrame) -> str:
     return "Printed in the paper (ours minus printed; verdict)"
 
 
-def notes(block: pd.DataFrame) -> list[str]:
+def notes(block: pd.DataFrame, params: Params) -> list[str]:
     """Notes of the block, the conditions that fail, and what the mark means."""
-    first = block.iloc[0]
     found = [note for note in _stored_notes(block) if not TESTED.fullmatch(note)]
     for condition, rows in block[block["condition"] != ""].groupby("condition"):
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
     if block["lower"].notna().any():
-        groups = "patients" if first["dataset"] in COHORTS else "videos"
+        known = params.datasets.every().get(block.iloc[0]["dataset"])
+        groups = "groups" if known is None else known.groups
         found.append(INTERVAL.format(groups=groups))
-    tested = block[block["p_holm"].notna()]
+    tested = block.loc[block["p_holm"].notna(), "metric"]
     if not tested.empty:
-        metrics = tested["metric"]
-        against = next(
-            (who for m, who in AGAINST.items() if m in set(metrics)), "the MoE"
-        )
         found.append(
-            f"* = differs from {against}, Holm-adjusted p < {SIGNIFICANT} within "
-            "this table and data set, paired bootstrap over groups"
+            f"* = differs from {_compared_with(tested.iloc[0], params)}, Holm-adjusted "
+            f"p < {SIGNIFICANT} within this table and data set, paired bootstrap over "
+            "groups"
         )
     return found
 
 
-def ours(block: pd.DataFrame) -> list[pd.DataFrame]:
+def _compared_with(metric: str, params: Params) -> str:
+    against = metric.partition(VERSUS)[2] or "moe"  # gains are over the MoE
+    return DIFFERS_FROM.get(against) or params.names.get(against, against)
+
+
+def ours(block: pd.DataFrame, params: Params) -> list[pd.DataFrame]:
     """Methods by metrics, each cell as text; empty where a number is undefined.
 
     The first table has the main metrics, a second one, if there are any, the rest.
     """
     block = block[block["mean"].notna()]
-    is_detail = block["metric"].isin(DETAILS)
-    parts = [block[~is_detail], block[is_detail]]
+    detail = block["metric"].map(is_detail).astype(bool)
+    parts = [block[~detail], block[detail]]
     return [
-        _wide(part, [_own_text(row) for row in part.to_dict("records")])
+        _wide(part, [_own_text(row) for row in part.to_dict("records")], params)
         for part in parts
         if not part.empty
     ]
 
 
-def printed(block: pd.DataFrame) -> pd.DataFrame:
+def printed(block: pd.DataFrame, params: Params) -> pd.DataFrame:
     """The printed numbers in the same layout, with difference and verdict if any."""
     block = block[block["published_mean"].notna()]
     texts = [_printed_text(row) for row in block.to_dict("records")]
     # Alpha and remarks ("not converged") are about our runs, not the printed ones.
-    return _wide(block.assign(alpha=float("nan"), remark=""), texts)
+    return _wide(block.assign(alpha=float("nan"), remark=""), texts, params)
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
@@ -152,8 +158,8 @@ def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
     return text
 
 
-def _wide(block: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
-    """One line per row, one column per metric, in order of first appearance."""
+def _wide(block: pd.DataFrame, texts: list[str], params: Params) -> pd.DataFrame:
+    """One line per row, one column per metric, in the order of their ranks."""
     heading = "length of stay" if (block["metric"] == "stays").any() else "method"
     lines: dict[str, dict[str, str]] = {}
     has_alpha = block["alpha"].notna().any()
@@ -164,25 +170,26 @@ def _wide(block: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
             line["alpha"] = "" if pd.isna(row["alpha"]) else f"{row['alpha']:g}"
         line[row["metric"]] = text
     wide = pd.DataFrame(list(lines.values())).fillna("")
-    known = [metric for metric in LABELS if metric in wide]
-    others = [column for column in wide if column not in known]
-    labels = {m: _label(block, m) for m in wide if m not in (heading, "alpha")}
-    return wide[[*others, *known]].rename(columns=labels)
+    first = [name for name in (heading, "alpha") if name in wide]
+    metrics = sorted((name for name in wide if name not in first), key=rank)
+    labels = {metric: _label(block, metric, params) for metric in metrics}
+    return wide[[*first, *metrics]].rename(columns=labels)
 
 
-def _label(block: pd.DataFrame, metric: str) -> str:
+def _label(block: pd.DataFrame, metric: str, params: Params) -> str:
     """Column heading of a metric, without the p of differences that have none."""
-    label = metric_label(metric)
-    tested = block.loc[block["metric"] == metric, "p_holm"].notna().any()
-    if metric == AGAINST_FUSEMOE and not tested:
+    known = params.datasets.every().get(block.iloc[0]["dataset"])
+    label = metric_label(metric, params.names, known.classes if known else ())
+    is_tested = block.loc[block["metric"] == metric, "p_holm"].notna().any()
+    if VERSUS in metric and not is_tested:
         return label.removesuffix(HOLM_P)
     return label
 
 
 def _own_text(row: dict) -> str:  # type: ignore[type-arg]
     shown = digits(row["metric"])
-    # A difference has a p, unless the stays are too few for one.
-    is_difference = pd.notna(row["p"]) or row["metric"] == AGAINST_FUSEMOE
+    # A difference has a p, unless the samples are too few for one.
+    is_difference = pd.notna(row["p"]) or VERSUS in row["metric"]
     signed = "+" if is_difference else ""
     text = f"{row['mean']:{signed}.{shown}f}"
     if pd.notna(row["sd"]):
@@ -208,6 +215,10 @@ def _printed_text(row: dict) -> str:  # type: ignore[type-arg]
 
 def _stored_notes(block: pd.DataFrame) -> list[str]:
     return [note for note in block.iloc[0]["notes"].split(NOTE_SEPARATOR) if note]
+
+
+def _tested_notes(block: pd.DataFrame) -> list[str]:
+    return [note for note in _stored_notes(block) if TESTED.fullmatch(note)]
 
 
 def _plain(note: str) -> str:

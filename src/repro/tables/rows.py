@@ -1,32 +1,15 @@
-"""One number of a table, the block it stands in, and what is known beside it."""
+"""One number of a table, and the block it stands in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from repro import paths
-from repro.metrics.statistics import Difference, Summary, holm
-from repro.results.runs import Run
-from repro.results.verdict import PAPER_SETTINGS, Facts
+from repro.metrics.bootstrap import Difference, Summary, holm
+from repro.params import Params
 
 NOTE_SEPARATOR = " | "
-# Fields of a report in which the runs of one table have to agree.
-ALIKE = (
-    "training",
-    "model",
-    "weighting",
-    "preset",
-    "seeds",
-    "experts",
-    "top_k",
-    "encoder",
-    "text_encoder",
-    "text_weights",
-    "finetune",
-)
-
 # Columns of plots/<table>.csv in their order, with their types.
 TYPES = {
     "block": "str",
@@ -113,6 +96,14 @@ class PlainTable:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table by its title; `make` gives blocks of numbers, or texts."""
+
+    title: str
+    make: Callable[[Params], pd.DataFrame | PlainTable]
+
+
 def summary_entry(row: str, name: str, metric: str, found: Summary) -> Entry:
     """A mean over seeds without anything printed beside it."""
     return Entry(row, name, metric, mean=found.mean, sd=found.sd, n=found.n)
@@ -160,89 +151,19 @@ def frame(block: Block, entries: Sequence[Entry]) -> pd.DataFrame:
     return rows[list(TYPES)].astype(TYPES)
 
 
-def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
-    """The block that the runs of one data set belong to.
-
-    `varied` is for tables whose rows differ in their switches, which each row tells.
+def joined(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The blocks of a table as one frame.
 
     Raises:
-        ValueError: the runs differ in source, protocol or a field of `ALIKE`.
+        ValueError: there is none.
     """
-    sources = {source_of(run) for run in runs}
-    protocols = {"by_row"} if varied else {protocol_of(run) for run in runs}
-    if len(sources) != 1 or len(protocols) != 1:
-        shown = {run.folder: (source_of(run), protocol_of(run)) for run in runs}
+    found = list(blocks)
+    if not found:
         raise ValueError(
-            f"runs/{runs[0].dataset}: sources or protocols differ within one table "
-            f"({shown}); train all of its cells again"
+            "params.yaml: cells: no data set of this table has the cells that "
+            "it reads; restore them from git"
         )
-    refuse_unlike(runs)
-    return Block(
-        dataset=runs[0].dataset,
-        source=sources.pop(),
-        protocol=protocols.pop(),
-        simulated=runs[0].simulated,
-        modalities=", ".join(runs[0].report["data"]["modalities"]),
-        notes=joined_notes(setup_of(runs[0]), *data_notes(runs[0])),
-    )
-
-
-def refuse_unlike(runs: Sequence[Run]) -> None:
-    """Stop at runs that were trained with different settings.
-
-    The baselines have no settings and agree with every run.
-
-    Raises:
-        ValueError: two reports differ; the first field that does is named.
-    """
-    trained = [run for run in runs if not run.is_baseline]
-    for run in trained[1:]:
-        for field in ALIKE:
-            here, first = run.report.get(field), trained[0].report.get(field)
-            if here != first:
-                places = [paths.run(r.dataset, r.folder) for r in (trained[0], run)]
-                raise ValueError(
-                    f"{places[0]} and {places[1]}: report.json, {field}: {first} and "
-                    f"{here} cannot stand in one table; run dvc repro"
-                )
-
-
-def setup_of(run: Run) -> str:
-    """Preset of a run and, where its data have text, the text encoder."""
-    report = run.report
-    if "text" not in report["data"]["modalities"]:
-        return preset_note(report["preset"])
-    encoder = report.get("text_encoder", report["encoder"])
-    text = encoder_note(encoder, report["text_weights"], report["finetune"])
-    return f"{preset_note(report['preset'])}, {text}"
-
-
-def preset_note(preset: str) -> str:
-    """Name of the preset; of the tiny one also that its numbers mean nothing.
-
-    >>> preset_note("default")
-    'preset default'
-    """
-    warning = " (seconds of training: the numbers mean nothing)"
-    return f"preset {preset}{warning if preset == 'tiny' else ''}"
-
-
-def encoder_note(encoder: str, weights: str, is_tuned: bool) -> str:
-    """Text encoder, its weights, and whether they are trained along.
-
-    >>> encoder_note("bert", "random", False)
-    'text encoder bert (random, frozen)'
-    """
-    how = "fine-tuned" if is_tuned else "frozen"
-    return f"text encoder {encoder} ({weights}, {how})"
-
-
-def data_notes(run: Run) -> list[str]:
-    """What the readers repaired or warned of, and how many samples are left out."""
-    data = run.report["data"]
-    excluded = data.get("excluded", 0)
-    left_out = [f"{excluded} samples without any modality are excluded"]
-    return [*data["notes"], *data["warnings"], *(left_out if excluded else [])]
+    return pd.concat(found)
 
 
 def joined_notes(*notes: str) -> str:
@@ -252,45 +173,3 @@ def joined_notes(*notes: str) -> str:
     'frozen encoder'
     """
     return NOTE_SEPARATOR.join(note for note in notes if note)
-
-
-def source_of(run: Run) -> str:
-    """Reader of the raw files; simulated data keep their own name, whatever reads them.
-
-    Simulated files have the layout of real ones, so their reader is a real one's.
-    """
-    return "simulated" if run.simulated else str(run.report["data"]["source"])
-
-
-def protocol_of(run: Run) -> str:
-    """leak_free, published, or the names of the switches that are on."""
-    report = run.report
-    if report["protocol"] == "published" or not report.get("switches"):
-        return str(report["protocol"])
-    return "_".join(sorted(report["switches"]))
-
-
-def not_converged(run: Run, method: str) -> bool:
-    """Whether the chosen epoch is the last one in more than half of the seeds."""
-    report = run.report["methods"][method]
-    at_end = [epoch == report["last_epoch"] for epoch in report["epochs"]]
-    return 2 * sum(at_end) > len(at_end)
-
-
-def facts(run: Run, n: int, alpha: float | None) -> Facts:
-    """What decides whether the run can be set beside the paper."""
-    report = run.report
-    known = {**report, **report["model"], **report["training"]}
-    return Facts(
-        dataset=run.dataset,
-        simulated=run.simulated,
-        sizes=report["data"]["sizes"],
-        dims=report["data"]["dims"],
-        modalities=tuple(report["data"]["modalities"]),
-        preset=report["preset"],
-        encoder_weights=report["text_weights"],
-        finetuned=report["finetune"],
-        n=n,
-        settings={name: known[name] for name in PAPER_SETTINGS},
-        alpha=alpha,
-    )

@@ -1,4 +1,4 @@
-"""Table 10: seconds of each part, measured here and printed there."""
+"""Seconds of each part of a method, measured here and printed there."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +9,10 @@ import pandas as pd
 from repro import paths
 from repro.files import read_json
 from repro.params import Params
-from repro.results.published import published
-from repro.results.runs import Run, cell_run, cells_of, group_run
-from repro.tables.rows import Block, Entry, block_of, frame, joined_notes
+from repro.results.runs import Run, trained_run
+from repro.tables.blocks import block_of
+from repro.tables.labels import OVERHEAD
+from repro.tables.rows import Block, Entry, frame, joined_notes
 
 NOTES = (
     "seconds for all seeds of a cell together",
@@ -20,49 +21,49 @@ NOTES = (
 )
 
 
-def table10(params: Params) -> pd.DataFrame:
-    """Overhead per modality, main training and total, for the rows of Table 10."""
-    return pd.concat([_block_frame(params, name) for name in params.datasets])
+def times(
+    params: Params, base: str, weighted: str, printed: pd.DataFrame
+) -> pd.DataFrame:
+    """Overhead per modality, main training and total, of one data set.
+
+    The cell at `base` trained the unimodal models and the unweighted fusion, the one
+    at `weighted` the methods that start from them.
+
+    Raises:
+        ValueError: a timing file does not hold what the report says was trained.
+    """
+    first, second = trained_run(params, base), trained_run(params, weighted)
+    block, fusion = block_of([first, second]), first.report.fusion
+    overhead = _overhead(first)
+    entries = list(_entries(params, base, fusion, {}, printed))
+    for method in params.recipe(weighted).weightings:
+        entries += _entries(params, weighted, method, overhead, printed)
+    return frame(_with_notes(block, first), entries)
 
 
-def _block_frame(params: Params, dataset: str) -> pd.DataFrame:
-    moe = group_run(params, "moe", dataset)
-    weighted = {
-        cell.method: cell_run(params, "btw", key)
-        for key, cell in cells_of(params, "btw", dataset).items()
-    }
-    overhead = _overhead(moe)
-    block = block_of([moe, *weighted.values()])
-    printed = published()
-    printed = printed[(printed["table"] == "table10") & (printed["dataset"] == dataset)]
-    entries = list(_entries(params, moe, "moe", {}, printed))
-    for method, run in weighted.items():
-        entries += _entries(params, run, method, overhead, printed)
-    return frame(_with_notes(block, moe), entries)
-
-
-def _overhead(moe: Run) -> dict[str, float]:
+def _overhead(base: Run) -> dict[str, float]:
     """Seconds of the unimodal model of each modality, in the order of the data."""
-    path = paths.timing(moe.dataset, "unimodal")
-    seconds, modalities = read_json(path)["seconds"], moe.report["data"]["modalities"]
-    if set(seconds) != set(modalities):
+    address, modalities = base.report.address, base.report.data.modalities
+    seconds = _timing(address)["seconds"][address]
+    missing = sorted(set(modalities) - set(seconds))
+    if missing:
         raise ValueError(
-            f"{path}: seconds of {sorted(seconds)}, but {moe.folder} was trained on "
-            f"{sorted(modalities)}; run dvc repro"
+            f"{paths.timing(address)}: seconds of {sorted(seconds)}, but {address} was "
+            f"trained on {sorted(modalities)}; run dvc repro"
         )
     return {modality: float(seconds[modality]) for modality in modalities}
 
 
 def _entries(
     params: Params,
-    run: Run,
+    address: str,
     method: str,
     overhead: dict[str, float],
     printed: pd.DataFrame,
 ) -> Iterator[Entry]:
-    timing = read_json(paths.timing(run.dataset, run.folder))
-    main = float(timing["seconds"][method])
-    seconds = {f"{m}_overhead_s": s for m, s in overhead.items()}
+    timing = _timing(address)
+    main = float(timing["seconds"][address][method])
+    seconds = {f"{name}{OVERHEAD}": value for name, value in overhead.items()}
     seconds |= {"main_training_s": main, "total_s": main + sum(overhead.values())}
     rows = printed[printed["method"] == method].set_index("metric")["mean"]
     for metric, value in seconds.items():
@@ -74,9 +75,13 @@ def _entries(
     yield Entry(method, params.names[method], "peak_memory_mib", mean=memory)
 
 
-def _with_notes(block: Block, moe: Run) -> Block:
-    hardware: dict[str, Any] = read_json(paths.timing(block.dataset, "moe"))["hardware"]
+def _with_notes(block: Block, base: Run) -> Block:
+    hardware: dict[str, Any] = _timing(base.report.address)["hardware"]
     shown = ", ".join(f"{key} {value}" for key, value in sorted(hardware.items()))
-    seeds = f"{len(moe.report['seeds'])} seeds"
-    notes = [*NOTES, seeds, f"measured on {shown}", block.notes]
+    seeds = 0 if base.report.setup is None else len(base.report.setup.seeds)
+    notes = [*NOTES, f"{seeds} seeds", f"measured on {shown}", block.notes]
     return replace(block, notes=joined_notes(*notes))
+
+
+def _timing(address: str) -> dict[str, Any]:
+    return read_json(paths.timing(address))

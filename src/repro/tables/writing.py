@@ -7,16 +7,16 @@ import pandas as pd
 
 from repro import paths
 from repro.files import read_json, write_json, write_text
-from repro.tables.labels import TITLES
+from repro.params import Params
 from repro.tables.rendering import (
     latex,
     latex_table,
     markdown,
     markdown_table,
 )
-from repro.tables.rows import TYPES, PlainTable
+from repro.tables.rows import TYPES, PlainTable, Table
 
-# Number in metrics/*.json -> column of plots/*.csv.
+# Number in metrics/*.json -> column of plots/*/*.csv.
 METRIC_COLUMNS = {
     "mean": "mean",
     "sd": "sd",
@@ -30,31 +30,40 @@ METRIC_COLUMNS = {
 }
 
 
-def write_merged(table: str, rows: pd.DataFrame) -> None:
-    """Write metrics/<table>.json and plots/<table>.{csv,md,tex} from new rows.
+def write_table(name: str, table: Table, params: Params) -> None:
+    """Make a table and write its files; `name` starts with the paper: btw_table3."""
+    content = table.make(params)
+    if isinstance(content, PlainTable):
+        write_plain(name, table.title, content)
+    else:
+        write_merged(name, table.title, content, params)
+
+
+def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> None:
+    """Write metrics/<name>.json and plots/<paper>/<item>.{csv,md,tex} from new rows.
 
     A block is a data set from one source under one protocol. Blocks that are not in
     `rows` keep what they had.
     """
-    csv, metrics = paths.plot(table, "csv"), paths.table_metrics(table)
+    csv, metrics = paths.plot(name, "csv"), paths.table_metrics(name)
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
     every = merged(kept, rows)
     before = read_json(metrics) if metrics.is_file() else {}
     write_json(metrics, {**before, **metric_tree(rows)})
     write_text(csv, every.to_csv(index=False))
-    write_text(paths.plot(table, "md"), markdown(table, every))
-    write_text(paths.plot(table, "tex"), latex(table, every))
+    write_text(paths.plot(name, "md"), markdown(title, every, params))
+    write_text(paths.plot(name, "tex"), latex(csv.stem, title, every, params))
 
 
-def write_plain(table: str, content: PlainTable) -> None:
-    """Write a table of texts without metrics as plots/<table>.{csv,md,tex}."""
-    title, rows = TITLES[table], content.rows
-    write_text(paths.plot(table, "csv"), rows.to_csv(index=False))
+def write_plain(name: str, title: str, content: PlainTable) -> None:
+    """Write a table of texts without metrics as plots/<paper>/<item>.{csv,md,tex}."""
+    rows, csv = content.rows, paths.plot(name, "csv")
+    write_text(csv, rows.to_csv(index=False))
     listed = "\n".join(f"- {note}" for note in content.notes)
     text = f"# {title}\n\n{markdown_table(rows)}\n\n{listed}\n"
-    write_text(paths.plot(table, "md"), text)
+    write_text(paths.plot(name, "md"), text)
     caption = f"{title}. {'. '.join(content.notes)}."
-    write_text(paths.plot(table, "tex"), latex_table(rows, caption, table))
+    write_text(paths.plot(name, "tex"), latex_table(rows, caption, csv.stem))
 
 
 def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +75,7 @@ def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read plots/<table>.csv back, to the last digit.
+    """Read plots/<paper>/<item>.csv back, to the last digit.
 
     Raises:
         ValueError: its columns are not those of a table.

@@ -4,21 +4,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repro import params as parameters
 from repro import paths
+from repro.figures.btw import FIGURES, runs_of
 from repro.figures.canvas import styled, write_figure
-from repro.figures.classes import class_changes, figure5, shown
-from repro.figures.named import FIGURES
+from repro.figures.classes import class_bars, class_changes, shown
 from repro.figures.trajectories import trajectories
 from repro.files import read_table, write_table
 from repro.params import Params
-from tests.repro.clinical_runs import FOLDS, samples, write_clinical_runs
+from tests.repro.conftest import COHORTS, ROOT
+from tests.repro.made_data import samples
+from tests.repro.made_runs import change_table, only, write_study
 
-TEST_ROWS = 160
+FOLDS = 3
+RUNS = [f"btw/{name}" for name in COHORTS]
+FIGURE5 = [paths.plot("btw_figure5", kind) for kind in ("csv", "svg", "pdf")]
 
 
-def write_classes(folder: str, method: str, chosen: np.ndarray) -> None:
+def write_classes(method: str, chosen: np.ndarray) -> None:
     """Make a method of icu_complete choose these classes on test, in every seed."""
-    path = paths.run("icu_complete", folder) / "predictions.parquet"
+    path = paths.run("btw/icu_complete") / "predictions.parquet"
     table = read_table(path)
     for seed in table["seed"].unique():
         rows = (table["method"] == method) & (table["split"] == "test")
@@ -35,9 +40,9 @@ def test_counts_by_hand(clinical: Params) -> None:
     before, after = truth.copy(), truth.copy()
     before[first] = wrong[first]  # 20 stays of class 1 become right
     after[second] = wrong[second]  # 12 stays of class 0 become wrong
-    write_classes("fusemoe", "fusemoe", before)
-    write_classes("btw", "instance", after)
-    series = class_changes(clinical)
+    write_classes("fusemoe", before)
+    write_classes("instance", after)
+    series = class_changes(clinical, RUNS)
     series = series[
         (series["dataset"] == "icu_complete") & (series["method"] == "instance")
     ].set_index(["set", "class"])
@@ -58,16 +63,14 @@ def test_counts_below_ten_are_shown_nowhere(
     truth = base.loc[base["split"] == "test", "y"].to_numpy(np.int64)
     before = truth.copy()
     before[np.flatnonzero(truth == 2)[:changed]] = 0
-    write_classes("fusemoe", "fusemoe", before)
+    write_classes("fusemoe", before)
     for method in ("instance", "bi_level"):
-        write_classes("btw", method, truth)
-    complete = clinical.model_copy(
-        update={"cohorts": {"icu_complete": clinical.cohorts["icu_complete"]}}
-    )
+        write_classes(method, truth)
+    complete = only(clinical, ["icu_complete"])
     with styled():
         series, figure = FIGURES["figure5"](complete)
-        write_figure("figure5", series, figure)
-    written = pd.read_csv(paths.plot("figure5", "csv"))
+        write_figure("btw_figure5", series, figure)
+    written = pd.read_csv(FIGURE5[0])
     assert written["count"].min() >= 10
     corrected = written[written["set"] == "corrected"]
     assert corrected["count"].tolist() == ([10.0, 10.0] if is_shown else [])
@@ -84,15 +87,15 @@ def test_a_count_is_the_mean_over_seeds(clinical: Params) -> None:
     truth = base.loc[base["split"] == "test", "y"].to_numpy(np.int64)
     before = truth.copy()
     before[np.flatnonzero(truth == 1)[:30]] = 0
-    write_classes("fusemoe", "fusemoe", before)
-    write_classes("btw", "instance", truth)
-    path = paths.run("icu_complete", "btw") / "predictions.parquet"
+    write_classes("fusemoe", before)
+    write_classes("instance", truth)
+    path = paths.run("btw/icu_complete") / "predictions.parquet"
     table = read_table(path)
     rows = (table["method"] == "instance") & (table["split"] == "test")
     rows &= table["seed"] == 0
     table.loc[rows, [f"p_{k}" for k in range(4)]] = np.eye(4)[before]
     write_table(path, table)
-    series = shown(class_changes(clinical))
+    series = shown(class_changes(clinical, RUNS))
     chosen = series[(series["set"] == "corrected") & (series["class"] == 1)]
     assert chosen["count"].iloc[0] == pytest.approx((0 + 30 + 30) / 3)
 
@@ -101,8 +104,8 @@ def test_simulated_is_said_and_real_is_not(clinical: Params) -> None:
     titles = {}
     for is_simulated in (True, False):
         if not is_simulated:
-            write_clinical_runs(clinical, data={"simulated": False})
-        figure = figure5(class_changes(clinical))
+            write_study(clinical, data={"simulated": False})
+        figure = class_bars(class_changes(clinical, RUNS), clinical, "Title")
         titles[is_simulated] = [axis.get_title() for axis in figure.axes]
     assert len(titles[True]) == 4
     assert all("ICU stays" in title for title in titles[True] + titles[False])
@@ -111,9 +114,11 @@ def test_simulated_is_said_and_real_is_not(clinical: Params) -> None:
 
 
 def test_without_cohorts_the_figure_says_so() -> None:
-    columns = ["dataset", "count", "set"]
-    (text,) = figure5(pd.DataFrame(columns=columns)).axes[0].texts
-    assert "there are none" in text.get_text()
+    params = only(parameters.load(ROOT / paths.PARAMS), ["mosi"])
+    assert runs_of(params, "btw", *COHORTS) == []
+    _, figure = FIGURES["figure5"](params)
+    (text,) = figure.axes[0].texts
+    assert "there are no runs of a classification" in text.get_text()
 
 
 def test_files_are_the_same_bytes_twice(clinical: Params) -> None:
@@ -121,33 +126,34 @@ def test_files_are_the_same_bytes_twice(clinical: Params) -> None:
     for _ in range(2):
         with styled():
             series, figure = FIGURES["figure5"](clinical)
-            write_figure("figure5", series, figure)
-        kinds = [paths.plot("figure5", kind) for kind in ("csv", "svg", "pdf")]
-        contents.append([path.read_bytes() for path in kinds])
+            write_figure("btw_figure5", series, figure)
+        contents.append([path.read_bytes() for path in FIGURE5])
     assert contents[0] == contents[1]
 
 
 def test_other_samples_are_refused(clinical: Params) -> None:
-    path = paths.run("icu_complete", "fusemoe") / "predictions.parquet"
-    table = read_table(path)
-    write_table(path, table[table["id"] != table["id"].iloc[-1]])
+
+    def shortened(table: pd.DataFrame) -> pd.DataFrame:
+        last = table["id"] == table["id"].iloc[-1]
+        return table[~last | (table["method"] != "fusemoe")]
+
+    change_table("btw/icu_complete", shortened)
     with pytest.raises(ValueError, match="hold different samples"):
-        class_changes(clinical)
+        class_changes(clinical, RUNS)
 
 
 def test_trajectories_put_cohorts_first_and_average_folds(clinical: Params) -> None:
     source = clinical.clinical.model_copy(update={"evaluation": "grouped_cv"})
     folded = clinical.model_copy(update={"clinical": source})
-    write_clinical_runs(folded)
-    path = paths.run(paths.part("icu_all", 1), "btw") / "trajectory.parquet"
-    table = read_table(path)
-    write_table(path, table.assign(mean=table["mean"] + 0.6))
-    series = trajectories(folded)
-    assert list(dict.fromkeys(series["dataset"])) == list(clinical.cohorts)
+    write_study(folded)
+    fold = paths.part("btw/icu_all", 1)
+    change_table(fold, lambda t: t.assign(mean=t["mean"] + 0.6), "trajectory")
+    series = trajectories(folded, RUNS)
+    assert list(dict.fromkeys(series["dataset"])) == list(COHORTS)
     assert set(series["method"]) == {"instance", "bi_level"}
     row = series[(series["dataset"] == "icu_all") & (series["method"] == "bi_level")]
     row = row[(row["modality"] == "ecg") & (row["epoch"] == 4)]
-    assert row["mean"].item() == pytest.approx(1 + 0.05 * 3 * 4 + 0.6 / FOLDS)
+    assert row["mean"].item() == pytest.approx(1.01 + 0.05 * 2 * 4 + 0.6 / FOLDS)
     assert row["n"].item() == 3
 
 

@@ -4,24 +4,31 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from repro import paths
+from repro.figures.btw import FIGURES
 from repro.figures.canvas import styled, write_figure
 from repro.figures.changes import changes, densities, density, error_changes
-from repro.figures.checks import auroc, noise_series, truth_figure, truth_series
-from repro.figures.named import FIGURES
+from repro.figures.checks import auroc, noise_series, truth_bars, truth_series
 from repro.figures.trajectories import trajectories, trajectory_columns
 from repro.files import read_table, write_table
+from repro.tables.btw import SENTIMENT
+from repro.tables.btw_checks import noise
+from tests.repro.made_runs import change_table
+
+RUNS = [f"btw/{name}" for name in SENTIMENT]
 
 
-def set_predictions(cell: str, values: dict[int, tuple[float, float]]) -> None:
+def set_predictions(method: str, values: dict[int, tuple[float, float]]) -> None:
     """Give test row k of mosi the true score and prediction of `values[k]`."""
-    path = paths.run("mosi", cell) / "predictions.parquet"
+    path = paths.run("btw/mosi") / "predictions.parquet"
     table = read_table(path)
     for seed in table["seed"].unique():
         chosen = (table["split"] == "test") & (table["seed"] == seed)
+        chosen &= table["method"] == method
         rows = table.index[chosen]
         for k, (y, prediction) in values.items():
             table.loc[rows[k], ["y", "prediction"]] = y, prediction
@@ -32,9 +39,10 @@ def test_positive_change_means_improved(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     set_predictions("moe", {0: (1.0, 2.0), 1: (1.0, 1.2), 2: (-2.0, -1.0)})
     set_predictions("bi_level", {0: (1.0, 1.1), 1: (1.0, 1.9), 2: (-2.0, -1.0)})
-    rows = changes(study.params, ("bi_level",))
+    rows = changes(study.params, RUNS, ("bi_level",))
     rows = rows[(rows["dataset"] == "mosi") & (rows["seed"] == 1)].set_index("id")
-    found = read_table(paths.run("mosi", "moe") / "predictions.parquet")
+    found = read_table(paths.run("base/mosi") / "predictions.parquet")
+    found = found[found["method"] == "moe"]
     ids = found[(found["split"] == "test") & (found["seed"] == 1)]["id"].tolist()
     assert rows.loc[ids[0], "change"] == pytest.approx(0.9)
     assert rows.loc[ids[1], "change"] == pytest.approx(-0.7)
@@ -42,7 +50,7 @@ def test_positive_change_means_improved(study: SimpleNamespace) -> None:
     assert rows.loc[ids[0], "corrected"] and not rows.loc[ids[0], "newly_wrong"]
     assert rows.loc[ids[1], "newly_wrong"] and not rows.loc[ids[1], "corrected"]
     assert not rows.loc[ids[2], ["corrected", "newly_wrong"]].any()
-    means = error_changes(changes(study.params, ("bi_level",)))
+    means = error_changes(changes(study.params, RUNS, ("bi_level",)))
     means = means[means["dataset"] == "mosi"].set_index("id")
     assert means.loc[ids[0], "change"] == pytest.approx(0.9)
     assert means.loc[ids[1], "mistake"] and not means.loc[ids[0], "mistake"]
@@ -57,10 +65,14 @@ def test_density_integrates_to_one_and_degenerate_sets_have_none() -> None:
 
 def test_sets_without_members_are_told_by_n(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    moe = paths.run("mosi", "moe") / "predictions.parquet"
-    weighted = paths.run("mosi", "instance") / "predictions.parquet"
-    write_table(weighted, read_table(moe).assign(method="instance"))
-    series = densities(changes(study.params, ("instance",)))
+
+    def unchanged(table: pd.DataFrame) -> pd.DataFrame:
+        moe = table.loc[table["method"] == "moe", "prediction"].to_numpy()
+        table.loc[table["method"] == "instance", "prediction"] = moe
+        return table
+
+    change_table("btw/mosi", unchanged)
+    series = densities(changes(study.params, RUNS, ("instance",)))
     series = series[series["dataset"] == "mosi"]
     n = series.groupby("set")["n"].first()
     assert n.to_dict() == {"all": 90, "corrected": 0, "newly wrong": 0}
@@ -73,7 +85,7 @@ def test_sets_without_members_are_told_by_n(study: SimpleNamespace) -> None:
 
 def test_trajectories_average_over_seeds(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    series = trajectories(study.params)
+    series = trajectories(study.params, RUNS)
     video = series[(series["modality"] == "video") & (series["epoch"] == 4)]
     assert video["mean"].to_numpy() == pytest.approx(np.full(4, 1.2 + 0.01))
     wide = trajectory_columns(series)
@@ -92,14 +104,14 @@ def test_auroc_agrees_with_scikit_learn() -> None:
 
 def test_weights_that_follow_the_truth_have_auroc_one(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    path = paths.run("mosi", "bi_level") / "weights.parquet"
+    path = paths.run("btw/mosi") / "weights.parquet"
     truth = read_table(paths.simulated_truth("mosi"))
     table = read_table(path).merge(truth, on="id")
     table["w_audio"] = np.where(table["reliable_audio"], 1.5, 0.5)
     table.loc[table["id"] == table["id"].iloc[-1], "w_audio"] = 0.0  # absent
     columns = ["split", "id", "method", "seed", "w_text", "w_audio", "w_video"]
     write_table(path, table[columns])
-    series = truth_series(study.params)
+    series = truth_series(study.params, RUNS)
     series = series.set_index(["dataset", "method", "modality"])
     found = series.loc[("mosi", "bi_level", "audio")]
     assert (found["reliable"], found["unreliable"], found["auroc"]) == (1.5, 0.5, 1.0)
@@ -110,15 +122,15 @@ def test_without_simulated_data_the_truth_figure_speaks(
     study: SimpleNamespace,
 ) -> None:
     study.write_runs(study.params, data={"source": "mmsa", "simulated": False})
-    series = truth_series(study.params)
+    series = truth_series(study.params, RUNS)
     assert series.empty
-    (text,) = truth_figure(series).axes[0].texts
+    (text,) = truth_bars(series, study.params, "Title").axes[0].texts
     assert "no data set of this run is simulated" in text.get_text()
 
 
 def test_noise_series_has_one_row_per_number(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    series = noise_series(study.params)
+    series = noise_series(noise(study.params))
     assert series["count"].tolist() == [0, 1, 3, 5]
     assert series["uniform_noise_share"].tolist()[1:] == [1 / 4, 3 / 6, 5 / 8]
     assert series["bi_level_mae"].notna().all()
@@ -129,15 +141,15 @@ def test_figure4_of_one_seed_without_densities_is_laid_out(
 ) -> None:
     """A warning of the layout, which is an error here, would drop the panels."""
     study.write_runs(study.params)
-    for dataset in study.params.datasets:
-        source = read_table(paths.run(dataset, "moe") / "predictions.parquet")
-        source = source[source["seed"] == 0]
-        for cell in ("moe", "instance", "bi_level"):
-            path = paths.run(dataset, cell) / "predictions.parquet"
-            write_table(path, source.assign(method=cell))
+    for address in RUNS:
+        source = read_table(paths.run(address) / "predictions.parquet")
+        source = source[(source["seed"] == 0) & (source["method"] == "moe")]
+        methods = ("moe", "instance", "bi_level")
+        whole = pd.concat([source.assign(method=method) for method in methods])
+        write_table(paths.run(address) / "predictions.parquet", whole)
     with styled():
         series, figure = FIGURES["figure4"](study.params)
-        write_figure("figure4", series, figure)
+        write_figure("btw_figure4", series, figure)
     assert all(axis.get_position().height > 0.1 for axis in figure.axes)
 
 
@@ -146,12 +158,12 @@ def test_files_are_the_same_bytes_twice_and_say_simulated(
     study: SimpleNamespace, name: str
 ) -> None:
     study.write_runs(study.params)
-    kinds = [paths.plot(name, kind) for kind in ("csv", "svg", "pdf")]
+    kinds = [paths.plot(f"btw_{name}", kind) for kind in ("csv", "svg", "pdf")]
     contents = []
     for _ in range(2):
         with styled():
             series, figure = FIGURES[name](study.params)
-            write_figure(name, series, figure)
+            write_figure(f"btw_{name}", series, figure)
         contents.append([path.read_bytes() for path in kinds])
         for path in kinds:
             path.unlink()

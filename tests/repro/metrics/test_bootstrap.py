@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.metrics.statistics import holm, paired_bootstrap, summary
+from repro.metrics.bootstrap import holm, mean_difference, summary
 
 
 def test_summary_uses_the_sample_sd() -> None:
@@ -21,7 +21,7 @@ def test_a_plain_loop_gives_the_same_interval_and_p() -> None:
     random = np.random.default_rng(5)
     group = np.repeat(np.arange(7), [1, 2, 3, 4, 5, 6, 7])
     difference = random.normal(0.1, 1.0, (2, 28))
-    found = paired_bootstrap(difference, group, resamples=200, confidence=0.9, seed=3)
+    found = mean_difference(difference, group, resamples=200, confidence=0.9, seed=3)
     generator = np.random.default_rng(3)
     means = []
     for counts in generator.multinomial(7, np.full(7, 1 / 7), size=200):
@@ -38,12 +38,12 @@ def test_a_plain_loop_gives_the_same_interval_and_p() -> None:
 
 
 def test_no_difference_gives_p_one_and_an_empty_interval() -> None:
-    found = paired_bootstrap(np.zeros((3, 4)), np.array(list("aabb")), resamples=50)
+    found = mean_difference(np.zeros((3, 4)), np.array(list("aabb")), resamples=50)
     assert (found.mean, found.lower, found.upper, found.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_smallest_p_has_one_added() -> None:
-    found = paired_bootstrap(np.ones((1, 4)), np.array(list("abcd")), resamples=99)
+    found = mean_difference(np.ones((1, 4)), np.array(list("abcd")), resamples=99)
     assert found.p == pytest.approx(2 / 100)
 
 
@@ -51,17 +51,17 @@ def test_groups_not_samples_are_drawn() -> None:
     """Copies within a group add nothing: the interval stays as wide."""
     few = np.random.default_rng(0).normal(size=(1, 20))
     many = np.repeat(few, 50, axis=1)
-    alone = paired_bootstrap(few, np.arange(20), resamples=400)
-    copied = paired_bootstrap(many, np.repeat(np.arange(20), 50), resamples=400)
+    alone = mean_difference(few, np.arange(20), resamples=400)
+    copied = mean_difference(many, np.repeat(np.arange(20), 50), resamples=400)
     assert copied.upper - copied.lower == pytest.approx(alone.upper - alone.lower)
 
 
 def test_chunks_change_no_number() -> None:
     difference = np.random.default_rng(1).normal(size=(2, 30))
     group = np.repeat(np.arange(10), 3)
-    first = paired_bootstrap(difference, group, resamples=2500)
-    assert first == paired_bootstrap(difference, group, resamples=2500)
-    assert first != paired_bootstrap(difference, group, resamples=2500, seed=1)
+    first = mean_difference(difference, group, resamples=2500)
+    assert first == mean_difference(difference, group, resamples=2500)
+    assert first != mean_difference(difference, group, resamples=2500, seed=1)
 
 
 def test_coverage_and_error_rate_on_null_data() -> None:
@@ -72,7 +72,7 @@ def test_coverage_and_error_rate_on_null_data() -> None:
     for seed in range(runs):
         effect = generator.normal(0, 1, 40)[group]
         noise = generator.normal(0, 1, (3, 200))
-        found = paired_bootstrap(effect + noise, group, resamples=400, seed=seed)
+        found = mean_difference(effect + noise, group, resamples=400, seed=seed)
         covered += found.lower <= 0 <= found.upper
         rejected += found.p < 0.05
     assert 0.90 <= covered / runs <= 0.98
@@ -94,6 +94,6 @@ def test_holm_is_monotone_and_never_smaller(values: list[float]) -> None:
 
 def test_bad_groups_stop() -> None:
     with pytest.raises(ValueError, match="3 values for 4 samples"):
-        paired_bootstrap(np.zeros((1, 4)), np.arange(3))
+        mean_difference(np.zeros((1, 4)), np.arange(3))
     with pytest.raises(ValueError, match="at least two"):
-        paired_bootstrap(np.zeros((1, 4)), np.zeros(4))
+        mean_difference(np.zeros((1, 4)), np.zeros(4))

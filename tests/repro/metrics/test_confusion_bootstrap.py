@@ -2,19 +2,18 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from repro.metrics import grouped_bootstrap
+from repro.metrics import bootstrap
+from repro.metrics.bootstrap import Statistic, mean_difference
 from repro.metrics.classification import accuracy, quadratic_kappa
-from repro.metrics.grouped_bootstrap import (
-    Statistic,
-    grouped_difference,
-    grouped_interval,
-)
-from repro.metrics.statistics import paired_bootstrap
+
+confusion_difference = partial(bootstrap.confusion_difference, classes=4)
+confusion_interval = partial(bootstrap.confusion_interval, classes=4)
 
 
 def example(groups: int = 12, seeds: int = 3) -> tuple[np.ndarray, ...]:
@@ -51,8 +50,8 @@ def test_a_plain_loop_over_the_same_draws_agrees(
     about = {"resamples": 60, "confidence": 0.9, "seed": 3}
     if statistic is not None:
         about["statistic"] = statistic
-    found = grouped_difference(chosen, reference, y, group, **about)
-    alone = grouped_interval(chosen, y, group, **about)
+    found = confusion_difference(chosen, reference, y, group, **about)
+    alone = confusion_interval(chosen, y, group, **about)
     names = np.unique(group)
     rows = [np.flatnonzero(group == name) for name in names]
     drawn = np.random.default_rng(3).integers(len(names), size=(60, len(names)))
@@ -80,9 +79,9 @@ def test_accuracy_agrees_with_the_bootstrap_of_means() -> None:
     y, group = random.integers(0, 4, 800), np.repeat(np.arange(200), 4)
     chosen = np.where(random.random((2, 800)) < 0.5, y, 0)
     reference = np.where(random.random((2, 800)) < 0.4, y, 1)
-    found = grouped_difference(chosen, reference, y, group, statistic=accuracy)
+    found = confusion_difference(chosen, reference, y, group, statistic=accuracy)
     gap = 100.0 * ((chosen == y).astype(float) - (reference == y))
-    means = paired_bootstrap(gap, group)
+    means = mean_difference(gap, group)
     assert found.mean == pytest.approx(means.mean)
     assert found.lower == pytest.approx(means.lower, abs=0.25)
     assert found.upper == pytest.approx(means.upper, abs=0.25)
@@ -92,21 +91,21 @@ def test_chunks_and_order_of_samples_change_no_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chosen, reference, y, group = example()
-    found = grouped_difference(chosen, reference, y, group, resamples=101)
+    found = confusion_difference(chosen, reference, y, group, resamples=101)
     order = np.random.default_rng(1).permutation(len(y))
-    shuffled = grouped_difference(
+    shuffled = confusion_difference(
         chosen[:, order], reference[:, order], y[order], group[order], resamples=101
     )
     assert shuffled == found
-    monkeypatch.setattr(grouped_bootstrap, "DRAWN_AT_ONCE", 7 * 12)
-    assert grouped_difference(chosen, reference, y, group, resamples=101) == found
-    other = grouped_difference(chosen, reference, y, group, resamples=101, seed=1)
+    monkeypatch.setattr(bootstrap, "DRAWN_AT_ONCE", 7 * 12)
+    assert confusion_difference(chosen, reference, y, group, resamples=101) == found
+    other = confusion_difference(chosen, reference, y, group, resamples=101, seed=1)
     assert other != found
 
 
 def test_the_same_predictions_differ_by_nothing() -> None:
     chosen, _, y, group = example()
-    found = grouped_difference(chosen, chosen, y, group, resamples=50)
+    found = confusion_difference(chosen, chosen, y, group, resamples=50)
     assert (found.mean, found.lower, found.upper, found.p) == (0.0, 0.0, 0.0, 1.0)
 
 
@@ -114,9 +113,9 @@ def test_groups_not_samples_are_drawn() -> None:
     """Copies within a group add nothing: the interval stays as wide."""
     random = np.random.default_rng(2)
     y, chosen = random.integers(0, 4, 30), random.integers(0, 4, (2, 30))
-    alone = grouped_interval(chosen, y, np.arange(30), resamples=200)
+    alone = confusion_interval(chosen, y, np.arange(30), resamples=200)
     many = np.repeat(chosen, 20, axis=1), np.repeat(y, 20)
-    copied = grouped_interval(*many, np.repeat(np.arange(30), 20), resamples=200)
+    copied = confusion_interval(*many, np.repeat(np.arange(30), 20), resamples=200)
     assert copied == alone
 
 
@@ -132,7 +131,7 @@ def test_coverage_and_error_rate_on_null_data() -> None:
             np.where(random.random((2, 320)) < hard, y, random.integers(0, 4, (2, 320)))
             for _ in range(2)
         )
-        found = grouped_difference(first, second, y, group, resamples=400, seed=seed)
+        found = confusion_difference(first, second, y, group, resamples=400, seed=seed)
         covered += found.lower <= 0 <= found.upper
         rejected += found.p < 0.05
     assert 0.90 <= covered / runs <= 0.98
@@ -144,7 +143,7 @@ def test_ten_thousand_resamples_of_three_thousand_groups_take_seconds() -> None:
     y, group = random.integers(0, 4, 4000), np.arange(4000) % 3000
     first, second = random.integers(0, 4, (2, 5, 4000))
     start = time.process_time()
-    grouped_difference(first, second, y, group)
+    confusion_difference(first, second, y, group)
     assert time.process_time() - start < 4  # 0.4 s on a free core
 
 
@@ -152,17 +151,17 @@ def test_bad_input_stops() -> None:
     y, group = np.array([0, 1, 2, 3]), np.array(list("aabb"))
     good = y[None]
     with pytest.raises(ValueError, match="predictions: 3 values for 4 samples"):
-        grouped_interval(good[:, :3], y, group)
+        confusion_interval(good[:, :3], y, group)
     with pytest.raises(ValueError, match="group: 3 values for 4 samples"):
-        grouped_interval(good, y, group[:3])
+        confusion_interval(good, y, group[:3])
     with pytest.raises(ValueError, match="predictions: 4 is none of the classes"):
-        grouped_interval(good + 1, y, group)
+        confusion_interval(good + 1, y, group)
     with pytest.raises(ValueError, match=r"y: 0\.5 is none of the classes 0 to 3"):
-        grouped_difference(good, good, y + 0.5, group)
+        confusion_difference(good, good, y + 0.5, group)
     with pytest.raises(ValueError, match="at least two"):
-        grouped_interval(good, y, np.zeros(4))
+        confusion_interval(good, y, np.zeros(4))
     with pytest.raises(ValueError, match="undefined in"):
-        grouped_interval(
+        confusion_interval(
             np.array([[0, 0, 1, 1]]),
             np.array([0, 0, 1, 1]),
             group,

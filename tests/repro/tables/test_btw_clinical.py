@@ -1,7 +1,7 @@
 """Clinical tables from fabricated runs: numbers, pairs, verdicts, notes, refusals."""
 
 import json
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,33 +9,25 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from repro import paths
-from repro.files import read_json, read_table, write_table
+from repro.files import read_table, write_table
 from repro.params import Params
-from repro.results.clinical_results import best_modality, cohort_run
-from repro.results.clinical_verdict import PAPER_CLINICAL, PAPER_COUNTS, PAPER_DIMS
-from repro.results.runs import read_run
-from repro.tables.clinical import table4, table7, table8, table9
-from repro.tables.cohorts import table2
-from repro.tables.writing import read_rows, write_merged
-from tests.repro.clinical_runs import samples, write_clinical_runs
+from repro.results.runs import best_modality, read_run
+from repro.tables.writing import read_rows
+from tests.repro.made_data import samples
+from tests.repro.made_runs import change_table, write_study
+from tests.repro.written import numbers, rows_of, write
 
-Table = Callable[[Params], pd.DataFrame]
-TABLES = {
-    "table2": table2,
-    "table4": table4,
-    "table7": table7,
-    "table8": table8,
-    "table9": table9,
-}
+CLINICAL = ("table2", "table4", "table7", "table8", "table9")
 TRIVIAL = ["majority", "stratified", "unimodal"]
 WEIGHTED = ["averaged_instance", "modality", "instance", "bi_level"]
 RETRAINED = ["fusemoe", "instance", "bi_level"]
-REAL = {"source": "mimiciv", "simulated": False}
+REAL: dict[str, Any] = {"source": "mimiciv", "simulated": False}
+COUNTS = (1465, 2342, 923, 448)  # stays by class (BTW Table 2)
 
 
-def chosen_of(folder: str, method: str) -> tuple[list[np.ndarray], np.ndarray]:
+def chosen_of(group: str, method: str) -> tuple[list[np.ndarray], np.ndarray]:
     """Predicted classes of each seed and true ones on test of the complete cohort."""
-    table = read_table(paths.run("icu_complete", folder) / "predictions.parquet")
+    table = read_table(paths.run(f"{group}/icu_complete") / "predictions.parquet")
     table = table[(table["method"] == method) & (table["split"] == "test")]
     columns = [f"p_{k}" for k in range(4)]
     parts = [part for _, part in table.groupby("seed")]
@@ -43,7 +35,7 @@ def chosen_of(folder: str, method: str) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def test_numbers_by_hand(clinical: Params) -> None:
-    rows = table4(clinical).set_index(["row", "metric"])
+    rows = rows_of("table4", clinical).set_index(["row", "metric"])
     chosen, y = chosen_of("btw", "bi_level")
     f1 = [100 * f1_score(y, c, average="macro") for c in chosen]
     entry = rows.loc[("bi_level", "macro_f1")]
@@ -54,7 +46,7 @@ def test_numbers_by_hand(clinical: Params) -> None:
     balanced = [100 * balanced_accuracy_score(y, c) for c in chosen]
     found = rows.loc[("bi_level", "balanced_accuracy"), "mean"]
     assert found == pytest.approx(np.mean(balanced))
-    others, _ = chosen_of("fusemoe", "fusemoe")
+    others, _ = chosen_of("base", "fusemoe")
     base = [100 * f1_score(y, c, average="macro") for c in others]
     difference = rows.loc[("bi_level", "macro_f1_vs_fusemoe")]
     assert difference["mean"] == pytest.approx(np.mean(f1) - np.mean(base))
@@ -74,25 +66,25 @@ def test_every_row_stands_in_order(clinical: Params) -> None:
     wanted = {"table4": methods, "table7": [*methods, *zero]}
     wanted |= {"table8": removed, "table9": removed}
     for name, expected in wanted.items():
-        rows = TABLES[name](clinical)
+        rows = rows_of(name, clinical)
         assert list(dict.fromkeys(rows["row"])) == expected, name
         cohort = "icu_complete" if name in ("table4", "table8") else "icu_all"
         assert set(rows["dataset"]) == {cohort}
 
 
 def test_only_weighted_methods_have_an_alpha(clinical: Params) -> None:
-    rows = table7(clinical)
+    rows = rows_of("table7", clinical)
     weighted = {*WEIGHTED, "instance_zero", "bi_level_zero"}
     assert set(rows.loc[rows["alpha"].notna(), "row"]) == weighted
 
 
 @pytest.mark.parametrize(
-    ("table", "suffix"), [(table7, "zero"), (table8, "without_ecg")]
+    ("table", "suffix"), [("table7", "zero"), ("table8", "without_ecg")]
 )
 def test_rows_are_set_against_their_own_fusemoe(
-    clinical: Params, table: Table, suffix: str
+    clinical: Params, table: str, suffix: str
 ) -> None:
-    rows = table(clinical).set_index(["row", "metric"])
+    rows = rows_of(table, clinical).set_index(["row", "metric"])
     metric = "macro_f1_vs_fusemoe"
     for method in ("instance", "bi_level"):
         own = rows.loc[(f"{method}_{suffix}", "macro_f1"), "mean"]
@@ -104,7 +96,7 @@ def test_rows_are_set_against_their_own_fusemoe(
 
 
 def test_holm_covers_all_comparisons_of_a_table(clinical: Params) -> None:
-    tested = table4(clinical)
+    tested = rows_of("table4", clinical)
     tested = tested[tested["p"].notna()]
     assert len(tested) == 9 and set(tested["metric"]) == {"macro_f1_vs_fusemoe"}
     smallest = tested["p"].min()
@@ -113,45 +105,44 @@ def test_holm_covers_all_comparisons_of_a_table(clinical: Params) -> None:
 
 
 def test_best_modality_has_the_highest_macro_f1_on_valid(clinical: Params) -> None:
-    path = paths.run("icu_complete", "unimodal") / "predictions.parquet"
-    table = read_table(path)
-    rows = (table["method"] == "cxr") & (table["split"] == "valid")
-    table.loc[rows, [f"p_{k}" for k in range(4)]] = np.eye(4)[
-        table.loc[rows, "y"].astype(int)
-    ]
-    write_table(path, table)
-    assert best_modality(cohort_run(clinical, "icu_complete", "unimodal")) == "cxr"
-    assert "best unimodal (cxr)" in set(table4(clinical)["name"])
-    write_table(path, table.assign(method="other"))
+
+    def right_on_valid(table: pd.DataFrame) -> pd.DataFrame:
+        rows = (table["method"] == "cxr") & (table["split"] == "valid")
+        right = np.eye(4)[table.loc[rows, "y"].astype(int)]
+        table.loc[rows, [f"p_{k}" for k in range(4)]] = right
+        return table
+
+    change_table("base/icu_complete", right_on_valid)
+    assert best_modality(read_run("base/icu_complete")) == "cxr"
+    assert "best unimodal (cxr)" in set(rows_of("table4", clinical)["name"])
+    change_table("base/icu_complete", lambda table: table.assign(method="other"))
     with pytest.raises(ValueError, match="no method is one of the modalities"):
-        best_modality(read_run("icu_complete", "unimodal"))
+        best_modality(read_run("base/icu_complete"))
 
 
 def test_simulated_tables_say_so_and_judge_nothing(clinical: Params) -> None:
-    for name, table in TABLES.items():
-        write_merged(name, table(clinical))
-        for kind in ("md", "tex"):
-            text = paths.plot(name, kind).read_text()
+    for name in CLINICAL:
+        written = write(name, clinical)
+        for text in (written["md"], written["tex"]):
             assert "simulated data" in text, name
             for word in ("reproduced", "higher", "lower", "not comparable"):
                 assert word not in text, (name, word)
-        numbers = json.dumps(read_json(paths.table_metrics(name)))
-        assert "published" not in numbers and "difference" not in numbers
+        told = json.dumps(numbers(name))
+        assert "published" not in told and "difference" not in told
 
 
 def test_real_data_get_a_difference_and_the_reason(clinical: Params) -> None:
-    write_clinical_runs(clinical, data=REAL)
-    write_merged("table4", table4(clinical))
-    tree = read_json(paths.table_metrics("table4"))["icu_complete__mimiciv"]
+    write_study(clinical, data=REAL)
+    text = write("table4", clinical)["md"]
+    tree = numbers("table4", "icu_complete__mimiciv")
     entry = tree["fusemoe"]["macro_f1"]
     assert entry["published"] == 37.67
     assert entry["difference"] == pytest.approx(entry["mean"] - 37.67)
-    text = paths.plot("table4", "md").read_text()
     assert "not comparable" in text and "simulated" not in text
     assert "time policy strict, paper charttime" in text
     assert "over test groups (patients)" in text and "videos" not in text
-    write_merged("table2", table2(clinical))
-    counts = read_json(paths.table_metrics("table2"))["icu_complete__mimiciv"]
+    write("table2", clinical)
+    counts = numbers("table2", "icu_complete__mimiciv")
     stays = int((samples("icu_complete")["y"] == 0).sum())
     assert counts["class_0"]["stays"] == {
         "mean": stays,
@@ -162,20 +153,19 @@ def test_real_data_get_a_difference_and_the_reason(clinical: Params) -> None:
 
 def paper_setting(params: Params) -> Params:
     """Write real runs of the complete cohort under all published settings."""
-    settings = dict(PAPER_CLINICAL)
-    text = {"text_encoder": "transformer"}
-    text["text_weights"] = "emilyalsentzer/Bio_ClinicalBERT"
     ingested = {"preset": "published", "time_policy": "charttime"}
-    write_clinical_runs(
-        params,
-        data=REAL | {"dims": dict(PAPER_DIMS)},
-        ingested=ingested,
-        preset="paper",
-        model=settings,
-        training=settings,
-        **text,
-    )
-    y = np.repeat(np.arange(4.0), PAPER_COUNTS)
+    dims = {"timeseries": 60, "text": 768, "cxr": 1024, "ecg": 256}
+    setup = {
+        "preset": "paper",
+        "training": {"epochs": 8, "batch": 32},
+        "text_encoder": "transformer",
+        "text_weights": "emilyalsentzer/Bio_ClinicalBERT",
+    }
+    sizes = {"expert_hidden": 512, "layers": 3}
+    sizes |= {"router": "per_modality", "gate": "laplace"}
+    about = {"data": REAL | {"dims": dims}, "setup": setup, "sizes": sizes}
+    write_study(params, ingested=ingested, **about)
+    y = np.repeat(np.arange(4.0), COUNTS)
     ids = [f"s{i:04d}" for i in range(len(y))]
     split = np.resize(["train", "valid", "test"], len(y))
     table = pd.DataFrame({"id": ids, "group": ids, "split": split, "y": y})
@@ -187,23 +177,23 @@ def paper_setting(params: Params) -> Params:
 
 def test_the_paper_setting_gets_verdicts(clinical: Params) -> None:
     params = paper_setting(clinical)
-    rows = table4(params)
+    rows = rows_of("table4", params)
     judged = rows[rows["verdict"] != ""]
     words = {"reproduced", "higher", "lower"}
     alone = judged["row"] == "haim"  # deterministic: one seed
     assert set(judged.loc[~alone, "verdict"]) <= words and len(judged) == 5 * 3
     assert set(judged.loc[alone, "verdict"]) == {"not comparable"}
-    counts = table2(params)
+    counts = rows_of("table2", params)
     counts = counts[counts["verdict"] != ""]
     assert set(counts["verdict"]) == {"reproduced"} and len(counts) == 5
     # Masked rows are not the published behavior; rows with zeros lack only the stays.
-    rows = table7(params)
+    rows = rows_of("table7", params)
     reasons = rows[rows["condition"] != ""].groupby("row")["condition"].first()
     assert set(reasons) == {"240 stays, released code 35131"}
 
 
 def test_table2_counts_splits_and_attrition(clinical: Params) -> None:
-    rows = table2(clinical)
+    rows = rows_of("table2", clinical)
     rows = rows[rows["dataset"] == "icu_complete"].set_index(["row", "metric"])
     base = samples("icu_complete")
     for split in ("train", "valid", "test"):
@@ -221,11 +211,11 @@ def test_table2_counts_splits_and_attrition(clinical: Params) -> None:
 
 
 def test_writing_twice_gives_the_same_bytes(clinical: Params) -> None:
-    kinds = [paths.plot("table8", kind) for kind in ("csv", "md", "tex")]
-    files = [paths.table_metrics("table8"), *kinds]
+    kinds = [paths.plot("btw_table8", kind) for kind in ("csv", "md", "tex")]
+    files = [paths.table_metrics("btw_table8"), *kinds]
     contents = []
     for _ in range(2):
-        write_merged("table8", table8(clinical))
+        write("table8", clinical)
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
     rows = read_rows(kinds[0])

@@ -2,52 +2,51 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from repro import paths
-from repro.files import read_json, read_table, write_json, write_table
+from repro.files import read_table
 from repro.params import Params
-from repro.results.runs import best_unimodal, cell_run, read_run
-from repro.results.verdict import PAPER_SETTINGS
-from repro.tables.sentiment import table3, table6
-from repro.tables.writing import read_rows, write_merged
+from repro.results.runs import best_modality, read_run, trained_run
+from repro.tables.btw import SENTIMENT
+from repro.tables.writing import read_rows
+from tests.repro.made_runs import change_report, change_table, only
+from tests.repro.written import numbers, rows_of, texts, write
 
-REAL = {"data": {"source": "mmsa", "simulated": False}}
+REAL: dict[str, Any] = {"data": {"source": "mmsa", "simulated": False}}
 FULL = {"train": 1284, "valid": 229, "test": 686}
-PAPER = {
-    "preset": "paper",
-    "finetune": True,
-    "text_weights": "bert-base-uncased",
-    "model": dict(PAPER_SETTINGS),
-    "training": dict(PAPER_SETTINGS),
+PAPER: dict[str, Any] = {
+    "setup": {
+        "preset": "paper",
+        "finetune": True,
+        "text_weights": "bert-base-uncased",
+        "training": {"epochs": 40, "batch": 32},
+    },
+    "sizes": {
+        "expert_hidden": 512,
+        "layers": 3,
+        "router": "per_modality",
+        "gate": "laplace",
+    },
 }
+TABLE3 = [paths.plot("btw_table3", kind) for kind in ("csv", "md", "tex")]
 
 
 def only_mosi(params: Params) -> Params:
-    """Params without mosei and its cells."""
-    cells = {
-        group: {k: c for k, c in members.items() if c.dataset == "mosi"}
-        for group, members in params.cells.items()
-    }
-    datasets = {"mosi": params.datasets["mosi"]}
-    return params.model_copy(update={"datasets": datasets, "cells": cells})
-
-
-def change_report(folder: str, **changes: object) -> None:
-    """Overwrite fields of a report of mosi."""
-    path = paths.run("mosi", folder) / "report.json"
-    write_json(path, {**read_json(path), **changes})
+    """Params with the cells of mosi alone."""
+    return only(params, ["mosi"])
 
 
 def test_table3_numbers_by_hand(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    rows = table3(study.params)
+    rows = rows_of("table3", study.params)
     rows = rows[rows["dataset"] == "mosi"].set_index(["row", "metric"])
-    found = read_table(paths.run("mosi", "bi_level") / "predictions.parquet")
-    found = found[found["split"] == "test"]
+    found = read_table(paths.run("btw/mosi") / "predictions.parquet")
+    found = found[(found["split"] == "test") & (found["method"] == "bi_level")]
     error = (found["prediction"] - found["y"]).abs().groupby(found["seed"]).mean()
     entry = rows.loc[("bi_level", "mae")]
     assert entry["mean"] == pytest.approx(error.mean())
@@ -60,16 +59,16 @@ def test_table3_numbers_by_hand(study: SimpleNamespace) -> None:
 
 def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    rows = table3(study.params)
+    rows = rows_of("table3", study.params)
     expected = ["mean", "ridge", "unimodal", "moe"]
     fusions = ["early_fusion", "late_fusion", "low_rank", "mult", "mmim"]
     weighted = ["averaged_instance", "modality", "instance", "bi_level"]
-    for dataset in study.params.datasets:
+    for dataset in SENTIMENT:
         part = rows[(rows["dataset"] == dataset) & rows["mean"].notna()]
         found = [r for r in dict.fromkeys(part["row"]) if r != "concat_transformer"]
         assert found == [*expected, *fusions, *weighted]
         assert part.loc[part["row"].isin(fusions), "alpha"].isna().all()
-    sweep = table6(study.params)
+    sweep = rows_of("table6", study.params)
     names = list(dict.fromkeys(sweep["row"]))
     assert names[:4] == expected[:4]
     assert set(names[4:]) == {
@@ -81,20 +80,20 @@ def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
 
 def test_best_unimodal_is_chosen_on_valid_and_named(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    path = paths.run("mosi", "unimodal") / "predictions.parquet"
-    table = read_table(path)
-    table.loc[
-        (table["method"] == "video") & (table["split"] == "valid"), "prediction"
-    ] = table["y"]
-    write_table(path, table)
-    assert best_unimodal(read_run("mosi", "unimodal")) == "video"
-    rows = table3(only_mosi(study.params))
+
+    def right_on_valid(table: pd.DataFrame) -> pd.DataFrame:
+        rows = (table["method"] == "video") & (table["split"] == "valid")
+        return table.assign(prediction=table["prediction"].where(~rows, table["y"]))
+
+    change_table("base/mosi", right_on_valid)
+    assert best_modality(read_run("base/mosi")) == "video"
+    rows = rows_of("table3", only_mosi(study.params))
     assert "best unimodal (video)" in set(rows["name"])
 
 
 def test_holm_covers_the_comparisons_of_one_block(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    rows = table3(study.params)
+    rows = rows_of("table3", study.params)
     tested = rows[rows["p"].notna()]
     assert set(tested["metric"]) == {"mae_vs_moe"}
     for _, block in tested.groupby("block"):
@@ -110,28 +109,26 @@ def test_holm_covers_the_comparisons_of_one_block(study: SimpleNamespace) -> Non
 def test_simulated_tables_say_so_and_judge_nothing(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     for name, rows in (
-        ("table3", table3(study.params)),
-        ("table6", table6(study.params)),
+        ("table3", rows_of("table3", study.params)),
+        ("table6", rows_of("table6", study.params)),
     ):
         assert (rows["verdict"] == "").all() and rows["difference"].isna().all()
-        write_merged(name, rows)
+        written = write(name, study.params)
         for kind in ("md", "tex"):
-            text = paths.plot(name, kind).read_text()
-            assert text.count("simulated data") >= 2
+            assert written[kind].count("simulated data") >= 2
             for word in ("reproduced", "higher", "lower"):
-                assert word not in text
-        numbers = json.dumps(read_json(paths.table_metrics(name)))
-        assert "published" not in numbers and "difference" not in numbers
+                assert word not in written[kind]
+        told = json.dumps(numbers(name))
+        assert "published" not in told and "difference" not in told
 
 
 def test_real_data_get_difference_and_reason(study: SimpleNamespace) -> None:
     params = only_mosi(study.params)
     study.write_runs(params, **REAL)
-    write_merged("table3", table3(params))
-    entry = read_json(paths.table_metrics("table3"))["mosi__mmsa"]["moe"]["mae"]
+    text = write("table3", params)["md"]
+    entry = numbers("table3", "mosi__mmsa")["moe"]["mae"]
     assert entry["published"] == 0.735
     assert entry["difference"] == pytest.approx(entry["mean"] - 0.735)
-    text = paths.plot("table3", "md").read_text()
     assert "not comparable" in text and "split sizes 24/12/30" in text
     assert "simulated" not in text
 
@@ -142,7 +139,7 @@ def test_real_data_under_the_paper_setting_get_a_verdict(
     params = only_mosi(study.params)
     data = {**REAL["data"], "sizes": FULL, "dims": {"audio": 5, "video": 20}}
     study.write_runs(params, data=data, **PAPER)
-    rows = table3(params)
+    rows = rows_of("table3", params)
     judged = rows[rows["verdict"] != ""]
     unstated = judged[judged["row"].isin(["mult", "mmim"])]
     assert set(unstated["verdict"]) == {"not comparable"} and len(unstated) == 2 * 8
@@ -155,79 +152,79 @@ def test_real_data_under_the_paper_setting_get_a_verdict(
 def test_a_run_replaces_its_own_block_only(study: SimpleNamespace) -> None:
     params = only_mosi(study.params)
     study.write_runs(params)
-    write_merged("table3", table3(params))
-    simulated = read_json(paths.table_metrics("table3"))["mosi__simulated"]
-    before = read_rows(paths.plot("table3", "csv"))
+    write("table3", params)
+    simulated = numbers("table3", "mosi__simulated")
+    before = read_rows(TABLE3[0])
     study.write_runs(params, **REAL)
-    write_merged("table3", table3(params))
+    write("table3", params)
     study.write_runs(params, protocol="published", **REAL)
-    write_merged("table3", table3(params))
-    every = read_json(paths.table_metrics("table3"))
+    write("table3", params)
+    every = numbers("table3")
     assert set(every) == {"mosi__simulated", "mosi__mmsa", "mosi__mmsa__published"}
     assert every["mosi__simulated"] == simulated
-    kept = read_rows(paths.plot("table3", "csv"))
+    kept = read_rows(TABLE3[0])
     kept = kept[kept["block"] == "mosi__simulated"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before, check_exact=True)
-    text = paths.plot("table3", "md").read_text()
+    text = texts("table3")["md"]
     assert text.count("\n## MOSI") == 3 and "protocol published" in text
 
 
 def test_writing_twice_gives_the_same_bytes(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    kinds = [paths.plot("table3", kind) for kind in ("csv", "md", "tex")]
-    files = [paths.table_metrics("table3"), *kinds]
-    write_merged("table3", table3(study.params))
+    files = [paths.table_metrics("btw_table3"), *TABLE3]
+    write("table3", study.params)
     first = [path.read_bytes() for path in files]
-    write_merged("table3", table3(study.params))
+    write("table3", study.params)
     assert [path.read_bytes() for path in files] == first
 
 
 def test_a_foreign_csv_is_refused(study: SimpleNamespace) -> None:
-    paths.plot("table3", "csv").parent.mkdir()
-    paths.plot("table3", "csv").write_text("a,b\n1,2\n")
+    TABLE3[0].parent.mkdir(parents=True)
+    TABLE3[0].write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"table3\.csv: columns"):
-        read_rows(paths.plot("table3", "csv"))
+        read_rows(TABLE3[0])
 
 
-@pytest.mark.parametrize("folder", ["mosi_instance_03", "bi_level"])
+@pytest.mark.parametrize("address", ["sweep/mosi/alpha_03", "btw/mosi"])
 def test_a_label_that_differs_from_the_report_stops(
-    study: SimpleNamespace, folder: str
+    study: SimpleNamespace, address: str
 ) -> None:
     study.write_runs(study.params)
-    change_report(folder, alpha=0.6)
-    table = table6 if folder == "mosi_instance_03" else table3
-    with pytest.raises(ValueError, match=rf"{folder}/report\.json: alpha=0\.6"):
-        table(study.params)
+    change_report(address, alpha=0.6)
+    table = "table3" if address == "btw/mosi" else "table6"
+    with pytest.raises(ValueError, match=rf"{address}/report\.json: alpha=0\.6"):
+        rows_of(table, study.params)
 
 
 def test_an_unpinned_row_follows_the_top_level_alpha(study: SimpleNamespace) -> None:
     params = only_mosi(study.params).model_copy(update={"alpha": 0.3})
     study.write_runs(params)
-    rows = table3(params)
+    rows = rows_of("table3", params)
     assert set(rows.loc[rows["row"] == "bi_level", "alpha"].dropna()) == {0.3}
-    write_merged("table3", rows)
-    assert "| BTW                  | 0.3" in paths.plot("table3", "md").read_text()
+    assert "| BTW                  | 0.3" in write("table3", params)["md"]
 
 
 def test_undefined_numbers_have_no_key(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    write_merged("table3", table3(study.params))
-    mean = read_json(paths.table_metrics("table3"))["mosi__simulated"]["mean"]
+    write("table3", study.params)
+    mean = numbers("table3", "mosi__simulated")["mean"]
     assert "corr" not in mean and "sd" not in mean["mae"]
-    text = paths.table_metrics("table3").read_text()
+    text = paths.table_metrics("btw_table3").read_text()
     assert "NaN" not in text and "null" not in text
 
 
 def test_a_missing_run_is_named(study: SimpleNamespace) -> None:
-    with pytest.raises(ValueError, match=r"runs/mosi/moe/report\.json"):
-        cell_run(study.params, "moe", "mosi")
+    with pytest.raises(ValueError, match=r"runs/base/mosi/report\.json"):
+        trained_run(study.params, "base/mosi")
+    with pytest.raises(ValueError, match="did you mean 'base/mosi'"):
+        trained_run(study.params, "base/mos")
 
 
 def test_numbers_survive_the_csv_to_the_last_digit(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    rows = table3(study.params).reset_index(drop=True)
-    write_merged("table3", rows)
-    back = read_rows(paths.plot("table3", "csv"))
+    rows = rows_of("table3", study.params).reset_index(drop=True)
+    write("table3", study.params)
+    back = read_rows(TABLE3[0])
     keys = ["block", "order"]
     pd.testing.assert_frame_equal(
         back.sort_values(keys, ignore_index=True),

@@ -1,0 +1,220 @@
+"""One score per kind of task: its metrics, its headline, and how methods compare."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from repro.metrics.bootstrap import (
+    Difference,
+    Interval,
+    confusion_difference,
+    confusion_interval,
+    mean_difference,
+)
+from repro.metrics.classification import (
+    classification_metrics,
+    confusion_matrix,
+    macro_f1,
+)
+from repro.metrics.regression import sentiment_metrics
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is called in a heading and how many digits it shows.
+
+    `name` of a metric of each class ends in its number: recall_0. A detail stands in
+    a table of its own. Ranks over samples of several models mean nothing, so that
+    cross-validated runs have no metric that is `of_one_model`.
+    """
+
+    name: str
+    title: str
+    digits: int
+    lower_is_better: bool = False
+    is_detail: bool = False
+    of_one_model: bool = False
+    of_each_class: bool = False
+
+    @property
+    def label(self) -> str:
+        """Title with the direction that is better.
+
+        >>> Metric("mae", "MAE", 3, lower_is_better=True).label
+        'MAE ↓'
+        """
+        return f"{self.title} {'↓' if self.lower_is_better else '↑'}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """How predictions of one kind of task are measured and set against each other.
+
+    `compute` gives the metrics of one seed; one without a value has no key.
+    `headline_of` gives the metric that methods are chosen and compared by.
+    `difference` is the headline of a method minus that of a reference over groups, and
+    `interval`, where there is one, the headline of one method.
+    """
+
+    metrics: tuple[Metric, ...]
+    headline: Metric
+    compute: Callable[[np.ndarray, np.ndarray], dict[str, float]]
+    headline_of: Callable[[np.ndarray, np.ndarray], float]
+    difference: Callable[..., Difference]
+    interval: Callable[..., Interval] | None = None
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of a name, or None if the task has none such.
+
+        >>> SCORES["classification"].metric("recall_3").title
+        'recall'
+        """
+        whole = name.rpartition("_")[0]
+        for metric in self.metrics:
+            if metric.name == (whole if metric.of_each_class else name):
+                return metric
+        return None
+
+    def best(self, values: Mapping[str, float]) -> str:
+        """The name with the best headline; the first on a tie.
+
+        >>> SCORES["regression"].best({"text": 1.0, "audio": 0.9, "video": 0.9})
+        'audio'
+        """
+        choose = min if self.headline.lower_is_better else max
+        return choose(values, key=values.__getitem__)
+
+
+def mae(
+    prediction: Float[np.ndarray, " samples"], y: Float[np.ndarray, " samples"]
+) -> float:
+    """Mean absolute error.
+
+    Units: those of the label.
+    """
+    return float(np.abs(prediction - y).mean())
+
+
+def mae_difference(
+    prediction: Float[np.ndarray, "seeds samples"],
+    reference: Float[np.ndarray, "references samples"],
+    y: Float[np.ndarray, " samples"],
+    group: np.ndarray,
+    **statistics: Any,
+) -> Difference:
+    """MAE of one method minus that of a reference, seed by seed, over groups.
+
+    A method without randomness has one seed and is set against every seed.
+
+    Units: those of the label.
+    """
+    error, other = np.abs(prediction - y), np.abs(reference - y)
+    return mean_difference(error - other, group, **statistics)
+
+
+def class_macro_f1(
+    prediction: Float[np.ndarray, "samples classes"],
+    y: Float[np.ndarray, " samples"],
+) -> float:
+    """Macro-F1 of the most probable classes, the lowest on a tie.
+
+    Units: percent.
+    """
+    true, classes = y.astype(np.int64), prediction.shape[-1]
+    return float(macro_f1(confusion_matrix(prediction.argmax(axis=-1), true, classes)))
+
+
+def macro_f1_difference(
+    prediction: Float[np.ndarray, "seeds samples classes"],
+    reference: Float[np.ndarray, "references samples classes"],
+    y: Float[np.ndarray, " samples"],
+    group: np.ndarray,
+    **statistics: Any,
+) -> Difference:
+    """Macro-F1 of one method minus that of a reference, over groups.
+
+    Units: percentage points.
+    """
+    return confusion_difference(
+        prediction.argmax(axis=-1),
+        reference.argmax(axis=-1),
+        y,
+        group,
+        classes=prediction.shape[-1],
+        **statistics,
+    )
+
+
+def macro_f1_interval(
+    prediction: Float[np.ndarray, "seeds samples classes"],
+    y: Float[np.ndarray, " samples"],
+    group: np.ndarray,
+    **statistics: Any,
+) -> Interval:
+    """Macro-F1 of one method with its interval over groups.
+
+    Units: percent.
+    """
+    classes, chosen = prediction.shape[-1], prediction.argmax(axis=-1)
+    return confusion_interval(chosen, y, group, classes=classes, **statistics)
+
+
+MAE = Metric("mae", "MAE", 3, lower_is_better=True)
+MACRO_F1 = Metric("macro_f1", "macro-F1", 2)
+REGRESSION = Score(
+    metrics=(
+        MAE,
+        Metric("corr", "Corr", 3),
+        Metric("acc7", "Acc-7", 2),
+        Metric("acc5", "Acc-5", 2),
+        Metric("acc2_has0", "Acc-2 has0", 2),
+        Metric("acc2_non0", "Acc-2 non0", 2),
+        Metric("f1_has0", "F1 has0", 2),
+        Metric("f1_non0", "F1 non0", 2),
+    ),
+    headline=MAE,
+    compute=sentiment_metrics,
+    headline_of=mae,
+    difference=mae_difference,
+)
+CLASSIFICATION = Score(
+    metrics=(
+        Metric("accuracy", "accuracy", 2),
+        MACRO_F1,
+        Metric("weighted_f1", "weighted F1", 2),
+        Metric("balanced_accuracy", "balanced accuracy", 2),
+        Metric("auroc", "AUROC", 3, is_detail=True, of_one_model=True),
+        Metric("quadratic_kappa", "quadratic kappa", 3, is_detail=True),
+        Metric(
+            "calibration_error",
+            "calibration error",
+            3,
+            lower_is_better=True,
+            is_detail=True,
+            of_one_model=True,
+        ),
+        Metric("recall", "recall", 2, is_detail=True, of_each_class=True),
+    ),
+    headline=MACRO_F1,
+    compute=classification_metrics,
+    headline_of=class_macro_f1,
+    difference=macro_f1_difference,
+    interval=macro_f1_interval,
+)
+SCORES: Mapping[str, Score] = MappingProxyType(
+    {"regression": REGRESSION, "classification": CLASSIFICATION}
+)
+
+
+def known_metric(name: str) -> Metric | None:
+    """The metric of a name, of whatever task, or None.
+
+    >>> known_metric("auroc").digits, known_metric("stays")
+    (3, None)
+    """
+    found = (score.metric(name) for score in SCORES.values())
+    return next((metric for metric in found if metric is not None), None)

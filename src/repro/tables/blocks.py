@@ -1,0 +1,145 @@
+"""The block that runs belong to, what has to be alike in it, and its notes."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from repro.params import Params
+from repro.report import Setup
+from repro.results.runs import Predictions, Run
+from repro.tables.labels import size_note
+from repro.tables.rows import Block, joined_notes
+
+
+def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
+    """The block that the runs of one data set belong to.
+
+    `varied` is for tables whose rows differ in their switches, which each row tells.
+
+    Raises:
+        ValueError: the runs differ in source, protocol or a setting.
+    """
+    sources = {source_of(run) for run in runs}
+    protocols = {"by_row"} if varied else {protocol_of(run) for run in runs}
+    if len(sources) != 1 or len(protocols) != 1:
+        shown = {str(run.folder): (source_of(run), protocol_of(run)) for run in runs}
+        raise ValueError(
+            f"{runs[0].dataset}: sources or protocols differ within one table "
+            f"({shown}); train all of its cells again"
+        )
+    refuse_unlike(runs)
+    return Block(
+        dataset=runs[0].dataset,
+        source=sources.pop(),
+        protocol=protocols.pop(),
+        simulated=runs[0].simulated,
+        modalities=", ".join(runs[0].report.data.modalities),
+        notes=joined_notes(setup_note(runs[0]), *data_notes(runs[0])),
+    )
+
+
+def refuse_unlike(runs: Sequence[Run]) -> None:
+    """Stop at runs that were trained with different settings.
+
+    They agree in their setup, and methods of one fusion in its sizes. Predictors
+    without a network have no settings and agree with every run.
+
+    Raises:
+        ValueError: two reports differ; the first field that does is named.
+    """
+    first: dict[str, tuple[Run, object]] = {}
+    for run in runs:
+        for field, value in _settings(run):
+            other, known = first.setdefault(field, (run, value))
+            if value != known:
+                raise ValueError(
+                    f"{other.folder} and {run.folder}: report.json, {field}: {known} "
+                    f"and {value} cannot stand in one table; run dvc repro"
+                )
+
+
+def _settings(run: Run) -> Iterator[tuple[str, object]]:
+    """Every setting of a run that other runs could differ in."""
+    if run.report.setup is None:
+        return
+    for field in Setup.model_fields:
+        yield f"setup.{field}", getattr(run.report.setup, field)
+    for method in run.report.methods.values():
+        yield f"settings of {method.fusion}", method.settings
+
+
+def setup_note(run: Run) -> str:
+    """Preset of a run and, where its data have text, the text encoder."""
+    setup = run.report.setup
+    if setup is None:
+        return ""
+    told = preset_note(setup.preset)
+    if "text" not in run.report.data.modalities:
+        return told
+    text = encoder_note(setup.text_encoder, setup.text_weights, setup.finetune)
+    return f"{told}, {text}"
+
+
+def preset_note(preset: str) -> str:
+    """Name of the preset; of the tiny one also that its numbers mean nothing.
+
+    >>> preset_note("default")
+    'preset default'
+    """
+    warning = " (seconds of training: the numbers mean nothing)"
+    return f"preset {preset}{warning if preset == 'tiny' else ''}"
+
+
+def encoder_note(encoder: str, weights: str, is_tuned: bool) -> str:
+    """Text encoder, its weights, and whether they are trained along.
+
+    >>> encoder_note("bert", "random", False)
+    'text encoder bert (random, frozen)'
+    """
+    how = "fine-tuned" if is_tuned else "frozen"
+    return f"text encoder {encoder} ({weights}, {how})"
+
+
+def data_notes(run: Run) -> list[str]:
+    """What the readers repaired or warned of, and how many samples are left out."""
+    data = run.report.data
+    left_out = [f"{data.excluded} samples without any modality are excluded"]
+    return [*data.notes, *data.warnings, *(left_out if data.excluded else [])]
+
+
+def left_out(params: Params, runs: Sequence[Run]) -> list[str]:
+    """Why methods of runs have no rows."""
+    return [
+        f"no {params.names.get(method, method)}: {reason}"
+        for run in runs
+        for method, reason in run.report.left_out.items()
+    ]
+
+
+def tested_note(params: Params, run: Run, tested: Predictions, noun: str) -> str:
+    """How many samples and groups are tested, for the title of a table."""
+    count, groups = len(np.unique(tested.group)), params.dataset(run.dataset).groups
+    return size_note(len(tested.id), noun, count, groups)
+
+
+def source_of(run: Run) -> str:
+    """Reader of the raw files; simulated data keep their own name, whatever reads them.
+
+    Simulated files have the layout of real ones, so their reader is a real one's.
+    """
+    return "simulated" if run.simulated else run.report.data.source
+
+
+def protocol_of(run: Run) -> str:
+    """leak_free, published, or the names of the switches that are on."""
+    report = run.report
+    if report.protocol == "published" or not report.switches:
+        return report.protocol
+    return "_".join(sorted(report.switches))
+
+
+def not_converged(run: Run, method: str) -> bool:
+    """Whether the chosen epoch is the last one in more than half of the seeds."""
+    report = run.report.methods[method]
+    at_end = [epoch == report.last_epoch for epoch in report.epochs]
+    return 2 * sum(at_end) > len(at_end)

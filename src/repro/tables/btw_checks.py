@@ -1,0 +1,226 @@
+"""Tables of BTW beside the printed ones: shortcuts, added noise, hyper-parameters."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from repro.metrics.bootstrap import summary
+from repro.params import Params
+from repro.params.cells import WEIGHTINGS
+from repro.params.switches import SWITCHES
+from repro.results.published import contents
+from repro.results.runs import Run, difference, seed_metrics, trained_run
+from repro.tables.blocks import (
+    block_of,
+    encoder_note,
+    not_converged,
+    preset_note,
+    refuse_unlike,
+)
+from repro.tables.lines import baseline_lines, unimodal_line
+from repro.tables.rows import (
+    Entry,
+    PlainTable,
+    difference_entry,
+    frame,
+    holm_adjusted,
+    joined_notes,
+    summary_entry,
+)
+
+PAPER = "btw"
+DATASET = "mosi"
+NOISE = "noise"  # prefix of the added modalities' names
+PLAIN = "attribution/controls/leak_free"  # changes nothing: the row without noise
+ATTRIBUTION = ("controls", "weights", "models")
+ROWS = (
+    "leak_free",
+    *SWITCHES,
+    "published",
+    "published_without_own_label",
+    "cross_fitted_multimodal",
+    "weights_one",
+    "weights_uniform",
+    "weights_shuffled",
+)
+ROUTERS = {"permod": "per_modality"}
+
+
+def attribution(params: Params) -> pd.DataFrame:
+    """What each shortcut is worth: test MAE, and the gain over the run's own MoE.
+
+    Gain is MAE of the MoE minus MAE of the method: positive is better. Both stand
+    under the same switches.
+    """
+    found = {
+        address.rpartition("/")[2]: address
+        for key in ATTRIBUTION
+        for address in params.runs_of(f"attribution/{key}")
+    }
+    order = [*(r for r in ROWS if r in found), *(r for r in found if r not in ROWS)]
+    runs = {row: trained_run(params, found[row]) for row in order}
+    entries = []
+    for row, run in runs.items():
+        refuse_unequal_ones(run)
+        entries += gains(params, row, row.replace("_", " "), run)
+    note = (
+        "gain = MAE of the MoE under the same switches minus MAE of the method, "
+        "positive is better"
+    )
+    return _checked(params, list(runs.values()), entries, note, varied=True)
+
+
+def noise(params: Params) -> pd.DataFrame:
+    """MAE, gain over the MoE and share of weight on noise, by number of modalities.
+
+    The row without noise is leak-free, so it stands in no other protocol.
+    """
+    recipes = params.runs_of(f"noise/{DATASET}")
+    if params.protocol == "leak_free":
+        plain, alphas = params.recipe(PLAIN), {r.alpha for r in recipes.values()}
+        recipes |= {PLAIN: plain} if plain.alpha in alphas else {}
+    entries: list[Entry] = []
+    runs = []
+    for address, recipe in sorted(recipes.items(), key=lambda item: item[1].noise):
+        run, count = trained_run(params, address), recipe.noise
+        row = f"{NOISE}_{count}"
+        name = f"{count} noise {'modality' if count == 1 else 'modalities'}"
+        entries += gains(params, row, name, run)
+        shares = noise_shares(row, name, run)
+        entries += [replace(entry, alpha=run.report.alpha) for entry in shares]
+        runs.append(run)
+    note = (
+        "noise share = weight on added noise over all weight, mean over test, "
+        "uniform = the share that equal weights would give"
+    )
+    return _checked(params, runs, entries, note)
+
+
+def gains(params: Params, row: str, name: str, run: Run) -> list[Entry]:
+    """MAE of each method of a run, and its gain over the run's MoE with interval."""
+    score, fusion = run.score, run.report.fusion
+    plain = run.predictions(fusion)
+    entries = []
+    for method in _methods(run):
+        found = run.predictions(method)
+        value = seed_metrics(score, found)[score.headline.name]
+        metric = f"{method}_{score.headline.name}"
+        entries.append(summary_entry(row, name, metric, value))
+        if method == fusion:
+            continue
+        gain = difference(score, plain, found, params.statistics)
+        entries.append(difference_entry(row, name, f"{method}_gain", gain, value.n))
+    remark = "MoE not converged" if not_converged(run, fusion) else ""
+    return [replace(e, alpha=run.report.alpha, remark=remark) for e in entries]
+
+
+def refuse_unequal_ones(run: Run) -> None:
+    """Stop at a run whose weights are held at one but that differs from its MoE.
+
+    Raises:
+        ValueError: a test prediction of a method is not that of the MoE, bit for bit.
+    """
+    if run.report.control != "ones" or run.report.switches:
+        return
+    fusion = run.report.fusion
+    plain = run.predictions(fusion).prediction
+    for method in _methods(run)[1:]:
+        largest = np.abs(run.predictions(method).prediction - plain).max()
+        if largest != 0:
+            raise ValueError(
+                f"{run.folder}/predictions.parquet: weights are held at one, but "
+                f"method {method!r} differs from the MoE by up to {largest:.3g}, so "
+                "the two were trained differently; run dvc repro"
+            )
+
+
+def noise_shares(row: str, name: str, run: Run) -> Iterator[Entry]:
+    """Share of weight on noise modalities per weighted method, mean over test."""
+    weights = run.read("weights")
+    weights = weights[weights["split"] == "test"]
+    columns = [c for c in weights.columns if c.startswith("w_")]
+    noisy = [c for c in columns if c.startswith(f"w_{NOISE}")]
+    if not noisy:
+        return
+    for method in [m for m in weights["method"].unique() if m in WEIGHTINGS]:
+        rows = weights[weights["method"] == method]
+        share = rows[noisy].sum(axis=1) / rows[columns].sum(axis=1)
+        per_seed = share.groupby(rows["seed"]).mean().to_numpy(dtype=np.float64)
+        yield summary_entry(row, name, f"{method}_noise_share", summary(per_seed))
+    uniform = len(noisy) / len(columns)
+    yield Entry(row, name, "uniform_noise_share", mean=uniform)
+
+
+def hyperparameters(params: Params) -> PlainTable:
+    """The settings in force beside the printed ones, and whether they agree."""
+    encoder = params.active.encoders[params.encoder]
+    about_text = encoder_note(params.encoder, encoder.weights, encoder.finetune)
+    notes = (preset_note(params.preset), f"{about_text} where the data have text")
+    printed = contents(PAPER)["hyperparameters"]
+    rows = [
+        {
+            "setting": name.split(" (")[0].replace("_", " "),
+            "here": str(value),
+            "printed": str(printed[name]),
+            "same": "yes" if value == _spelled_here(printed[name]) else "no",
+        }
+        for name, value in _settings(params, set(printed)).items()
+    ]
+    return PlainTable(pd.DataFrame(rows), notes)
+
+
+def _settings(params: Params, printed: set[str]) -> dict[str, object]:
+    moe = params.models(DATASET).fusions["moe"]
+    ours: dict[str, object] = {
+        "Number of Experts": params.experts,
+        "FFN hidden size": moe["expert_hidden"],
+        "Top k": params.top_k,
+        "Router_type": moe["router"],
+        "Hidden activation function": "GeLU",
+        "Number of MoE layers": moe["layers"],
+        "smoothing_factor_default (text 6.4)": params.alpha,
+    }
+    missing = sorted(printed ^ set(ours))
+    if missing:
+        raise ValueError(
+            f"data/published/{PAPER}.yaml: hyperparameters {missing} stand on one side "
+            "only; add them to repro.tables.btw_checks"
+        )
+    return ours
+
+
+def _spelled_here(value: object) -> object:
+    return ROUTERS.get(value, value) if isinstance(value, str) else value
+
+
+def _checked(
+    params: Params,
+    runs: Sequence[Run],
+    entries: Sequence[Entry],
+    note: str,
+    *,
+    varied: bool = False,
+) -> pd.DataFrame:
+    block = block_of(runs, varied=varied)
+    notes = joined_notes(note, _baseline_note(params, runs[0]), block.notes)
+    return frame(replace(block, notes=notes), holm_adjusted(entries))
+
+
+def _baseline_note(params: Params, run: Run) -> str:
+    """Test MAE of the trivial baselines of a run's data set, as a sentence."""
+    base = trained_run(params, f"base/{run.dataset}")
+    refuse_unlike([run, base])
+    rows = [
+        *baseline_lines(params, f"baselines/{run.dataset}", ("mean", "ridge")),
+        unimodal_line(params, base),
+    ]
+    shown = [f"{row.name} {row.predictions.error.mean():.3f}" for row in rows]
+    return f"test MAE of the trivial baselines: {', '.join(shown)}"
+
+
+def _methods(run: Run) -> list[str]:
+    """The unweighted fusion of a run, then its weighted models."""
+    names = (run.report.fusion, *WEIGHTINGS)
+    return [name for name in names if name in run.methods]

@@ -1,0 +1,272 @@
+"""Rows of a table before their numbers, and the one act that gives them numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from repro.metrics.scores import known_metric
+from repro.params import Params
+from repro.params.cells import WEIGHTINGS
+from repro.params.study import Statistics
+from repro.results.published import printed
+from repro.results.runs import (
+    Predictions,
+    Run,
+    best_modality,
+    difference,
+    read_run,
+    seed_metrics,
+)
+from repro.results.verdict import (
+    Conditions,
+    conditions,
+    printed_decimals,
+    run_facts,
+    verdict,
+)
+from repro.tables.blocks import block_of, not_converged
+from repro.tables.labels import difference_metric
+from repro.tables.rows import (
+    Entry,
+    difference_entry,
+    frame,
+    holm_adjusted,
+    joined_notes,
+    summary_entry,
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row before its numbers: whose predictions, under which name.
+
+    `method` is the code name of a printed row. `reference` is the row that it is set
+    against; empty or its own: none. `label` is the smoothing factor that the row
+    stands for, `without` the removed modality as the paper names it.
+    """
+
+    row: str
+    method: str
+    name: str
+    run: Run
+    predictions: Predictions
+    reference: str = ""
+    label: float | None = None
+    without: str = ""
+    remark: str = ""
+
+    @property
+    def alpha(self) -> float | None:
+        """The smoothing factor it was trained with, if it has weights."""
+        return self.run.report.alpha if self.method in WEIGHTINGS else None
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Rows of a printed table that belong to a block, and what they ask for.
+
+    `facts` are those of the data beside what the runs tell.
+    """
+
+    rows: pd.DataFrame
+    conditions: Conditions
+    facts: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def printed_table(
+    paper: str,
+    table: str,
+    dataset: str,
+    facts: Mapping[str, str | None] | None = None,
+) -> Printed:
+    """What a paper prints in a table for one data set."""
+    rows = printed(paper)
+    rows = rows[(rows["table"] == table) & rows["dataset"].isin(["", dataset])]
+    return Printed(rows, conditions(paper, table, dataset), facts or {})
+
+
+def line(
+    params: Params,
+    run: Run,
+    method: str,
+    *,
+    row: str = "",
+    name: str = "",
+    reference: str = "",
+    label: float | None = None,
+    without: str = "",
+) -> Line:
+    """The row of one method of a run, marked where training had not converged."""
+    return Line(
+        row=row or method,
+        method=method,
+        name=name or params.names.get(method, method),
+        run=run,
+        predictions=run.predictions(method),
+        reference=reference,
+        label=label,
+        without=without,
+        remark="not converged" if not_converged(run, method) else "",
+    )
+
+
+def lines(
+    params: Params, run: Run, methods: Sequence[str], reference: str = ""
+) -> list[Line]:
+    """Rows of several methods of one run; those that it left out have none."""
+    return [
+        line(params, run, method, reference=reference)
+        for method in methods
+        if method in run.report.methods
+    ]
+
+
+def baseline_lines(
+    params: Params, address: str, methods: Sequence[str] = (), reference: str = ""
+) -> list[Line]:
+    """Rows of predictors without a network; of all of them where none is named."""
+    run = read_run(address)
+    return lines(params, run, methods or run.methods, reference)
+
+
+def unimodal_line(params: Params, run: Run, reference: str = "") -> Line:
+    """The row of the modality that is best on valid."""
+    best = best_modality(run)
+    name = f"{params.names['unimodal']} ({best})"
+    found = line(params, run, best, row="unimodal", name=name, reference=reference)
+    return replace(found, method="unimodal")
+
+
+def numbered(
+    params: Params,
+    found: Sequence[Line],
+    against: str,
+    *,
+    beside: Printed | None = None,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The rows of one data set: metrics, differences with Holm, printed numbers.
+
+    `against` names in the heading what differences are to. Notes of the table come
+    `before` or `after` those of its runs.
+
+    Raises:
+        ValueError: the runs cannot stand in one table, or two methods hold different
+            samples or seeds.
+    """
+    block = block_of([row.run for row in found if row.run.report.setup is not None])
+    notes = joined_notes(*before, block.notes, *after)
+    differences = _differences(found, against, params.statistics)
+    entries: list[Entry] = []
+    for row in found:
+        own = [*_metrics(row, params.statistics)]
+        own += [entry for entry in differences if entry.row == row.row]
+        own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
+        entries += own if beside is None else _beside(row, own, found, beside)
+    if beside is not None:
+        entries += _printed_only(beside.rows, found)
+    return frame(replace(block, notes=notes), entries)
+
+
+def _metrics(row: Line, statistics: Statistics) -> Iterator[Entry]:
+    score, predictions = row.run.score, row.predictions
+    folds = row.run.report.folds > 0
+    found = seed_metrics(score, predictions, is_cross_validated=folds)
+    for metric, summary in found.items():
+        entry = summary_entry(row.row, row.name, metric, summary)
+        if score.interval is not None and metric == score.headline.name:
+            given = predictions.prediction, predictions.y, predictions.group
+            interval = score.interval(*given, **statistics.model_dump())
+            entry = replace(entry, lower=interval.lower, upper=interval.upper)
+        yield entry
+
+
+def _differences(
+    found: Sequence[Line], against: str, statistics: Statistics
+) -> list[Entry]:
+    """Headline minus that of each row's reference, with interval, p and Holm.
+
+    Of cross-validated rows without p: too few samples for claims.
+    """
+    by_row = {row.row: row for row in found}
+    entries = []
+    for row in found:
+        if row.reference in ("", row.row):
+            continue
+        score, reference = row.run.score, by_row[row.reference].predictions
+        value = difference(score, row.predictions, reference, statistics)
+        metric, n = (
+            difference_metric(score.headline.name, against),
+            len(reference.seeds),
+        )
+        entries.append(difference_entry(row.row, row.name, metric, value, n))
+    adjusted = holm_adjusted(entries)
+    if any(row.run.report.folds for row in found):
+        return [replace(entry, p=None, p_holm=None) for entry in adjusted]
+    return adjusted
+
+
+def _beside(
+    row: Line, own: Sequence[Entry], found: Sequence[Line], beside: Printed
+) -> Iterator[Entry]:
+    """The entries of a row with printed numbers and, on real data, verdicts."""
+    rows = beside.rows
+    is_label = rows["alpha"].isna() if row.label is None else rows["alpha"] == row.label
+    chosen = (rows["method"] == row.method) & (rows["without"] == row.without)
+    told = rows[chosen & is_label].set_index("metric")
+    for entry in own:
+        if entry.metric in told.index:
+            entry = _judged(row, entry, told.loc[entry.metric], found, beside)
+        yield entry
+
+
+def _judged(
+    row: Line,
+    entry: Entry,
+    told: pd.Series,
+    found: Sequence[Line],
+    beside: Printed,
+) -> Entry:
+    mean, sd = float(told["mean"]), _given(told["sd"])
+    entry = replace(entry, published_mean=mean, published_sd=sd)
+    metric = known_metric(entry.metric)
+    if row.run.simulated:
+        return entry
+    if entry.mean is None or entry.n is None or metric is None:
+        raise ValueError(f"{entry.row}.{entry.metric}: no number to compare")
+    base = next(line.run for line in found if line.run.report.setup is not None)
+    alpha = row.alpha if row.label is None else None  # a table that varies it
+    facts = {**beside.facts, **run_facts(row.run, base, row.method, entry.n, alpha)}
+    ours = entry.mean, entry.sd, entry.n
+    decimals = printed_decimals(metric.digits, mean, sd)
+    word = verdict(beside.conditions, facts, row.method, ours, (mean, sd), decimals)
+    return replace(
+        entry,
+        difference=entry.mean - mean,
+        verdict=word.word,
+        condition=word.condition,
+    )
+
+
+def _printed_only(rows: pd.DataFrame, found: Sequence[Line]) -> Iterator[Entry]:
+    """Rows of the paper that are not trained here."""
+    ours = {(row.method, row.without) for row in found}
+    for told in rows.to_dict("records"):
+        method, without, alpha = told["method"], told["without"], told["alpha"]
+        if (method, without) in ours:
+            continue
+        row, name = method, told["name"]
+        if without:
+            row, name = f"{row}_without_{without.lower()}", f"{name} without {without}"
+        if not np.isnan(alpha):
+            row, name = f"{row}_{alpha:g}", f"{name}, alpha {alpha:g}"
+        mean, sd = float(told["mean"]), _given(told["sd"])
+        metric = told["metric"]
+        yield Entry(row, name, metric, published_mean=mean, published_sd=sd)
+
+
+def _given(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,74 @@
+"""A table for any data set: every method of a cell of the group `own`."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import pandas as pd
+
+from repro.params import Params
+from repro.params.cells import WEIGHTINGS
+from repro.results.runs import Run, trained_run
+from repro.tables.blocks import left_out, tested_note
+from repro.tables.cohorts import read_cohort, score_notes
+from repro.tables.lines import (
+    Line,
+    baseline_lines,
+    lines,
+    numbered,
+    unimodal_line,
+)
+from repro.tables.rows import Table
+
+GROUP = "own"
+
+
+def tables(params: Params) -> Mapping[str, Table]:
+    """One table for every cell of the group, under the key of the cell."""
+    return {
+        key: Table(
+            f"{params.dataset(cell.dataset).title}. Every method",
+            partial(own_table, address=f"{GROUP}/{key}"),
+        )
+        for key, cell in params.cells.get(GROUP, {}).items()
+    }
+
+
+def own_table(params: Params, address: str) -> pd.DataFrame:
+    """Every method of a run on its own data set, set against its unweighted fusion.
+
+    Rows are the predictors without a network that `baselines/<dataset>` holds, the
+    best unimodal model, unweighted fusions and weighted ones. Metrics are those of the
+    task; title, groups and classes those of the data set.
+
+    Raises:
+        ValueError: a run is missing, or its methods cannot be compared.
+    """
+    run, recipe = trained_run(params, address), params.recipe(address)
+    runs = [run, *(trained_run(params, used) for used in recipe.uses)]
+    fusion = recipe.fusion
+    reference = fusion if fusion in run.report.methods else ""
+    fused = [name for name in run.methods if name in _fusions(params, run)]
+    found = [
+        *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
+        *_unimodal(params, runs, reference),
+        *lines(params, run, fused, reference),
+        *lines(params, run, WEIGHTINGS, reference),
+    ]
+    first = found[0]
+    before = [tested_note(params, first.run, first.predictions, "samples")]
+    after = left_out(params, runs)
+    if recipe.dataset in params.datasets.stays:
+        after += score_notes(read_cohort(params, recipe.dataset))
+    return numbered(params, found, fusion, before=before, after=after)
+
+
+def _unimodal(params: Params, runs: list[Run], reference: str) -> list[Line]:
+    """The row of the best modality of the first run that has such models."""
+    for run in runs:
+        if set(run.report.data.modalities) & set(run.report.methods):
+            return [unimodal_line(params, run, reference)]
+    return []
+
+
+def _fusions(params: Params, run: Run) -> Mapping[str, object]:
+    return params.models(run.dataset).fusions

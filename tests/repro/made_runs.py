@@ -1,0 +1,285 @@
+"""Small fabricated runs: the folder of every recipe of params, by the typed report."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from repro import paths
+from repro.files import read_json, read_table, write_json, write_table
+from repro.params import Params
+from repro.params.cells import UNIMODAL, WEIGHTINGS, Recipe, recipes
+from repro.report import Data, Method, Report, Setup, read_report
+from repro.results.folds import pooled_report
+from tests.repro.made_data import (
+    MADE,
+    SEEDS,
+    divided,
+    generator,
+    predicted,
+    samples,
+    trajectory,
+    weights,
+)
+
+SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
+EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
+BASELINES = {
+    "regression": ("mean", "ridge"),
+    "classification": ("majority", "stratified", "haim"),
+}
+TEXT_OF_STAYS = {"text_encoder": "tfidf", "text_weights": "none"}
+
+
+def write_study(params: Params, **changes: Any) -> None:
+    """Every run of params, its baselines and what was planted.
+
+    Fields of `changes` are those of a report, of its `setup`, of its `data` and the
+    `sizes` of the experts; `ingested` and `prepared` are of the clinical source.
+    """
+    ingested, prepared = changes.pop("ingested", {}), changes.pop("prepared", {})
+    names = dict.fromkeys(r.dataset for r in params.recipes.values())
+    cohorts = [name for name in names if name in params.datasets.stays]
+    if cohorts:
+        known = {"version": "2.2-like", "preset": "corrected", "time_policy": "strict"}
+        write_json(paths.ingested() / "report.json", known | ingested)
+    for name in cohorts:
+        write_cohort(params, name, {**changes.get("data", {}), **prepared})
+    for name in names:
+        write_baselines(params, f"baselines/{name}", **changes)
+        if params.dataset(name).task == "regression":
+            write_truth(name)
+    for name in params.cells.get("deberta", {}):
+        write_baselines(params, f"baselines_deberta/{name}", **changes)
+    for address in params.recipes:
+        write_run(params, address, **changes)
+
+
+def methods_of(
+    params: Params, recipe: Recipe, modalities: list[str]
+) -> dict[str, bool]:
+    """Methods of a run, and whether it trained them or retells those that it uses."""
+    found = {name: True for name in modalities if UNIMODAL in recipe.trains}
+    if recipe.weightings:
+        found[recipe.fusion] = recipe.fusion in recipe.trains
+    found |= dict.fromkeys(recipe.fusions, True)
+    return found | dict.fromkeys(recipe.weightings, True)
+
+
+def trainer(params: Params, address: str, method: str) -> str:
+    """Address of the run that trained what a run holds."""
+    recipe = params.recipe(address)
+    if method in recipe.trains or method not in fusions_of(params, recipe):
+        return address
+    return next((u for u in recipe.uses if method in params.recipe(u).trains), address)
+
+
+def fusions_of(params: Params, recipe: Recipe) -> Mapping[str, object]:
+    """Fusions that the data set of a recipe has."""
+    return params.models(recipe.dataset).fusions
+
+
+def data_of(params: Params, dataset: str, changes: Mapping[str, Any]) -> Data:
+    """The data of a report."""
+    made, facts = MADE[dataset], params.dataset(dataset)
+    told = {
+        "source": "mmsa",
+        "simulated": True,
+        "task": facts.task,
+        "classes": len(facts.classes),
+        "sizes": made.sizes,
+        "dims": made.dims,
+        "modalities": made.modalities,
+    }
+    return Data(**told | dict(changes))
+
+
+def setup_of(params: Params, recipe: Recipe, changes: Mapping[str, Any]) -> Setup:
+    """The setup of a report."""
+    encoder = params.encoder_of(recipe)
+    told: dict[str, Any] = {
+        "preset": params.preset,
+        "seeds": list(SEEDS),
+        "experts": params.experts,
+        "top_k": params.top_k,
+        "encoder": encoder,
+        "text_encoder": encoder,
+        "text_weights": "random",
+        "finetune": False,
+        "tokens": {},
+        "training": {"epochs": 12, "batch": 64},
+        "weighting": {"scale": "mean_one"},
+    }
+    if recipe.dataset in params.datasets.stays:
+        told |= TEXT_OF_STAYS
+    return Setup(**told | dict(changes))
+
+
+def report_of(params: Params, address: str, **changes: Any) -> Report:
+    """The report of a run."""
+    recipe = params.recipe(address)
+    data = data_of(params, recipe.dataset, changes.pop("data", {}))
+    if recipe.noise:
+        names = [f"noise_{k}" for k in range(recipe.noise)]
+        data = data.model_copy(update={"modalities": [*data.modalities, *names]})
+    if recipe.without:
+        kept = [name for name in data.modalities if name not in recipe.without]
+        data = data.model_copy(update={"modalities": kept})
+    sizes = changes.pop("sizes", SIZES)
+    fusions = fusions_of(params, recipe)
+    methods = {
+        name: Method(
+            fusion=_fusion(name, recipe, fusions),
+            trained=trained,
+            settings=sizes if _fusion(name, recipe, fusions) in EXPERTS else {},
+            epochs=[2, 3, 4] if trained else [],
+            last_epoch=12,
+        )
+        for name, trained in methods_of(params, recipe, data.modalities).items()
+    }
+    told: dict[str, Any] = {
+        "address": address,
+        "dataset": recipe.dataset,
+        "methods": methods,
+        "data": data,
+        "setup": setup_of(params, recipe, changes.pop("setup", {})),
+        "fusion": recipe.fusion,
+        "uses": recipe.uses,
+        "protocol": recipe.protocol or params.protocol,
+        "switches": recipe.switches,
+        "control": recipe.control,
+        "alpha": params.alpha_of(recipe) if recipe.weightings else None,
+        "missing": recipe.missing or "mask",
+        "count_absent": recipe.count_absent,
+        "without": recipe.without,
+    }
+    return Report(**told | changes)
+
+
+def _fusion(method: str, recipe: Recipe, fusions: Mapping[str, object]) -> str:
+    return method if method in fusions else recipe.fusion
+
+
+def write_run(params: Params, address: str, **changes: Any) -> None:
+    """One run: report, predictions, weights, trajectory and timing."""
+    report = report_of(params, address, **changes)
+    origins = {name: trainer(params, address, name) for name in report.methods}
+    write_folds(params, report, origins)
+    seconds = {name: 10.0 + k for k, name in enumerate(report.methods)}
+    cell = "/".join(address.split("/")[:2])
+    timing = paths.timing(cell)
+    before = read_json(timing)["seconds"] if timing.is_file() else {}
+    about = {"cpu": "a processor", "cores": 2}
+    told = {"seconds": before | {address: seconds}, "peak_memory_bytes": 2**28}
+    write_json(timing, told | {"hardware": about})
+
+
+def write_baselines(params: Params, address: str, **changes: Any) -> None:
+    """The predictors without a network of a data set."""
+    dataset = address.partition("/")[2]
+    data = data_of(params, dataset, changes.get("data", {}))
+    methods = {name: Method() for name in BASELINES[data.task]}
+    report = Report(address=address, dataset=dataset, methods=methods, data=data)
+    write_folds(params, report, dict.fromkeys(methods, address))
+
+
+def write_folds(params: Params, report: Report, origins: Mapping[str, str]) -> None:
+    """Write a run, or every fold of it and the pooled report."""
+    folds = params.folds(report.dataset)
+    parts = divided(samples(report.dataset, report.data.sizes), folds)
+    reports = []
+    for k, base in enumerate(parts):
+        address = paths.part(report.address, k) if folds else report.address
+        own = report.model_copy(update={"address": address})
+        write_tables(own, base, origins)
+        reports.append(own)
+        own.write()
+    if folds:
+        pooled_report(report.address, reports).write()
+
+
+def write_tables(
+    report: Report, base: pd.DataFrame, origins: Mapping[str, str]
+) -> None:
+    """Predictions of every method; weights and trajectory of the weighted ones."""
+    folder, data = paths.run(report.address), report.data
+    tables = {
+        name: predicted(base, data.classes, name, origins[name])
+        for name in report.methods
+    }
+    weighted = [name for name in WEIGHTINGS if name in tables]
+    if report.control == "ones":
+        for name in weighted:
+            tables[name] = tables[report.fusion].assign(method=name)
+    if tables:
+        whole = pd.concat(list(tables.values()), ignore_index=True)
+        write_table(folder / "predictions.parquet", whole)
+    names, where = data.modalities, report.address
+    if weighted:
+        write_table(folder / "weights.parquet", weights(base, names, weighted, where))
+        write_table(folder / "trajectory.parquet", trajectory(names, weighted))
+    if where.startswith("base/"):
+        first = weights(base, names, ["instance"], where).drop(columns="method")
+        write_table(folder / "initial.parquet", first)
+
+
+def write_truth(dataset: str) -> None:
+    """Where each modality is reliable."""
+    rows = samples(dataset)
+    truth = rows[["id"]].copy()
+    for modality in MADE[dataset].modalities:
+        chance = generator(dataset, modality, "reliable").random(len(rows))
+        truth[f"reliable_{modality}"] = chance > 0.3
+    write_table(paths.simulated_truth(dataset), truth)
+
+
+def write_cohort(params: Params, cohort: str, changes: Mapping[str, Any]) -> None:
+    """The prepared folder of a cohort or of each of its folds."""
+    data = data_of(params, cohort, {})
+    steps = [("all ICU stays", 400, 150), ("los >= 2 days", 240, 120)]
+    names = ("step", "stays", "patients")
+    meta = {
+        "source": "simulated",
+        "simulated": True,
+        "modalities": data.modalities,
+        "evaluation": params.clinical.evaluation,
+        "attrition": [dict(zip(names, step, strict=True)) for step in steps],
+        "notes": [],
+        "warnings": [],
+    }
+    meta |= {k: v for k, v in changes.items() if k in meta}
+    parts = divided(samples(cohort), params.folds(cohort))
+    for part, base in zip(params.parts(cohort), parts, strict=True):
+        write_table(paths.prepared(part) / "samples.parquet", base)
+        write_json(paths.prepared(part) / "meta.json", meta)
+
+
+def change_report(address: str, **changes: Any) -> None:
+    """Overwrite fields of a report; those of `setup`, `data` and `methods` by name."""
+    report = read_report(address)
+    for block in ("setup", "data"):
+        if block in changes:
+            known = getattr(report, block)
+            changes[block] = known.model_copy(update=changes[block])
+    if "methods" in changes:
+        changed = {
+            name: report.methods[name].model_copy(update=update)
+            for name, update in changes["methods"].items()
+        }
+        changes["methods"] = report.methods | changed
+    report.model_copy(update=changes).write()
+
+
+def change_table(address: str, change: Any, name: str = "predictions") -> None:
+    """Overwrite a table of a run with what `change` makes of it."""
+    path = paths.run(address) / f"{name}.parquet"
+    write_table(path, change(read_table(path)))
+
+
+def only(params: Params, names: Iterable[str]) -> Params:
+    """Params with the cells of some data sets."""
+    cells = {
+        group: {k: c for k, c in members.items() if c.dataset in set(names)}
+        for group, members in params.cells.items()
+    }
+    return params.model_copy(update={"cells": cells, "recipes": recipes(cells)})
