@@ -6,7 +6,6 @@ they may carry leading dimensions (resamples, seeds), which the statistics keep.
 
 import numpy as np
 from jaxtyping import Float, Int, Num
-from scipy.stats import rankdata
 
 CALIBRATION_BINS = 15
 
@@ -156,6 +155,9 @@ def one_versus_rest_auroc(
     pairs = positives * (len(y) - positives)
     if (pairs == 0).any():
         return float("nan")
+    # A quarter of a second to import; training needs none of it.
+    from scipy.stats import rankdata
+
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
     return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
