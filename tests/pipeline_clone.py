@@ -14,7 +14,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from repro import paths
-from tests.pipeline_graph import ROOT, yaml_content
+from repro.stages.graph import yaml_content
+from tests.pipeline_graph import ROOT
 
 RESULTS = ("data/simulated", "data/ingested", "data/prepared", "data/features", "runs")
 

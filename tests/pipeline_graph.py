@@ -1,141 +1,20 @@
-"""The stages of all dvc.yaml files, expanded, and the modules each one imports."""
+"""The stage graph of this repository, and the modules each stage imports."""
 
 import ast
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from repro.params import Params
+from repro.stages import graph
+from repro.stages.graph import Stage
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("btw", "repro")
-_VARIABLE = re.compile(r"\$\{([^}]+)\}")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One expanded stage; `cached` says of each out whether DVC caches it, `pushed`
-    names the outs that a push would send away. Of `params` those of another file than
-    params.yaml stand behind its name and a colon.
-    """
-
-    file: str
-    name: str
-    source: str | None
-    cmd: str
-    wdir: str
-    deps: tuple[str, ...]
-    params: tuple[str, ...]
-    cached: Mapping[str, bool]
-    pushed: frozenset[str] = frozenset()
-
-    @property
-    def address(self) -> str:
-        """What `dvc repro` calls it."""
-        return self.name if self.file == "dvc.yaml" else f"{self.file}:{self.name}"
-
-
-def yaml_content(path: Path) -> Any:
-    """A YAML file, read with the parser of DVC."""
-    return YAML(typ="safe").load(path)
-
-
-def stage_files(root: Path = ROOT) -> list[Path]:
-    """Every dvc.yaml, the root one first."""
-    return [root / "dvc.yaml", *sorted(root.glob("pipelines/*/dvc.yaml"))]
 
 
 def stages(root: Path = ROOT) -> list[Stage]:
-    """All stages of all files, with `foreach` and variables filled in."""
-    params = yaml_content(root / "params.yaml")
-    return [
-        stage for file in stage_files(root) for stage in _of_file(root, file, params)
-    ]
-
-
-def _of_file(root: Path, file: Path, params: dict) -> Iterator[Stage]:
-    where = file.relative_to(root).as_posix()
-    for name, entry in yaml_content(file)["stages"].items():
-        for suffix, source, body, more in _expanded(entry, params):
-            yield _stage(where, f"{name}{suffix}", source, _filled(body, params | more))
-
-
-def _expanded(
-    entry: dict, params: dict
-) -> Iterator[tuple[str, str | None, dict, dict]]:
-    """Suffix of the name, where the keys come from, what to fill in, and with what."""
-    if "matrix" in entry:
-        for item in _combinations(entry["matrix"]):
-            yield f"@{'-'.join(item.values())}", None, entry, {"item": item}
-    elif "foreach" not in entry:
-        yield "", None, entry, {}
-    elif isinstance(entry["foreach"], list):
-        for item in entry["foreach"]:
-            yield f"@{item}", None, entry["do"], {"item": item}
-    else:
-        source = entry["foreach"].removeprefix("${").removesuffix("}")
-        for key, item in lookup(params, source).items():
-            yield f"@{key}", source, entry["do"], {"key": key, "item": item}
-
-
-def _combinations(matrix: dict[str, list[str]]) -> list[dict[str, str]]:
-    return [dict(zip(matrix, v, strict=True)) for v in product(*matrix.values())]
-
-
-def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
-    outs = [out if isinstance(out, dict) else {out: {}} for out in entry["outs"]]
-    return Stage(
-        file=file,
-        name=name,
-        source=source,
-        cmd=entry["cmd"],
-        wdir=entry.get("wdir", "."),
-        deps=tuple(entry["deps"]),
-        params=tuple(_named_params(entry.get("params", ()))),
-        cached={
-            path: options.get("cache", True)
-            for out in outs
-            for path, options in out.items()
-        },
-        pushed=frozenset(
-            path
-            for out in outs
-            for path, options in out.items()
-            if options.get("push", True)
-        ),
-    )
-
-
-def _named_params(entries: list[str | dict[str, list[str]]]) -> Iterator[str]:
-    for entry in entries:
-        if isinstance(entry, str):
-            yield entry
-        else:
-            for file, keys in entry.items():
-                yield from (f"{file}:{key}" for key in keys)
-
-
-def lookup(content: Any, name: str) -> Any:
-    """A value by its dotted name; KeyError when there is none."""
-    for part in name.replace("[", ".").replace("]", "").split("."):
-        content = content[int(part) if isinstance(content, list) else part]
-    return content
-
-
-def _filled(value: Any, context: dict) -> Any:
-    if isinstance(value, str):
-        return _VARIABLE.sub(lambda m: str(lookup(context, m[1])), value)
-    if isinstance(value, list):
-        return [_filled(element, context) for element in value]
-    if isinstance(value, dict):
-        return {_filled(k, context): _filled(v, context) for k, v in value.items()}
-    return value
+    """All stages of all files."""
+    return graph.stages(root)
 
 
 def ancestors(every: list[Stage], roots: list[Stage]) -> set[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+QUICK = Path("build/quick")  # where `make quick` works
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 

@@ -9,18 +9,16 @@ from pathlib import PurePosixPath
 import pytest
 
 from repro.params import load
+from repro.stages.graph import lookup, stage_files, yaml_content
 from tests.pipeline_graph import (
     ROOT,
     Stage,
     ancestors,
-    lookup,
     module_file,
     module_files,
     named_modules,
-    stage_files,
     stage_module,
     stages,
-    yaml_content,
 )
 
 EVERY = stages()
@@ -60,7 +58,7 @@ def test_a_stage_nobody_needs_would_be_found():
     assert lonely.address not in ancestors([*EVERY, lonely], ROOTS)
 
 
-@pytest.mark.parametrize("file", stage_files(), ids=lambda f: f.parent.name)
+@pytest.mark.parametrize("file", stage_files(ROOT), ids=lambda f: f.parent.name)
 def test_locks_hold_no_stage_that_is_gone(file):
     lock = file.with_name("dvc.lock")
     if not lock.is_file():

@@ -12,8 +12,9 @@ import pytest
 
 from repro import files, paths
 from repro.report import Report
+from repro.stages.graph import Stage, yaml_content
 from tests.pipeline_clone import RESULTS, Clone, matches
-from tests.pipeline_graph import Stage, stages, yaml_content
+from tests.pipeline_graph import stages
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 BTW = "pipelines/sentiment/dvc.yaml:btw@mosi"
