@@ -15,6 +15,10 @@ from repro.tables.blocks import preset_note
 from repro.tables.rows import Block, Entry, frame, joined_notes
 
 TOTAL = "total"
+ONE_MODEL_NOTE = (
+    "AUROC and calibration error are left out: each fold has a model of its own, whose "
+    "probabilities do not compare with those of another"
+)
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,7 @@ def score_notes(cohort: CohortFiles) -> list[str]:
     """Notes of a table of scores: of the evaluation, and of metrics left out."""
     notes = evaluation_notes(cohort)
     if cohort.is_cross_validated:
-        notes.append(
-            "AUROC and calibration error are left out: each fold has a model of its "
-            "own, whose probabilities do not compare with those of another"
-        )
+        notes.append(ONE_MODEL_NOTE)
     return notes
 
 

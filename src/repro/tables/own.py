@@ -9,7 +9,7 @@ from repro.params import Params
 from repro.params.cells import WEIGHTINGS
 from repro.results.runs import Run, trained_run
 from repro.tables.blocks import left_out, tested_note
-from repro.tables.cohorts import read_cohort, score_notes
+from repro.tables.cohorts import ONE_MODEL_NOTE
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -44,27 +44,27 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
         ValueError: a run is missing, or its methods cannot be compared.
     """
     run, recipe = trained_run(params, address), params.recipe(address)
-    runs = [run, *(trained_run(params, used) for used in recipe.uses)]
     fusion = recipe.fusion
     reference = fusion if fusion in run.report.methods else ""
     fused = [name for name in run.methods if name in _fusions(params, run)]
     found = [
         *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
-        *_unimodal(params, runs, reference),
+        *_unimodal(params, [address, *recipe.uses], reference),
         *lines(params, run, fused, reference),
         *lines(params, run, WEIGHTINGS, reference),
     ]
     first = found[0]
     before = [tested_note(params, first.run, first.predictions, "samples")]
-    after = left_out(params, runs)
-    if recipe.dataset in params.datasets.stays:
-        after += score_notes(read_cohort(params, recipe.dataset))
+    after = left_out(params, [run])
+    if run.report.folds:
+        after += ["cross-validated: too few samples for claims", ONE_MODEL_NOTE]
     return numbered(params, found, fusion, before=before, after=after)
 
 
-def _unimodal(params: Params, runs: list[Run], reference: str) -> list[Line]:
+def _unimodal(params: Params, addresses: list[str], reference: str) -> list[Line]:
     """The row of the best modality of the first run that has such models."""
-    for run in runs:
+    for address in addresses:
+        run = trained_run(params, address)
         if set(run.report.data.modalities) & set(run.report.methods):
             return [unimodal_line(params, run, reference)]
     return []
