@@ -1,7 +1,7 @@
 """The stages of every dvc.yaml, with `foreach`, `matrix` and variables filled in."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -108,7 +108,9 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
     )
 
 
-def _named_params(entries: list[str | dict[str, list[str]]]) -> Iterator[str]:
+def _named_params(
+    entries: Sequence[str | dict[str, list[str]]],
+) -> Iterator[str]:
     for entry in entries:
         if isinstance(entry, str):
             yield entry

@@ -68,11 +68,11 @@ def run(every: Sequence[Stage], most: int) -> None:
     Raises:
         ValueError: a stage failed; names it and its log.
     """
-    makers = {out: stage for stage in every for out in stage.cached}
+    needed = {stage.address: needs(stage, every) for stage in every}
     waiting, done = list(every), set[str]()
     running: dict[str, multiprocessing.process.BaseProcess] = {}
     while waiting or running:
-        for stage in [s for s in waiting if needs(s, makers) <= done]:
+        for stage in [s for s in waiting if needed[s.address] <= done]:
             if len(running) < most:
                 waiting.remove(stage)
                 running[stage.address] = forked(stage)
@@ -87,14 +87,14 @@ def run(every: Sequence[Stage], most: int) -> None:
             print(f"{len(done)}/{len(every)} {name}", flush=True)
 
 
-def needs(stage: Stage, makers: dict[str, Stage]) -> set[str]:
-    """Stages whose outputs, or parts of them, a stage reads."""
-    reads = [Path(dep) for dep in stage.deps]
+def needs(stage: Stage, every: Sequence[Stage]) -> set[str]:
+    """Addresses of the stages whose outputs, or parts of them, a stage reads."""
+    reads = [f"{dep}/" for dep in stage.deps]
     return {
         maker.address
-        for out, maker in makers.items()
-        for dep in reads
-        if dep == Path(out) or Path(out) in dep.parents or dep in Path(out).parents
+        for maker in every
+        for out in maker.cached
+        if any(r.startswith(f"{out}/") or f"{out}/".startswith(r) for r in reads)
     }
 
 
