@@ -1,3 +1,4 @@
+# make quick: every table and figure on a tiny profile, in build/quick.
 # make repro: everything from raw files to tables and figures.  make test: all checks.
 # make bench: speed of the hot parts, each against a plain baseline.
 
@@ -6,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: repro test bench setup
+.PHONY: quick repro test bench setup
 
 setup: .venv/installed
 
@@ -16,10 +17,16 @@ setup: .venv/installed
 	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+quick: setup
+	python -m repro.stages.side_by_side --quick
+
+# DVC runs stages one by one. Where nothing has been made yet, all of them run side by
+# side first, and DVC is told; it finds nothing left to do then.
 repro: setup
+	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
-	@echo "tables:  plots/*.md (Markdown), plots/*.tex (LaTeX), metrics/*.json (numbers)"
-	@echo "figures: plots/*.svg and plots/*.pdf"
+	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
+	@echo "figures: plots/*/*.svg and plots/*/*.pdf"
 	@dvc plots show
 	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
 

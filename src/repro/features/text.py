@@ -186,7 +186,7 @@ def _random_encoder(
     if encoder.hidden % encoder.heads:
         raise ValueError(
             f"hidden={encoder.hidden} is no multiple of heads={encoder.heads}; "
-            "correct one of them in presets.<preset>.encoders"
+            "correct one of them in the encoders of the preset"
         )
     entries = vocabulary(train_texts, encoder.vocabulary)
     sizes: dict[str, Any] = {

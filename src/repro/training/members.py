@@ -91,7 +91,7 @@ def group_folds(
     if len(names) < folds:
         raise ValueError(
             f"folds={folds} but train has only {len(names)} groups; lower "
-            "presets.<preset>.training.folds"
+            "training.folds in the preset"
         )
     draw = np.random.default_rng(seed_stream(seed, 0, "order")).permutation(len(names))
     fold_of_group = np.zeros(len(names), dtype=np.int64)
