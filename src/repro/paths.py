@@ -4,6 +4,7 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 QUICK = Path("build/quick")  # where `make quick` works
+SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 
@@ -64,7 +65,7 @@ def features(dataset: str, kind: str, encoder: str | None = None) -> Path:
 
 
 def simulated_icu() -> Path:
-    """The simulated MIMIC-shaped tree."""
+    """The tables of the simulated MIMIC-shaped tree; its modules lie beside them."""
     return Path("data/simulated/icu/mimiciv")
 
 

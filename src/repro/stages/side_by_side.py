@@ -84,8 +84,8 @@ def run(every: Sequence[Stage], most: int) -> None:
             if len(running) < most:
                 waiting.remove(stage)
                 running[stage.address] = forked(stage)
-        multiprocessing.connection.wait([p.sentinel for p in running.values()])
-        for name in [name for name, process in running.items() if ended(process)]:
+        multiprocessing.connection.wait([c.sentinel for c in running.values()])
+        for name in [n for n, child in running.items() if ended(child)]:
             if running.pop(name).exitcode:
                 raise ValueError(failure(name))
             done.add(name)
@@ -126,10 +126,10 @@ def forked(stage: Stage) -> Process:
     return child
 
 
-def ended(process: Process) -> bool:
+def ended(child: Process) -> bool:
     """Whether a process has ended; its status is then known."""
-    process.join(0)
-    return process.exitcode is not None
+    child.join(0)
+    return child.exitcode is not None
 
 
 def log_of(name: str) -> Path:

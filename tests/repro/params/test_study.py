@@ -136,7 +136,7 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         ),
         *(
             (
-                rf"^  {name}: data/simulated/icu/mimiciv/{name}",
+                rf"^  {name}: data/simulated/icu/{name}",
                 f"  {name}: data/raw/{name}",
                 ["clinical: ", f"{name}='data/raw/{name}' does not", "'simulated'"],
             )
@@ -222,12 +222,12 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
 
 
 def test_the_roots_of_real_data(tmp_path: Path) -> None:
-    rest = "  note: none\n  cxr: data/simulated/icu/mimiciv/cxr\n  ecg: none"
+    rest = "  note: none\n  cxr: data/simulated/icu/cxr\n  ecg: none"
     pattern = r"(?s)^  source: simulated  .*?^  ecg: \S+"
     real = f"  source: mimiciv\n  path: data/raw/mimiciv\n{rest}"
     with pytest.raises(ValueError, match=r"cxr='.*/cxr' lies under data/simulated"):
         loaded(tmp_path, pattern, real)
-    real = real.replace("data/simulated/icu/mimiciv/cxr", "data/raw/cxr")
+    real = real.replace("data/simulated/icu/cxr", "data/raw/cxr")
     assert loaded(tmp_path, pattern, real).clinical.cxr == "data/raw/cxr"
 
 

@@ -62,7 +62,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run(simulate_icu)
     run(ingest)
     film = files.read_table(paths.ingested() / "cxr.parquet")["path"].iloc[0]
-    (paths.simulated_icu() / "cxr" / film).write_bytes(b"no film")
+    (paths.simulated_icu().parent / "cxr" / film).write_bytes(b"no film")
     yield folder
     os.chdir(before)
 
