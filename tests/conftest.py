@@ -1,7 +1,5 @@
 """The small clone that the pipeline tests and the README's commands share."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.pipeline_clone import Clone, small_clone
@@ -9,10 +7,13 @@ from tests.pipeline_clone import Clone, small_clone
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A small clone after one `dvc repro`, committed; copy it before changing it."""
+    """A small clone after `make repro`, committed; copy it before changing it.
+
+    Its commands without the installation: all stages side by side, and DVC is told.
+    """
     made = small_clone(tmp_path_factory.mktemp("finished") / "clone")
-    output = made.run("dvc repro")
-    Path(made.path.parent / "output.txt").write_text(output)
+    made.run("python -m repro.stages.side_by_side")
+    made.run("dvc commit --quiet --force")
     made.commit("Reproduce")
     return made
 

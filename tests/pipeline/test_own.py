@@ -79,10 +79,10 @@ def change(clone: Clone, file: str, *place: str, **values: Any) -> None:
 
 
 def write_data(folder: Path, classes: int) -> None:
-    """A hundred and twenty samples in groups of three, of which each array tells."""
+    """A hundred and twenty-six samples in groups of three, of which each array tells."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(classes)
-    count = 120
+    count = 126
     score = generator.normal(size=count)
     label = score.round(2)
     if classes:

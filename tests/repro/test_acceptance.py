@@ -16,7 +16,7 @@ from repro.data import mmsa, preparing
 from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
-from repro.metrics.statistics import Difference, paired_bootstrap
+from repro.metrics.bootstrap import Difference, mean_difference
 from repro.params import Params
 from repro.params.cells import Recipe
 from repro.params.datasets import Simulation
@@ -88,7 +88,7 @@ def study(found: Dataset, settings: Params, *names: str) -> Study:
         samples=samples,
         inputs=inputs,
         rows={s: np.flatnonzero(split == s) for s in ("train", "valid", "test")},
-        meta={},
+        meta={"modalities": list(inputs.names), "text": {"absent": False}},
         switches=switches(list(names)),
     )
 
@@ -104,7 +104,7 @@ def advantage(
     test = known.samples.iloc[known.rows["test"]]
     y = test["y"].to_numpy()
     gain = np.abs(np.asarray(theirs) - y) - np.abs(np.asarray(ours) - y)
-    return paired_bootstrap(
+    return mean_difference(
         np.atleast_2d(gain),
         test["group"].to_numpy(),
         resamples=4000,
