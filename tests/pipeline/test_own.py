@@ -79,7 +79,7 @@ def change(clone: Clone, file: str, *place: str, **values: Any) -> None:
 
 
 def write_data(folder: Path, classes: int) -> None:
-    """A hundred and twenty-six samples in groups of three, of which each array tells."""
+    """Samples in groups of three, of whose labels each array tells."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(classes)
     count = 126
