@@ -11,6 +11,7 @@ from collections.abc import Callable
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _NEVER, _SPARE = 2**31 - 1, 64 << 20
+_LESS = "free memory, lower the batch, or use fewer cores (taskset), and run again"
 
 
 def prepare() -> None:
@@ -44,11 +45,19 @@ def die_with_parent(parent: int) -> None:
 def peak_memory_bytes() -> int:
     """Largest resident size of this process and of its finished children."""
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return max(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; a known error ends it with its message alone, exit status 1.
+    """Run a stage; a known error ends it with one sentence, exit status 1.
 
     What it reports on the way goes to standard error, one plain line each.
     """
@@ -56,5 +65,16 @@ def run_stage(main: Callable[[], None]) -> None:
     logging.getLogger("repro").setLevel(logging.INFO)
     try:
         main()
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; run it again, it starts from whole files")
+    except RecursionError:
+        sys.exit("error: the input is nested too deeply; make it flat and run again")
+    except MemoryError as error:
+        sys.exit(f"error: out of memory ({error.args or 'no more is free'}); {_LESS}")
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
+    except RuntimeError as error:
+        first = str(error).partition("\n")[0]
+        if "memory" not in first:  # a bug: its traceback is worth more
+            raise
+        sys.exit(f"error: {first}; {_LESS}")

@@ -70,6 +70,34 @@ def test_a_known_error_is_one_line(error: type[Exception]) -> None:
         run_stage(main)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "error: interrupted; run it again"),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (MemoryError(), r"out of memory \(no more is free\); free memory, lower"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9\nx"), "9; free"),
+    ],
+)
+def test_what_ends_a_stage_from_outside_is_one_sentence(
+    error: BaseException, said: str
+) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit, match=said) as caught:
+        run_stage(main)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bug_in_torch_code_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise RuntimeError("size mismatch")
+
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        run_stage(main)
+
+
 def test_an_unknown_error_keeps_its_traceback() -> None:
     def main() -> None:
         raise KeyError("a bug")

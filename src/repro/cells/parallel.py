@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from repro.process import die_with_parent
+from repro.process import cores, die_with_parent
 
 Task = Callable[[], Any]
 _tasks: Sequence[Task] = ()
@@ -28,7 +28,7 @@ def in_parallel(tasks: Sequence[Task], processes: int | None = None) -> list[Any
     >>> in_parallel([lambda: 1, lambda: 2], processes=2)
     [1, 2]
     """
-    count = min(len(tasks), processes or len(os.sched_getaffinity(0)))
+    count = min(len(tasks), processes or cores())
     if count <= 1 or torch.cuda.is_initialized():
         return [task() for task in tasks]
     global _tasks

@@ -258,7 +258,7 @@ def _fine_tuning(
     if not (is_file and encoder.finetune and "text" in modalities):
         return None
     # Costs seconds to import, and only fine-tuning needs it here.
-    from repro.features.text import load_encoder
+    from repro.features.encoders import load_encoder
 
     prepared = read_prepared(paths.prepared(recipe.dataset))
     texts = prepared.modalities["text"]

@@ -1,6 +1,5 @@
 """Write what a training cell leaves in the folders of its runs."""
 
-import os
 import platform
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,7 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
-from repro.process import peak_memory_bytes
+from repro.process import cores, peak_memory_bytes
 from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
 
@@ -67,7 +66,7 @@ def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:
         "peak_memory_bytes": peak_memory_bytes(),
         "hardware": {
             "machine": platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": cores(),
             "system": platform.system(),
         },
     }

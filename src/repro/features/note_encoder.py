@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from repro.features.cache import cached_items, text_key
+from repro.features.encoders import load_encoder, weight_sums
 from repro.features.notes import COUNT, about_notes, last_notes
 from repro.features.objects import (
     about_objects,
@@ -25,7 +26,7 @@ from repro.features.objects import (
     scaled_objects,
     train_objects,
 )
-from repro.features.text import load_encoder, pooled, weight_sums
+from repro.features.text import pooled
 from repro.params.presets import Encoder
 from repro.records import Ragged
 
@@ -56,13 +57,16 @@ def _loaded(
     name = encoder.weights
     if not Path(name).is_dir():
         return load_encoder(encoder, train_texts)
-    if AutoConfig.from_pretrained(name, local_files_only=True).model_type != (
-        "longformer"
-    ):
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if AutoConfig.from_pretrained(name, **local).model_type != "longformer":
         return load_encoder(encoder, train_texts)
-    tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(name, **local)
     model = LongformerModel.from_pretrained(
-        name, local_files_only=True, dtype=torch.float32, add_pooling_layer=False
+        name,
+        **local,
+        use_safetensors=True,
+        dtype=torch.float32,
+        add_pooling_layer=False,
     )
     return tokenizer, model.eval()
 

@@ -1,6 +1,5 @@
 """Features of one kind for a clinical cohort, from prepared files to feature files."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from repro.data.preparing import write_ragged
 from repro.features import measurements, notes, timeseries
 from repro.params import Params
 from repro.params.presets import Encoder
+from repro.process import cores
 from repro.records import Ragged
 
 KINDS = ("series", "text", "cxr", "ecg")
@@ -54,7 +54,7 @@ def _series(cohort: IcuDataset, name: str, folder: Path) -> dict[str, Any]:
 
 def _objects(params: Params, cohort: IcuDataset, kind: str) -> Made:
     settings, table = params.active.icu, cohort.objects[kind]
-    cache, workers = paths.object_cache(), len(os.sched_getaffinity(0))
+    cache, workers = paths.object_cache(), cores()
     root = Path(getattr(params.clinical, kind, "none"))
     samples = cohort.samples
     match kind, getattr(settings, kind).encoder:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from transformers import AutoModel, PreTrainedModel
 
 from repro import files
@@ -45,9 +46,13 @@ def load_vit(folder: Path) -> FilmTransformer:
     preparation = files.read_json(folder / "preprocessor_config.json")
     try:
         model = AutoModel.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(
             f"{folder}: the model could not be loaded ({error}); give a folder with "
             "config.json, preprocessor_config.json and the weights"

@@ -43,7 +43,7 @@ def main() -> None:
     for module in [*sorted({module_of(stage) for stage in every}), *SLOW]:
         importlib.import_module(module)
     started = time.monotonic()
-    run(every, len(os.sched_getaffinity(0)))
+    run(every, process.cores())
     spent = time.monotonic() - started
     print(f"{len(every)} stages in {spent:.0f} s; tables: {Path.cwd()}/plots/*/*.md")
 

@@ -14,7 +14,8 @@ from transformers.utils import logging  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
-from repro.features.text import encoded, token_ids, weight_sums  # noqa: E402
+from repro.features.encoders import weight_sums  # noqa: E402
+from repro.features.text import encoded, token_ids  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.params.presets import Encoder  # noqa: E402
 from repro.records import Texts  # noqa: E402

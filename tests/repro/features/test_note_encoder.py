@@ -7,12 +7,13 @@ import torch
 from transformers import LongformerConfig, LongformerModel
 
 from repro.features import note_encoder
+from repro.features.encoders import load_encoder
 from repro.features.note_encoder import (
     load_note_encoder,
     note_vector,
     transformer_features,
 )
-from repro.features.text import load_encoder, text_features
+from repro.features.text import text_features
 from repro.params.presets import Encoder
 
 SAMPLES = pd.DataFrame({"id": ["1", "2", "3"], "split": ["train", "train", "test"]})

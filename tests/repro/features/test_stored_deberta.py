@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import DebertaV2Config, DebertaV2Model
 
-from repro.features import text
-from repro.features.text import encoded, load_encoder, text_features, weight_sums
+from repro.features import encoders
+from repro.features.encoders import load_encoder, weight_sums
+from repro.features.text import encoded, text_features
 from repro.features.tokens import tokenize
 from repro.params.presets import Encoder
 
@@ -222,7 +223,7 @@ def test_a_tokenizer_or_weights_of_another_model_are_named(folder: Path):
     weights = load_file(folder / "model.safetensors")
     del weights["deberta.encoder.rel_embeddings.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    verbosity = text.logging.get_verbosity()
+    verbosity = encoders.logging.get_verbosity()
     with pytest.raises(ValueError, match=r"parameters are missing, such as encoder\."):
         load_encoder(encoder(folder), [])
-    assert text.logging.get_verbosity() == verbosity
+    assert encoders.logging.get_verbosity() == verbosity

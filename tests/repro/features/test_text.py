@@ -6,15 +6,9 @@ import torch
 from transformers import BertModel
 
 from repro.data.checksums import sha256
-from repro.features import text
-from repro.features.text import (
-    encoded,
-    load_encoder,
-    pooled,
-    text_features,
-    token_ids,
-    weight_sums,
-)
+from repro.features import encoders
+from repro.features.encoders import load_encoder, weight_sums
+from repro.features.text import encoded, pooled, text_features, token_ids
 from repro.features.tokens import tokenize, wordpiece_tokenizer
 from repro.params.presets import Encoder
 
@@ -142,7 +136,7 @@ def test_a_model_of_the_hub_leaves_its_commit(made_by, monkeypatch):
     is_train = [True] * len(TEXTS)
     assert "revision" not in made_by(BASE, TEXTS, is_train)[1]
     model.config._commit_hash = "86b5e0934494bd15c9632b12f734a8a67f723594"
-    monkeypatch.setattr(text, "_stored_encoder", lambda encoder: (tokenizer, model))
+    monkeypatch.setattr(encoders, "_stored_encoder", lambda *_: (tokenizer, model))
     hub = changed(weights="bert-base-uncased")
     about = made_by(hub, TEXTS, is_train)[1]
     assert about["revision"] == model.config._commit_hash

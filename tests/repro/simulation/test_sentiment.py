@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from repro import params
 from repro.data import mmsa, preparing
-from repro.features.text import load_encoder, text_features
+from repro.features.encoders import load_encoder
+from repro.features.text import text_features
 from repro.params.datasets import Simulation
 from repro.records import Dataset, Ragged
 from repro.simulation import sentiment as simulated

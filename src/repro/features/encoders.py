@@ -1,0 +1,245 @@
+"""Text encoders: drawn at random, from a local folder, or from the hub."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    DebertaV2Config,
+    DebertaV2Model,
+    DebertaV2Tokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from repro.data.checksums import sha256
+from repro.features.tokens import (
+    follow_sentencepiece,
+    sentencepiece_model,
+    vocabulary,
+    wordpiece_tokenizer,
+)
+from repro.params.presets import Encoder
+
+_TYPES = {"bert": "bert", "deberta": "deberta-v2"}
+# Positions enter through attention only, as in the published DeBERTa-v3 models.
+_RELATIVE: dict[str, Any] = {
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+}
+# Pickled weights of a folder are never read; this rewrites them, tensors only.
+_CONVERT = (
+    'python -c "import sys, torch; from safetensors.torch import save_file; '
+    "f = sys.argv[1]; "
+    "w = torch.load(f + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
+    "save_file({k: v.contiguous().clone() for k, v in w.items()}, "
+    "f + '/model.safetensors', {'format': 'pt'})\""
+)
+LEAST_VOCABULARY = 0.8  # of the model's entries; some models pad theirs
+LOOKED_AT = 256  # train texts whose words a tokenizer is asked for
+
+
+def load_encoder(
+    encoder: Encoder, train_texts: Sequence[str]
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Tokenizer and model, in eval mode, of `encoder.weights`.
+
+    `random`: the sizes of `encoder`, parameters drawn from its seed, a vocabulary made
+    from `train_texts`. A folder is read without any network and without unpickling;
+    anything else is the name of a model on the Hugging Face hub. The global random
+    state is left as it was.
+
+    Raises:
+        ValueError: there is no such model, it has another architecture, or its folder
+            lacks safetensors weights or the tokenizer, they are damaged, or the
+            tokenizer does not belong to the model or knows no word of the texts.
+    """
+    if encoder.weights == "random":
+        return _random_encoder(encoder, train_texts)
+    return _stored_encoder(encoder, train_texts)
+
+
+def weight_sums(encoder: Encoder) -> dict[str, str]:
+    """SHA-256 of each safetensors file of a local folder; empty for other weights."""
+    folder = Path(encoder.weights)
+    if not folder.is_dir():
+        return {}
+    return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def revision(model: PreTrainedModel) -> dict[str, int | str]:
+    """The commit a model of the hub was resolved to; other models have none."""
+    commit = getattr(model.config, "_commit_hash", None)
+    return {} if commit is None else {"revision": commit}
+
+
+def _random_encoder(
+    encoder: Encoder, train_texts: Sequence[str]
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    if encoder.hidden % encoder.heads:
+        raise ValueError(
+            f"hidden={encoder.hidden} is no multiple of heads={encoder.heads}; "
+            "correct one of them in the encoders of the preset"
+        )
+    entries = vocabulary(train_texts, encoder.vocabulary)
+    sizes: dict[str, Any] = {
+        "vocab_size": len(entries),
+        "hidden_size": encoder.hidden,
+        "num_hidden_layers": encoder.layers,
+        "num_attention_heads": encoder.heads,
+        "intermediate_size": 4 * encoder.hidden,
+        "max_position_embeddings": max(encoder.max_length, 16),
+        "pad_token_id": 0,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(encoder.seed)
+        model: PreTrainedModel
+        if encoder.architecture == "bert":
+            model = BertModel(BertConfig(**sizes), add_pooling_layer=False)
+        else:
+            model = DebertaV2Model(DebertaV2Config(**sizes, **_RELATIVE))
+    return wordpiece_tokenizer(entries), model.eval()
+
+
+def _stored_encoder(
+    encoder: Encoder, train_texts: Sequence[str]
+) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    name = encoder.weights
+    is_local = Path(name).is_dir()
+    if not is_local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise ValueError(
+            f"weights={name!r}: no such folder; put the model there, or write random "
+            "or the name of a model on the hub"
+        )
+    try:
+        config = AutoConfig.from_pretrained(
+            name, local_files_only=is_local, trust_remote_code=False
+        )
+        _check_type(encoder, config.model_type)
+        if is_local:
+            _check_weights(Path(name))
+        tokenizer = _stored_tokenizer(name, is_local)
+        model = _stored_model(encoder, is_local)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"weights={name!r}: the model could not be loaded ({error}); give a folder "
+            "with config.json, the tokenizer and the weights, or random, or connect to "
+            "the network for a model of the hub"
+        ) from error
+    refuse_other_vocabulary(name, tokenizer, config.vocab_size)
+    refuse_unknown_words(name, tokenizer, train_texts)
+    return tokenizer, model.eval()
+
+
+def refuse_other_vocabulary(
+    name: str, tokenizer: PreTrainedTokenizerBase, size: int
+) -> None:
+    """Stop at a tokenizer that does not belong to the model.
+
+    Raises:
+        ValueError: it has more entries than the model, or far fewer, as where its
+            vocabulary file is missing or cut.
+    """
+    entries = len(tokenizer)
+    if entries > size or entries < LEAST_VOCABULARY * size:
+        raise ValueError(
+            f"weights={name!r}: the tokenizer has {entries} entries, the model "
+            f"{size}; put the tokenizer there that belongs to the weights, whole"
+        )
+
+
+def refuse_unknown_words(
+    name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> None:
+    """Stop where no train text has a word that the tokenizer knows.
+
+    Raises:
+        ValueError: every token of every text is unknown.
+    """
+    some = [text for text in texts if text.strip()][:LOOKED_AT]
+    if not some or tokenizer.unk_token_id is None:
+        return
+    ids = tokenizer(some, add_special_tokens=False)["input_ids"]
+    if all(token == tokenizer.unk_token_id for own in ids for token in own):
+        raise ValueError(
+            f"weights={name!r}: the tokenizer knows no word of {len(some)} texts; "
+            "put the tokenizer there that belongs to the weights and the language"
+        )
+
+
+def _stored_tokenizer(name: str, is_local: bool) -> PreTrainedTokenizerBase:
+    found = Path(name) / "spm.model"
+    if is_local and found.is_file():
+        sentencepiece_model(found)  # transformers misreads a damaged one
+    tokenizer = AutoTokenizer.from_pretrained(
+        name, local_files_only=is_local, trust_remote_code=False
+    )
+    if isinstance(tokenizer, DebertaV2Tokenizer):
+        file = tokenizer.init_kwargs.get("vocab_file")
+        if file is None:  # transformers would go on with special tokens only
+            raise ValueError(
+                f"weights={name!r}: there is no spm.model; put the SentencePiece model "
+                "there that belongs to the weights"
+            )
+        follow_sentencepiece(tokenizer, Path(file))
+    return tokenizer
+
+
+def _stored_model(encoder: Encoder, is_local: bool) -> PreTrainedModel:
+    """The encoder alone; heads that the weights bring along are left out."""
+    kind: Any = BertModel if encoder.architecture == "bert" else DebertaV2Model
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what is missing is checked below
+    try:
+        model, report = kind.from_pretrained(
+            encoder.weights,
+            local_files_only=is_local,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except RuntimeError as error:  # sizes that are not those of config.json
+        first = str(error).partition("\n")[0]
+        raise ValueError(
+            f"weights={encoder.weights!r}: {first}; give the weights that belong to "
+            "config.json"
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
+    if missing:
+        raise ValueError(
+            f"weights={encoder.weights!r}: {len(missing)} parameters are missing, such "
+            f"as {missing[0]}; give the weights that belong to config.json"
+        )
+    return model
+
+
+def _check_weights(folder: Path) -> None:
+    if any(folder.glob("*.safetensors")) or not any(folder.glob("*.bin")):
+        return
+    raise ValueError(
+        f"weights={str(folder)!r}: pytorch_model.bin is pickled and not read; convert "
+        f"it to safetensors with: {_CONVERT} {folder}"
+    )
+
+
+def _check_type(encoder: Encoder, found: str) -> None:
+    expected = _TYPES[encoder.architecture]
+    if found != expected:
+        raise ValueError(
+            f"weights={encoder.weights!r}: the model is of type {found!r}, "
+            f"architecture={encoder.architecture!r} needs {expected!r}; "
+            "correct one of them"
+        )

@@ -1,0 +1,108 @@
+"""Text encoders that have lost something are refused by name."""
+
+from pathlib import Path
+
+import pytest
+from transformers import BertConfig, BertModel
+
+from repro.features.encoders import (
+    load_encoder,
+    refuse_other_vocabulary,
+    refuse_unknown_words,
+)
+from repro.features.tokens import vocabulary, wordpiece_tokenizer
+from repro.params.presets import Encoder
+
+TEXTS = ["a good film", "a bad film", "good", "not bad at all"]
+SIZES = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+ENCODER = Encoder(
+    architecture="bert",
+    weights="random",
+    hidden=8,
+    layers=1,
+    heads=2,
+    vocabulary=60,
+    max_length=8,
+    pooling="mean",
+    batch=4,
+    finetune=False,
+    lr=0.1,
+    seed=0,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A BERT with its tokenizer, as a user would save it."""
+    tokenizer = wordpiece_tokenizer(vocabulary(TEXTS, 60))
+    config = BertConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **SIZES)
+    BertModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def loaded(folder: Path, texts: list[str] = TEXTS) -> int:
+    """Entries of the tokenizer of a folder."""
+    encoder = ENCODER.model_copy(update={"weights": str(folder)})
+    return len(load_encoder(encoder, texts)[0])
+
+
+def test_a_whole_folder_is_read(folder: Path) -> None:
+    assert loaded(folder) > 20
+
+
+def test_a_tokenizer_far_smaller_than_the_model_is_refused() -> None:
+    tokenizer = wordpiece_tokenizer(vocabulary(TEXTS, 60))
+    size = len(tokenizer)
+    refuse_other_vocabulary("w", tokenizer, size)
+    refuse_other_vocabulary("w", tokenizer, size + 2)  # padded, as some models are
+    for other in (2 * size, size - 1):
+        with pytest.raises(ValueError, match=f"'w': the tokenizer has {size} entries"):
+            refuse_other_vocabulary("w", tokenizer, other)
+
+
+def test_texts_of_unknown_words_alone_are_refused(folder: Path) -> None:
+    tokenizer = wordpiece_tokenizer(vocabulary(TEXTS, 60))
+    refuse_unknown_words("w", tokenizer, ["film", "漢字"])
+    refuse_unknown_words("w", tokenizer, ["", " "])
+    with pytest.raises(ValueError, match="knows no word of 2 texts"):
+        refuse_unknown_words("w", tokenizer, ["漢字", "", "漢"])
+    with pytest.raises(ValueError, match="knows no word of 1 texts; put the tokenizer"):
+        loaded(folder, ["漢字"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"],
+    ids=["empty", "pointer"],
+)
+def test_weights_that_are_no_weights_are_named(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match="could not be loaded"):
+        loaded(folder)
+
+
+def test_cut_weights_are_named(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="could not be loaded"):
+        loaded(folder)
+
+
+def test_weights_of_another_size_are_named(folder: Path) -> None:
+    config = BertConfig.from_pretrained(folder)
+    config.hidden_size, config.intermediate_size = 16, 32
+    config.save_pretrained(folder)
+    with pytest.raises(ValueError, match=r"weights='.*': .*(config\.json|parameters)"):
+        loaded(folder)
+
+
+def test_code_beside_the_weights_is_not_run(folder: Path) -> None:
+    config = folder / "config.json"
+    text = config.read_text().replace(
+        "{", '{"auto_map": {"AutoConfig": "evil.Config", "AutoModel": "evil.M"},', 1
+    )
+    config.write_text(text.replace('"model_type": "bert"', '"model_type": "evil"'))
+    (folder / "evil.py").write_text("raise SystemExit('ran')\n")
+    with pytest.raises(ValueError):
+        loaded(folder)
