@@ -6,11 +6,14 @@ import os
 import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _NEVER, _SPARE = 2**31 - 1, 64 << 20
+_WATCH, _EVERY = "watch", 0.5  # seconds between two looks at the parent
 _LESS = "free memory, lower the batch, or use fewer cores (taskset), and run again"
 
 
@@ -30,11 +33,34 @@ def prepare() -> None:
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
         libc.mallopt(_M_TOP_PAD, _SPARE)
-    die_with_parent(os.getppid())
+    watch_parent()
+
+
+def watch_parent() -> None:
+    """End this stage, with a word, when the process that started it ends.
+
+    Not by a signal of the kernel: that comes without a word, and already when the
+    thread ends that started the stage.
+    """
+    if any(thread.name == _WATCH for thread in threading.enumerate()):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_EVERY)
+        sys.stderr.write(
+            f"error: process {parent}, which started this stage, has ended, and so "
+            "does the stage; run it again\n"
+        )
+        sys.stderr.flush()
+        os._exit(1)
+
+    threading.Thread(target=watch, name=_WATCH, daemon=True).start()
 
 
 def die_with_parent(parent: int) -> None:
-    """End this process when its parent ends, so that nothing writes on alone."""
+    """End this worker when the stage that forked it ends: nothing writes on alone."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -22,7 +22,6 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux")
 def test_a_stage_ends_with_its_parent() -> None:
     child = f"import time; {PREPARE}; print('ready', flush=True); time.sleep(60)"
     parent = f"""
@@ -47,6 +46,40 @@ sys.stdin.read()
     while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not is_running(pid)
+
+
+def test_a_stage_that_ends_with_its_parent_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = f"import time; {PREPARE}; print('ready', flush=True); time.sleep(60)"
+    starter = f"""
+import subprocess, sys, time
+log = open({str(log)!r}, "w")
+subprocess.Popen([sys.executable, "-c", {child!r}], stdout=log, stderr=log)
+while "ready" not in open({str(log)!r}).read():
+    time.sleep(0.05)
+"""
+    subprocess.run([sys.executable, "-c", starter], check=True)
+    deadline = time.monotonic() + 10
+    while "has ended" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "which started this stage, has ended, and so does" in log.read_text()
+
+
+def test_a_stage_outlives_the_thread_that_started_it() -> None:
+    child = f"import time; {PREPARE}; time.sleep(1.5); print('done', flush=True)"
+    starter = f"""
+import subprocess, sys, threading
+made = []
+def start():
+    made.append(subprocess.Popen([sys.executable, "-c", {child!r}]))
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+sys.exit(made[0].wait())
+"""
+    command = [sys.executable, "-c", starter]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "done")
 
 
 def test_a_process_uses_one_thread() -> None:
