@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: quick repro test bench setup
+.PHONY: quick repro test bench setup repository
 
 setup: .venv/installed
 
@@ -22,7 +22,7 @@ quick: setup
 
 # DVC runs stages one by one. Where nothing has been made yet, all of them run side by
 # side first, and DVC is told; it finds nothing left to do then.
-repro: setup
+repro: setup repository
 	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
@@ -30,7 +30,11 @@ repro: setup
 	@dvc plots show
 	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
 
-test: setup
+# DVC wants a git repository; a download as an archive has none.
+repository:
+	@git rev-parse --git-dir >/dev/null 2>&1 || git init --quiet
+
+test: setup repository
 	ruff check .
 	ruff format --check .
 	mypy
