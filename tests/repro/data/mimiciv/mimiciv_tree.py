@@ -112,7 +112,7 @@ def write_objects(root: Path, after: bool = False, by_exam: bool = False) -> Set
         "d1,10000001,50000001,CHEST,AP,1,1,21800101,80556.875",
         "d2,10000001,50000001,CHEST,LATERAL,1,1,21800101,80556.875",
         f"d3,10000001,5000000{2 + after},CHEST,PA,1,1,21800104,1",
-        "d4,10000001,50000003,CHEST,PA,1,1,21800101,256060.0",
+        "d4,10000001,50000003,CHEST,PA,1,1,21800101,",
     ]
     place = "files/p1000/p10000001/s4000000"
     records = [
