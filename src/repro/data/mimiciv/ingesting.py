@@ -131,7 +131,7 @@ def _closed(cohort: Eligible, stays: pl.DataFrame) -> dict[str, Counts]:
     """The counts of stays and admissions, once it is known which stays have events."""
     fates = cohort.books["icu/icustays"].fates
     fates["no_timeseries"] = cohort.stays.height - stays.height
-    fates["used"] = stays.height
+    fates["used"] -= fates["no_timeseries"]
     return {name: book.closed() for name, book in cohort.books.items()}
 
 

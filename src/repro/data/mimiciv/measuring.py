@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from repro.data.mimiciv.books import Book
-from repro.data.mimiciv.cells import MOMENT, NUMBER, WHOLE, Cell, read
+from repro.data.mimiciv.cells import MOMENT, NUMBER, WHOLE, Cell, given, read
 from repro.data.mimiciv.cohort import BEFORE_ALL, timeline
 from repro.data.mimiciv.layout import CORE, Source
 from repro.data.mimiciv.reading import available, logged
@@ -213,4 +213,5 @@ def _narrow(rows: pl.DataFrame, book: Book) -> pl.DataFrame:
     since = pl.col("charttime") - pl.col("intime")
     kept = rows.filter(pl.col("fate") == "used")
     book.note(without_storetime=kept["storetime"].null_count())
-    return kept.with_columns(charted=since.dt.total_microseconds())
+    charted = since.dt.total_microseconds()
+    return kept.with_columns(charted=charted, valueuom=given("valueuom"))

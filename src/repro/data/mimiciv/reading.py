@@ -15,6 +15,7 @@ from repro.data.mimiciv.lines import (
     UNREADABLE,
     Block,
     blocks,
+    commas,
     misplaced_quote,
     wrong_width,
 )
@@ -94,7 +95,7 @@ def _parsed(
     misplaced = misplaced_quote(block)
     if misplaced:
         _refuse(path, row + misplaced[0], misplaced[1], "double it, or copy it again")
-    last = fields - 1  # a row that is too long is met in its last column only
+    last = fields - 1  # a row that is too short has nothing there
     try:
         frame = pl.read_csv(
             block.content,
@@ -110,8 +111,10 @@ def _parsed(
             return _parsed(other, path, fields, numbers, row)[0], replaced
         _refuse_width(block, path, fields, row)
         raise ValueError(unreadable(path, error)) from error
-    if frame[str(last)].null_count():
-        _refuse_width(block, path, fields, row, frame.height)
+    # Where no row is too short, one that is too long makes for too many commas.
+    may_lack = len(block.quotes) or frame[str(last)].null_count()
+    if may_lack or commas(block) != last * frame.height:
+        _refuse_width(block, path, fields, row)
     if block.content[-1:] != b"\n" and path.suffix != ".gz":
         place = row + frame.height - 1
         _refuse(path, place, "the last row does not end", "copy or download it again")
@@ -119,10 +122,8 @@ def _parsed(
     return frame.select(*map(str, numbers), row=places), 0
 
 
-def _refuse_width(
-    block: Block, path: Path, fields: int, row: int, rows: int = -1
-) -> None:
-    found = wrong_width(block, fields, rows)
+def _refuse_width(block: Block, path: Path, fields: int, row: int) -> None:
+    found = wrong_width(block, fields)
     if found:
         told = f"{found[1]} fields, not the {fields} of the header"
         _refuse(path, row + found[0], told, "the file may be cut short; copy it again")
