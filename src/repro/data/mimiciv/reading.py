@@ -126,7 +126,7 @@ def _refuse_width(block: Block, path: Path, fields: int, row: int) -> None:
     found = wrong_width(block, fields)
     if found:
         told = f"{found[1]} fields, not the {fields} of the header"
-        _refuse(path, row + found[0], told, "the file may be cut short; copy it again")
+        _refuse(path, row + found[0], told, "copy or download the file again")
 
 
 def _refuse(path: Path, row: int, told: str, remedy: str) -> NoReturn:
