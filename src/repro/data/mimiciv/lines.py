@@ -89,17 +89,6 @@ def misplaced_quote(block: Block) -> tuple[int, str] | None:
     return None
 
 
-def wrong_width(block: Block, fields: int) -> tuple[int, int] | None:
-    """The first row (0 is the first of the block) of another width, and its fields.
-
-    >>> wrong_width(Block.of(b'1,2\\n"1,2"\\n'), 2)
-    (1, 1)
-    """
-    widths = _widths(block)
-    wrong = np.flatnonzero(widths != fields)
-    return (int(wrong[0]), int(widths[wrong[0]])) if len(wrong) else None
-
-
 def commas(block: Block, step: int = 1 << 18) -> int:
     """All commas, counted in a fraction of the time that the rows take."""
     codes = block.codes
@@ -108,8 +97,12 @@ def commas(block: Block, step: int = 1 << 18) -> int:
     return sum(int(np.count_nonzero(part)) for part in parts)
 
 
-def _widths(block: Block) -> np.ndarray:
-    """Fields of each row: commas of the row that do not stand between quotes."""
+def widths(block: Block) -> np.ndarray:
+    """Fields of each row: commas that do not stand between quotes, and one.
+
+    >>> widths(Block.of(b'1,2\\n"1,2"\\n')).tolist()
+    [2, 1]
+    """
     breaks = _outside(block, BREAK)
     if not block.content.endswith(b"\n"):
         breaks = np.append(breaks, len(block.content))

@@ -10,7 +10,7 @@ from repro.data.mimiciv.books import Book
 from repro.data.mimiciv.cells import MOMENT, NUMBER, WHOLE, Cell, given, read
 from repro.data.mimiciv.cohort import BEFORE_ALL, timeline
 from repro.data.mimiciv.layout import CORE, Source
-from repro.data.mimiciv.reading import available, logged
+from repro.data.mimiciv.reading import available, write_rows
 from repro.data.mimiciv.settings import Settings
 
 NARROW = {
@@ -63,7 +63,7 @@ def chart_pass(
         rows = rows.with_columns(known=available(settings.time_policy))
         return _narrow(rows.with_columns(fate=_chart_fate()), book)
 
-    logged(book, CORE["icu/chartevents"], used, target, NARROW)
+    write_rows(book, CORE["icu/chartevents"], used, target, NARROW)
     return book.closed()
 
 
@@ -102,7 +102,7 @@ def laboratory_pass(
         )
         return _narrow(rows, book)
 
-    logged(book, CORE["hosp/labevents"], used, target, NARROW)
+    write_rows(book, CORE["hosp/labevents"], used, target, NARROW)
     return book.closed()
 
 

@@ -22,7 +22,7 @@ from repro.data.mimiciv.cohort import timeline
 from repro.data.mimiciv.inside import check_inside
 from repro.data.mimiciv.layout import CXR, ECG, MEASUREMENTS, NOTES, Source
 from repro.data.mimiciv.measuring import of_patients, owned
-from repro.data.mimiciv.reading import available, hours_since, logged, taken, whole
+from repro.data.mimiciv.reading import available, hours_since, taken, whole, write_rows
 from repro.data.mimiciv.settings import Settings
 
 NO_MEASUREMENT = 29999  # what the ECG machines write where they measured nothing
@@ -245,7 +245,7 @@ def _object_pass(
         return kept
 
     source = book.source
-    logged(book, how.columns, used, target, COLUMNS[kind])
+    write_rows(book, how.columns, used, target, COLUMNS[kind])
     if not sum(n for fate, n in book.fates.items() if not fate.endswith("_patient")):
         raise ValueError(
             f"{source.root}: none of its patients ({source.label}) is a patient of "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -17,7 +18,7 @@ from repro.data.mimiciv.lines import (
     blocks,
     commas,
     misplaced_quote,
-    wrong_width,
+    widths,
 )
 
 FIRST_ROW = 2  # the header is row 1
@@ -63,7 +64,7 @@ def whole(book: Book, columns: Sequence[str]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=empty), *frames(book, columns)])
 
 
-def logged(
+def write_rows(
     book: Book,
     columns: Sequence[str],
     work: Callable[[pl.DataFrame], pl.DataFrame],
@@ -109,24 +110,29 @@ def _parsed(
         if replaced:
             other = Block.of(text.encode())
             return _parsed(other, path, fields, numbers, row)[0], replaced
-        _refuse_width(block, path, fields, row)
+        _counted(block, path, fields, row)
         raise ValueError(unreadable(path, error)) from error
     # Where no row is too short, one that is too long makes for too many commas.
     may_lack = len(block.quotes) or frame[str(last)].null_count()
     if may_lack or commas(block) != last * frame.height:
-        _refuse_width(block, path, fields, row)
+        rows = _counted(block, path, fields, row)
+        if rows != frame.height:
+            odd = ValueError(f"{frame.height} rows are found in {rows}")
+            raise ValueError(unreadable(path, odd))
+    place = row + frame.height
     if block.content[-1:] != b"\n" and path.suffix != ".gz":
-        place = row + frame.height - 1
-        _refuse(path, place, "the last row does not end", "copy or download it again")
-    places = pl.int_range(row, row + frame.height, eager=True)
-    return frame.select(*map(str, numbers), row=places), 0
+        _refuse(path, place - 1, "the last row does not end", "copy the file again")
+    return frame.select(*map(str, numbers), row=pl.int_range(row, place)), 0
 
 
-def _refuse_width(block: Block, path: Path, fields: int, row: int) -> None:
-    found = wrong_width(block, fields)
-    if found:
-        told = f"{found[1]} fields, not the {fields} of the header"
-        _refuse(path, row + found[0], told, "copy or download the file again")
+def _counted(block: Block, path: Path, fields: int, row: int) -> int:
+    """The rows of a block, which all have as many fields as the header."""
+    found = widths(block)
+    wrong = np.flatnonzero(found != fields)
+    if len(wrong):
+        told = f"{found[wrong[0]]} fields, not the {fields} of the header"
+        _refuse(path, row + int(wrong[0]), told, "copy or download the file again")
+    return len(found)
 
 
 def _refuse(path: Path, row: int, told: str, remedy: str) -> NoReturn:
