@@ -56,9 +56,7 @@ def test_rows_that_stand_in_no_count_stop_the_ingest(tmp_path, monkeypatch, tabl
 
 
 def test_strict_without_any_storetime_is_said(tmp_path):
-    report = ingest(
-        Settings(write_objects(write_tree(tmp_path / "raw"))), tmp_path / "out"
-    )
+    report = ingest(Settings(write_tree(tmp_path / "raw")), tmp_path / "out")
     assert report["without_storetime"] == {"icu/chartevents": 3, "hosp/labevents": 1}
     for table in ("icu/chartevents", "hosp/labevents"):
         told = f"no row of {table} has a storetime; strict took charttime for all"
