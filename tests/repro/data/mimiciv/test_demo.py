@@ -103,7 +103,7 @@ def test_the_cohort_of_the_demo(tmp_path):
 def test_the_published_potassium_has_no_row(tmp_path):
     report = ingest(Settings(DEMO, variables="published"), tmp_path)
     assert report["counts"]["Potassium"] == 0
-    assert [w.split()[0] for w in report["warnings"]] == ["Potassium"]
+    assert [w.split()[0] for w in report["warnings"]] == ["Potassium", "no"]
 
 
 @pytest.mark.skipif(REAL is None, reason="BTW_MIMICIV names no folder of v2.2")
