@@ -113,8 +113,7 @@ def _parsed(
         _counted(block, path, fields, row)
         raise ValueError(unreadable(path, error)) from error
     # Where no row is too short, one that is too long makes for too many commas.
-    may_lack = len(block.quotes) or frame[str(last)].null_count()
-    if may_lack or commas(block) != last * frame.height:
+    if frame[str(last)].null_count() or commas(block) != last * frame.height:
         rows = _counted(block, path, fields, row)
         if rows != frame.height:
             odd = ValueError(f"{frame.height} rows are found in {rows}")
