@@ -1,5 +1,6 @@
 """Twelve-lead electrocardiograms: read, cleaned, resampled to a common rate."""
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +26,18 @@ BELOW_NYQUIST = 0.9  # highest upper edge, as a share of half the sampling rate
 SHORTEST = 64  # samples, which the filter needs at both ends
 LIMIT = 5000  # microvolts; beyond is a loose electrode
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
+MOST_SAMPLES = 20_000_000  # of all leads; twelve of nearly an hour at 500 Hz
+MOST_BYTES = 4 * MOST_SAMPLES  # of a signal file
 # wfdb meets a damaged header or signal with any of these.
-DAMAGE = (ValueError, OSError, LookupError, TypeError, AttributeError)
+DAMAGE = (
+    ValueError,
+    OSError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True)
@@ -50,17 +61,21 @@ def recording(path: Path, grid: Grid) -> Int16[np.ndarray, "leads time"]:
 
     Units: microvolts.
     Raises:
-        ValueError: the record is damaged or cut short, a lead has no name, the record
-            is shorter than one second, or has another unit than a volt.
+        ValueError: the record is damaged or cut short, a lead has no name or that of
+            another, its header claims an absurd size or a file of another folder, the
+            record is shorter than one second, or has another unit than a volt.
     """
     signal, names, hz = _read(path)
     clean = resampled(band_passed(interpolated(_ordered(signal, names)), hz), hz, grid)
+    if not np.isfinite(clean).all():
+        raise ValueError(f"{path}: its gains make samples that are no numbers")
     return np.clip(np.rint(1000 * clean), -LIMIT, LIMIT).astype(np.int16)
 
 
 def _read(path: Path) -> tuple[Float[np.ndarray, "found samples"], list[str], float]:
     """Leads in millivolts, their names in lower case, and the sampling rate."""
     try:
+        _check_claims(path)
         record = wfdb.rdrecord(str(path))
         signal, hz = np.asarray(record.p_signal, np.float64), float(record.fs)
         samples, _ = signal.shape
@@ -71,11 +86,29 @@ def _read(path: Path) -> tuple[Float[np.ndarray, "found samples"], list[str], fl
         raise ValueError(f"{path}: not a readable WFDB record ({error})") from error
     if samples < max(hz, SHORTEST):
         raise ValueError(f"{path}: {samples} samples at {hz} Hz are too few")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{path}: two leads have the same name among {names}")
     unknown = [unit for unit in units if unit.lower() not in MILLIVOLTS]
     if unknown:
         raise ValueError(f"{path}: unit {unknown[0]!r} is no volt")
     factors = np.array([MILLIVOLTS[unit.lower()] for unit in units])
     return (signal * factors).T, names, hz
+
+
+def _check_claims(path: Path) -> None:
+    """Stop before memory is taken for what a header claims, or other files are read."""
+    header = wfdb.rdheader(str(path))
+    if not isinstance(header, wfdb.Record):
+        raise ValueError("has several segments")
+    for name in header.file_name:
+        if Path(name).name != name:
+            raise ValueError(f"names {name!r}, no file of its folder")
+        size = (path.parent / name).stat().st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"{name} has {size} bytes, more than {MOST_BYTES}")
+    frames = (header.sig_len or 0) + max(shift or 0 for shift in header.skew)
+    if frames * sum(header.samps_per_frame) > MOST_SAMPLES:
+        raise ValueError(f"claims more than {MOST_SAMPLES} samples")
 
 
 def _ordered(
@@ -143,8 +176,17 @@ def recordings(
         ValueError: there is no folder `root`, or no record at all can be read.
     """
     name = f"waveform hz={grid.hz} seconds={grid.seconds} version=1"
-    decode = partial(recording, grid=grid)
+    decode = partial(_inside, root=root, grid=grid)
     return cached(paths, root, name, decode, folder, workers, suffixes=SUFFIXES)
+
+
+def _inside(path: Path, root: Path, grid: Grid) -> Int16[np.ndarray, "leads time"]:
+    """A record that neither its path nor a link leads out of the root for."""
+    for suffix in SUFFIXES:
+        real = Path(os.path.realpath(f"{path}{suffix}"))
+        if not real.is_relative_to(os.path.realpath(root)):
+            raise ValueError(f"{path}{suffix}: leads out of {root}")
+    return recording(path, grid)
 
 
 def flat_leads(values: Int16[np.ndarray, "objects leads time"]) -> dict[str, int]:

@@ -141,6 +141,32 @@ DAMAGES = {
         "not a readable",
     ),
     "no signal": (lambda hea, dat: ("1 0 100 1000\n", dat), "not a readable"),
+    "absurd length": (
+        lambda hea, dat: (hea.replace("100 1000\n", "100 400000000000\n"), dat),
+        "claims more than 20000000 samples",
+    ),
+    "absurd frames": (
+        lambda hea, dat: (hea.replace(" 16 ", " 16x1000000000 ", 1), dat),
+        "claims more than 20000000 samples",
+    ),
+    "absurd shift": (
+        lambda hea, dat: (hea.replace(" 16 ", " 16:9999999999 ", 1), dat),
+        "claims more than 20000000 samples",
+    ),
+    "endless length": (
+        lambda hea, dat: (hea.replace("100 1000\n", f"100 {'9' * 400}\n"), dat),
+        "claims more than 20000000 samples",
+    ),
+    "signals without lines": (
+        lambda hea, dat: (hea.replace("1 12 ", "1 4000000000 "), dat),
+        "not a readable",
+    ),
+    "segments": (lambda hea, dat: ("1/1 12 100 1000\n1 1000\n", dat), "not a readable"),
+    "file elsewhere": (
+        lambda hea, dat: (hea.replace("1.dat", "../1.dat"), dat),
+        "not a readable",
+    ),
+    "a lead twice": (lambda hea, dat: (hea.replace(" V6", " V5"), dat), "same name"),
     "unit": (lambda hea, dat: (hea.replace("/mV", "/mmHg"), dat), "'mmHg' is no volt"),
 }
 
@@ -178,3 +204,22 @@ def test_unreadable_records_are_listed(tmp_path: Path):
     assert str(tmp_path) not in found.failures[0].reason
     peaks = np.abs(found.values[0]).max(axis=1)
     assert np.corrcoef(peaks, np.abs(GAINS))[0, 1] > 0.9
+
+
+def test_a_signal_file_that_is_too_large_is_not_opened(tmp_path: Path, monkeypatch):
+    write_record(tmp_path / "1", sines(100))
+    monkeypatch.setattr("repro.features.waveforms.MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match="has 24000 bytes, more than 1000"):
+        recording(tmp_path / "1", GRID)
+
+
+def test_no_record_outside_the_root_is_read(tmp_path: Path):
+    root, rng = tmp_path / "root", np.random.default_rng(0)
+    for path in (root / "1", root / "2", tmp_path / "3"):
+        write_record(path, beats(80, rng))
+    (root / "2.dat").unlink()
+    (root / "2.dat").symlink_to(tmp_path / "3.dat")
+    paths = ["1", "2", "../3", str(tmp_path / "3")]
+    found = recordings(paths, root, GRID, tmp_path / "cache")
+    assert found.kept.tolist() == [True, False, False, False]
+    assert all("leads out of" in failure.reason for failure in found.failures)

@@ -1,6 +1,6 @@
 """Which stays are eligible, their labels, and who owns a moment of a patient."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -8,10 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from repro.data.mimiciv.admissions import read_stays
+from repro.data.mimiciv.books import Book
 from repro.data.mimiciv.layout import Source
-from repro.data.mimiciv.reading import csv_frame, timestamp
 from repro.data.mimiciv.settings import Settings
 
+LOS_TOLERANCE_DAYS = 1 / 24  # releases may round to hours; another unit is far off
 LABEL_EDGES_DAYS = (3, 7, 14)
 CLASSES = len(LABEL_EDGES_DAYS) + 1
 MODALITIES = ("timeseries", "text", "cxr", "ecg")
@@ -24,46 +26,89 @@ class Eligible:
 
     `stays` has subject_id, hadm_id, stay_id, intime, outtime, end (of the window),
     los_days, days, y and died, sorted by stay_id. `everyone` are the patients of all
-    stays.
+    stays. `books` has the counts of the two tables; those of the stays are open until
+    the events are known.
     """
 
     stays: pl.DataFrame
     everyone: pl.Series
     attrition: list[dict[str, Any]]
     problems: dict[str, int]
+    books: dict[str, Book]
 
 
 def eligible(icustays: Source, admissions: Source, settings: Settings) -> Eligible:
     """The stays with valid times that last long enough.
 
-    Source: length of stay is `icustays.los`; the label is that of `label`.
+    Source: length of stay is `icustays.los`, in days, which may differ from outtime -
+    intime by an hour; the label is that of `label`. No stay is shorter than the window.
 
     Raises:
-        ValueError: no stay is left; the message names the rule that removed the
-            last.
+        ValueError: a cell that decides this cannot be read, or no stay is left; the
+            message names the rule that removed the last.
     """
-    stays = _read_stays(icustays, admissions)
+    books = {source.name: Book(source) for source in (icustays, admissions)}
+    stays = read_stays(books[icustays.name], books[admissions.name])
     everyone = stays["subject_id"].unique().sort()
-    attrition = [attrition_step("all ICU stays", stays)]
-    problems = {
-        "invalid_stay_times": int((~_valid_times(stays)).sum()),
-        "stays_without_admission": int(stays["hospital_expire_flag"].is_null().sum()),
-    }
-    shortest = settings.min_los_days
-    rules = [
-        ("outtime after intime", _valid_times(stays)),
-        (f"los >= {shortest:g} days", stays["los"] >= shortest),
-    ]
     stays = _labelled(stays, settings.window_hours)
-    if settings.deaths == "exclude":
-        rules.append(("not died in hospital", ~stays["died"]))
-    kept = pl.Series([True] * stays.height, dtype=pl.Boolean)
-    for name, passes in rules:
-        kept = kept & passes.fill_null(False)
-        attrition.append(attrition_step(name, stays.filter(kept)))
+    stays = stays.with_columns(fate=_fate(settings))
+    counts = dict(stays["fate"].value_counts().iter_rows())
+    attrition = _attrition(stays, settings, counts)
     refuse_empty(attrition, icustays)
-    stays = stays.filter(kept).sort("stay_id").drop("los", "hospital_expire_flag")
-    return Eligible(stays, everyone, attrition, problems)
+    invalid = ("no_times", "ends_before_start")
+    problems = {
+        "invalid_stay_times": sum(counts.get(name, 0) for name in invalid),
+        "stays_without_admission": int((~stays["has_admission"]).sum()),
+        "stays_without_death_flag": int(
+            stays.filter("has_admission")["hospital_expire_flag"].null_count()
+        ),
+        "los_not_of_times": counts.get("los_not_of_times", 0),
+    }
+    books[icustays.name].add(stays)
+    others = ("los", "hospital_expire_flag", "has_admission", "fate")
+    kept = stays.filter(pl.col("fate") == "used").sort("stay_id").drop(others)
+    return Eligible(kept, everyone, attrition, problems, books)
+
+
+def _fate(settings: Settings) -> pl.Expr:
+    """Why a stay is left out: the first rule that it does not pass, or `used`."""
+    los, lasts = pl.col("los").fill_nan(None), pl.col("outtime") - pl.col("intime")
+    window = timedelta(hours=settings.window_hours)
+    is_dead = pl.col("died") if settings.deaths == "exclude" else pl.lit(False)
+    return (
+        pl.when(lasts.is_null())
+        .then(pl.lit("no_times"))
+        .when(lasts <= timedelta())
+        .then(pl.lit("ends_before_start"))
+        .when(los.is_null())
+        .then(pl.lit("no_los"))
+        .when(~((los - pl.col("days")).abs() <= LOS_TOLERANCE_DAYS))
+        .then(pl.lit("los_not_of_times"))
+        .when((los < settings.min_los_days) | (lasts < window))
+        .then(pl.lit("short"))
+        .when(is_dead)
+        .then(pl.lit("died"))
+        .otherwise(pl.lit("used"))
+    )
+
+
+def _attrition(
+    stays: pl.DataFrame, settings: Settings, counts: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Stays left after each rule; that of los and times where it removed any."""
+    rules: dict[str, tuple[str, ...]] = {
+        "outtime after intime": ("no_times", "ends_before_start")
+    }
+    if counts.get("los_not_of_times"):
+        rules["los is outtime - intime in days"] = ("los_not_of_times",)
+    rules[f"los >= {settings.min_los_days:g} days"] = ("no_los", "short")
+    if settings.deaths == "exclude":
+        rules["not died in hospital"] = ("died",)
+    steps = [attrition_step("all ICU stays", stays)]
+    for name, fates in rules.items():
+        stays = stays.filter(~pl.col("fate").is_in(fates))
+        steps.append(attrition_step(name, stays))
+    return steps
 
 
 def attrition_step(name: str, stays: pl.DataFrame) -> dict[str, Any]:
@@ -167,41 +212,6 @@ def _pieces(rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         if here:
             owner = max(here, key=lambda row: (row["start"], row["stay_id"]))
             yield owner | {"start": low, "stop": high, "contested": len(here) > 1}
-
-
-def _read_stays(icustays: Source, admissions: Source) -> pl.DataFrame:
-    stays = csv_frame(
-        icustays, ("subject_id", "hadm_id", "stay_id", "intime", "outtime", "los")
-    ).select(
-        pl.col("subject_id", "hadm_id", "stay_id").cast(pl.Int64, strict=False),
-        timestamp("intime"),
-        timestamp("outtime"),
-        pl.col("los").cast(pl.Float64, strict=False),
-    )
-    deaths = csv_frame(
-        admissions, ("hadm_id", "deathtime", "hospital_expire_flag")
-    ).select(
-        pl.col("hadm_id").cast(pl.Int64, strict=False),
-        timestamp("deathtime"),
-        pl.col("hospital_expire_flag").cast(pl.Int64, strict=False),
-    )
-    if stays.select("subject_id", "stay_id").null_count().sum_horizontal().item():
-        raise ValueError(
-            f"{icustays.path}: a subject_id or stay_id is no whole number; use the "
-            "file as it was released"
-        )
-    repeated = stays["stay_id"].is_duplicated()
-    if repeated.any():
-        raise ValueError(
-            f"{icustays.path}: stay_id {stays['stay_id'].filter(repeated)[0]} stands "
-            "in several rows; use the file as it was released"
-        )
-    deaths = deaths.unique("hadm_id", keep="first", maintain_order=True)
-    return stays.join(deaths, on="hadm_id", how="left", maintain_order="left")
-
-
-def _valid_times(stays: pl.DataFrame) -> pl.Series:
-    return (stays["outtime"] > stays["intime"]).fill_null(False)
 
 
 def _labelled(stays: pl.DataFrame, window_hours: float) -> pl.DataFrame:

@@ -1,7 +1,5 @@
 """The whole ingest: raw tables in, one folder of Parquet files out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,20 +9,22 @@ import pyarrow.parquet as pq
 
 from repro import files
 from repro.data.mimiciv import objects
-from repro.data.mimiciv.assembling import Tally, unit_disagreements, write_events
+from repro.data.mimiciv.assembling import Tally, write_events
+from repro.data.mimiciv.books import Book, check_sum
+from repro.data.mimiciv.cells import WHOLE, Cell, read
 from repro.data.mimiciv.cohort import (
     MODALITIES,
     Eligible,
     attrition_step,
-    class_counts,
     eligible,
     refuse_empty,
     windows,
 )
-from repro.data.mimiciv.layout import Source, sources, version
+from repro.data.mimiciv.layout import Source, sources
 from repro.data.mimiciv.measuring import chart_pass, laboratory_pass
-from repro.data.mimiciv.parts import Parts, opened, part, removed
-from repro.data.mimiciv.reading import csv_frame
+from repro.data.mimiciv.parts import opened, part, removed
+from repro.data.mimiciv.reading import whole
+from repro.data.mimiciv.reporting import Counts, Run, reported
 from repro.data.mimiciv.settings import Settings
 from repro.data.mimiciv.variables import (
     DICTIONARIES,
@@ -52,56 +52,54 @@ _OBJECT_PASSES = {
 _MODALITY = {"notes": "text"}
 
 
-@dataclass(frozen=True)
-class _Run:
-    settings: Settings
-    folder: Path
-    found: dict[str, Source]
-    variables: tuple[Variable, ...]
-    parts: Parts
-
-
 def ingest(settings: Settings, folder: Path) -> dict[str, Any]:
     """Write the stays, events, notes, images and ECGs of the cohort; the report.
 
     Passes that a killed run finished are kept in `folder/parts` and used again; they
-    are removed at the end. Nothing stamped after the window enters any file.
+    are removed at the end. Nothing stamped after the window enters any file. Of every
+    table the report counts each row that was read once.
 
     Raises:
-        ValueError: raw files are missing, cut short or of another release, an item
-            id is unknown, or a rule left no stay.
+        ValueError: raw files are missing, cut short or of another release, a cell that
+            decides what enters cannot be read, an item id is unknown, a rule left no
+            stay, or counts do not add up.
     """
     found = sources(settings)
     variables = load(settings.variables)
-    labels = {table: _labels(found[name]) for table, name in DICTIONARIES.items()}
-    check_items(variables, labels)
+    items = {table: _labels(found[name]) for table, name in DICTIONARIES.items()}
+    check_items(variables, {table: labels for table, (labels, _) in items.items()})
     parts = opened(folder / "parts", settings, found.values())
-    run = _Run(settings, folder, found, variables, parts)
+    run = Run(settings, folder, found, variables, parts)
     cohort = eligible(found["icu/icustays"], found["hosp/admissions"], settings)
-    tally, passes = _write_events(run, cohort.stays)
+    counts = {DICTIONARIES[table]: closed for table, (_, closed) in items.items()}
+    tally = _write_events(run, cohort.stays, counts)
     stays = cohort.stays.filter(pl.col("stay_id").is_in(sorted(tally.stays)))
     cohort.attrition.append(attrition_step("time-series row in window", stays))
     refuse_empty(cohort.attrition, found["icu/chartevents"])
-    stays, duplicates = _write_objects(run, cohort, stays, passes)
+    counts |= _closed(cohort, stays)
+    stays, duplicates = _write_objects(run, cohort, stays, counts)
     _write_frame(folder / "stays.parquet", stays.select(STAYS))
     files.write_json(folder / "variables.json", _described(variables))
-    report = _report(run, cohort, stays, tally, passes)
-    report["version"] = version(found, len(labels["icu/chartevents"]))
+    report = reported(run, cohort, stays, tally, counts)
     report["problems"]["duplicate_rows"] |= duplicates
     files.write_json(folder / "report.json", report)
     removed(parts)
     return report
 
 
-def _labels(source: Source) -> dict[int, str]:
-    frame = csv_frame(source, ("itemid", "label"))
-    frame = frame.with_columns(pl.col("itemid").cast(pl.Int64, strict=False))
-    return dict(frame.drop_nulls("itemid").iter_rows())
+def _labels(source: Source) -> tuple[dict[int, str], Counts]:
+    """Label of each item of a dictionary, and the counts of its rows."""
+    book = Book(source)
+    frame = whole(book, ("itemid", "label"))
+    frame = read(frame, {"itemid": Cell(WHOLE)}, book)
+    named = frame.drop_nulls("itemid")
+    book.fates["used"] = named.height
+    book.fates["no_item"] = frame.height - named.height
+    return dict(named.select("itemid", "label").iter_rows()), book.closed()
 
 
-def _write_events(
-    run: _Run, stays: pl.DataFrame
-) -> tuple[Tally, dict[str, dict[str, Any]]]:
+def _write_events(run: Run, stays: pl.DataFrame, counts: dict[str, Counts]) -> Tally:
+    """Write the events; the counts of their tables are added to `counts`."""
     owners = windows(stays)
     chart, lab = (item_table(run.variables, table) for table in DICTIONARIES)
     source = run.found
@@ -116,16 +114,29 @@ def _write_events(
         ),
     }
     narrow = {table: path for table, (path, _) in made.items()}
+    counts |= {table: closed for table, (_, closed) in made.items()}
     events = run.folder / "events.parquet"
     tally = write_events(events, narrow, run.variables, stays["stay_id"].to_list())
-    return tally, {table: counts for table, (_, counts) in made.items()}
+    becoming = {
+        "averaged": sum(tally.used.values()),
+        "out_of_range": sum(tally.out_of_range.values()),
+        "duplicate_rows": sum(tally.duplicates.values()),
+    }
+    used = sum(counts[table]["fates"].get("used", 0) for table in narrow)
+    check_sum("rows used of events", used, becoming)
+    return tally
+
+
+def _closed(cohort: Eligible, stays: pl.DataFrame) -> dict[str, Counts]:
+    """The counts of stays and admissions, once it is known which stays have events."""
+    fates = cohort.books["icu/icustays"].fates
+    fates["no_timeseries"] = cohort.stays.height - stays.height
+    fates["used"] -= fates["no_timeseries"]
+    return {name: book.closed() for name, book in cohort.books.items()}
 
 
 def _write_objects(
-    run: _Run,
-    cohort: Eligible,
-    stays: pl.DataFrame,
-    passes: dict[str, dict[str, Any]],
+    run: Run, cohort: Eligible, stays: pl.DataFrame, counts: dict[str, Counts]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Write notes, images, ECGs and measurements; the stays with presence columns."""
     owners = windows(stays)
@@ -135,24 +146,29 @@ def _write_objects(
         frame, table = pl.DataFrame(schema=columns), objects.TABLES[kind]
         if table in run.found:
             given = (run.found[table], owners, cohort.everyone, run.settings)
-            path, passes[table] = part(run.parts, kind, partial(make, *given))
-            read = pl.read_parquet(path)
-            frame = read.unique()
-            duplicates[table] = read.height - frame.height
+            path, counts[table] = part(run.parts, kind, partial(make, *given))
+            rows = pl.read_parquet(path)
+            frame = rows.unique()
+            duplicates[table] = rows.height - frame.height
+            becoming = {"written": frame.height, "duplicates": duplicates[table]}
+            used = counts[table]["fates"].get("used", 0)
+            check_sum(f"rows used of {table}", used, becoming)
         frame = frame.select(*columns).sort(list(columns))
         _write_frame(run.folder / f"{kind}.parquet", frame)
         has = pl.col("stay_id").is_in(frame["stay_id"].to_list())
         presence[f"has_{_MODALITY.get(kind, kind)}"] = has
         if kind == "ecg":
-            _write_measurements(run, frame["study_id"])
+            counts |= _write_measurements(run, frame["study_id"])
     return stays.with_columns(**presence), duplicates
 
 
-def _write_measurements(run: _Run, studies: pl.Series) -> None:
-    frame = pl.DataFrame(schema=objects.COLUMNS["measurements"])
-    if "machine_measurements" in run.found:
-        frame = objects.measurements(run.found["machine_measurements"], studies)
+def _write_measurements(run: Run, studies: pl.Series) -> dict[str, Counts]:
+    frame, counts = pl.DataFrame(schema=objects.COLUMNS["measurements"]), {}
+    table = "machine_measurements"
+    if table in run.found:
+        frame, counts[table] = objects.measurements(run.found[table], studies)
     _write_frame(run.folder / "measurements.parquet", frame)
+    return counts
 
 
 def _write_frame(path: Path, frame: pl.DataFrame) -> None:
@@ -166,63 +182,4 @@ def _described(variables: tuple[Variable, ...]) -> dict[str, list[str]]:
         "names": [variable.name for variable in variables],
         "kinds": [variable.kind for variable in variables],
         "units": [variable.unit for variable in variables],
-    }
-
-
-def _report(
-    run: _Run,
-    cohort: Eligible,
-    stays: pl.DataFrame,
-    tally: Tally,
-    passes: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    names = [variable.name for variable in run.variables]
-    dropped = {
-        table: {fate: n for fate, n in counts["fates"].items() if fate != "used"}
-        for table, counts in passes.items()
-    }
-    return {
-        "preset": run.settings.variables,
-        "time_policy": run.settings.time_policy,
-        "simulated": run.settings.simulated,
-        "attrition": [*cohort.attrition, *_with_modalities(stays)],
-        "classes": class_counts(stays),
-        "counts": {name: tally.used[i] for i, name in enumerate(names)},
-        "dropped": dropped,
-        "problems": cohort.problems | _problems(run, tally, passes),
-        "warnings": [
-            f"{name} has no row in the window; check its itemids in variables.csv"
-            for i, name in enumerate(names)
-            if not tally.used[i]
-        ],
-        "sources": {
-            name: {"file": source.label, "bytes": source.path.stat().st_size}
-            for name, source in sorted(run.found.items())
-        },
-    }
-
-
-def _with_modalities(stays: pl.DataFrame) -> list[dict[str, Any]]:
-    rules = {f"with {name}": pl.col(f"has_{name}") for name in MODALITIES[1:]}
-    rules["with every modality"] = pl.all_horizontal(f"has_{m}" for m in MODALITIES)
-    return [
-        attrition_step(f"of these, {name}", stays.filter(rule))
-        for name, rule in rules.items()
-    ]
-
-
-def _problems(
-    run: _Run, tally: Tally, passes: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    names = [variable.name for variable in run.variables]
-    contested = {t: c["contested"] for t, c in passes.items() if "contested" in c}
-    outside = {names[i]: n for i, n in sorted(tally.out_of_range.items())}
-    return {
-        "duplicate_rows": dict(sorted(tally.duplicates.items())),
-        "out_of_range": outside,
-        "unit_disagreements": unit_disagreements(tally.units, run.variables),
-        "contested_moments": contested,
-        "labs_without_admission_kept": passes["hosp/labevents"][
-            "kept_without_admission"
-        ],
     }

@@ -1,12 +1,11 @@
 """Where the raw tables are, and whether they have the layout that is read here."""
 
 import csv
-import gzip
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from repro.data.mimiciv.lines import UNREADABLE, opened
 from repro.data.mimiciv.settings import Settings
 
 # Discharge notes and diagnosis codes are not listed, so they are never opened.
@@ -61,6 +60,7 @@ ECG = {
     "record_list": ("subject_id", "study_id", "ecg_time", "path"),
     "machine_measurements": ("study_id", *MEASUREMENTS),
 }
+LONGEST_HEADER = 1 << 20  # bytes; the longest of a release has some hundred
 _ITEMS_OF_2_2 = 4014  # rows of d_items in version 2.2; later versions have more
 
 
@@ -138,16 +138,15 @@ def refuse_version_1(root: Path) -> None:
 
 
 def header(path: Path) -> list[str]:
-    """Column names of a csv or csv.gz file.
+    """Column names of a csv or csv.gz file; no byte after the first line matters.
 
     Raises:
-        ValueError: the file is empty, damaged or not UTF-8.
+        ValueError: the file is empty or damaged, or its first line is not UTF-8.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            line = handle.readline()
-    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        with opened(path) as handle:
+            line = handle.readline(LONGEST_HEADER).decode("utf-8-sig")
+    except (*UNREADABLE, UnicodeError) as error:
         raise ValueError(unreadable(path, error)) from error
     if not line.strip():
         raise ValueError(f"{path}: is empty; copy or download it again")
@@ -168,18 +167,21 @@ def version(found: Mapping[str, Source], items: int) -> str:
 
 
 def check_columns(path: Path, needed: tuple[str, ...]) -> None:
-    """Stop when a column is missing.
+    """Stop when a column is missing, or two have its name.
 
     Raises:
-        ValueError: it is; the message names it and those that are there.
+        ValueError: so it is; the message names it and those that are there.
     """
     there = header(path)
-    missing = [name for name in needed if name not in there]
-    if missing:
-        raise ValueError(
-            f"{path}: has no column {', '.join(missing)} among {there}; use the file "
-            "as it was released"
-        )
+    for told, names in (
+        ("no column", [name for name in needed if name not in there]),
+        ("two columns", [name for name in needed if there.count(name) > 1]),
+    ):
+        if names:
+            raise ValueError(
+                f"{path}: has {told} {', '.join(names)} among {there}; use the file "
+                "as it was released"
+            )
 
 
 def _found_all(root: Path, tables: Mapping[str, tuple[str, ...]]) -> dict[str, Source]:

@@ -1,29 +1,31 @@
 """Passes over charted and laboratory events: the rows of the window, narrow."""
 
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from repro.data.mimiciv.books import Book
+from repro.data.mimiciv.cells import MOMENT, NUMBER, WHOLE, Cell, given, read
 from repro.data.mimiciv.cohort import BEFORE_ALL, timeline
 from repro.data.mimiciv.layout import CORE, Source
-from repro.data.mimiciv.reading import (
-    Encoding,
-    available,
-    collected,
-    collected_text,
-    csv_scan,
-    timestamp,
-)
+from repro.data.mimiciv.reading import available, write_rows
 from repro.data.mimiciv.settings import Settings
 
-NARROW = ("stay_id", "itemid", "charted", "value", "valueuom")
+NARROW = {
+    "stay_id": pl.Int64,
+    "itemid": pl.Int64,
+    "charted": pl.Int64,
+    "value": pl.Float64,
+    "valueuom": pl.String,
+}
 _DAY = timedelta(days=1)
 _FATES = pl.Enum(
     [
         "used",
+        "no_stay",
+        "other_stay",
         "no_time",
         "mistyped_date",
         "drawn_long_before",
@@ -47,46 +49,22 @@ def chart_pass(
 
     Rows belong to the stay that they name. A row charted more than a day outside its
     stay has a mistyped date and is left out. The time policy only decides which rows
-    enter; each keeps the moment it was charted.
+    enter; each keeps the moment it was charted. Of rows of other items only the item
+    id is read.
 
     Units: column `charted` is microseconds since intime.
     """
-    columns = CORE["icu/chartevents"]
+    book, times = Book(source), stays.select("stay_id", "intime", "outtime", "end")
 
-    def queries(encoding: Encoding) -> list[pl.LazyFrame]:
-        scan = csv_scan(source, columns, encoding)
-        rows = _with_fate(_items_of(scan, items), stays, settings)
-        return [_narrow(rows, target), rows.select(fate_sums(_FATES.categories))]
+    def used(frame: pl.DataFrame) -> pl.DataFrame:
+        rows = _items_of(frame, items, book)
+        rows = read(rows, {"stay_id": Cell(WHOLE)} | _cells(settings), book)
+        rows = _with_value(rows, items).join(times, on="stay_id", how="left")
+        rows = rows.with_columns(known=available(settings.time_policy))
+        return _narrow(rows.with_columns(fate=_chart_fate()), book)
 
-    return {"fates": _met(collected_text(queries, source)[1].row(0, named=True))}
-
-
-def _with_fate(
-    rows: pl.LazyFrame, stays: pl.DataFrame, settings: Settings
-) -> pl.LazyFrame:
-    times = stays.lazy().select("stay_id", "intime", "outtime", "end")
-    rows = (
-        rows.with_columns(pl.col("stay_id").cast(pl.Int64, strict=False))
-        .join(times, on="stay_id", how="inner")
-        .with_columns(known=available(settings.time_policy))
-    )
-    fate = (
-        pl.when(pl.col("charttime").is_null())
-        .then(_fate("no_time"))
-        .when(
-            (pl.col("charttime") < pl.col("intime") - _DAY)
-            | (pl.col("charttime") > pl.col("outtime") + _DAY)
-        )
-        .then(_fate("mistyped_date"))
-        .when(~pl.col("value").is_finite().fill_null(False))
-        .then(_fate("no_number"))
-        .when(pl.col("known") < pl.col("intime"))
-        .then(_fate("before_window"))
-        .when(pl.col("known") > pl.col("end"))
-        .then(_fate("after_window"))
-        .otherwise(_fate("used"))
-    )
-    return rows.with_columns(fate=fate)
+    write_rows(book, CORE["icu/chartevents"], used, target, NARROW)
+    return book.closed()
 
 
 def laboratory_pass(
@@ -101,47 +79,79 @@ def laboratory_pass(
     Rows belong to the stay that owns the moment they became known, whatever
     admission they name. A specimen drawn more than a day before that stay is left out.
     A row that no stay owns is `after_window` if it was drawn during the last stay or
-    up to a day before, else `outside_stays`.
+    up to a day before, else `outside_stays`. Of rows of other items only the item id
+    is read.
 
     Departure: the study dropped rows without an admission, about half of the table.
     Units: column `charted` is microseconds since intime.
     """
-    rows = _items_of(csv_scan(source, CORE["hosp/labevents"]), items)
+    book, moments = Book(source), timeline(windows, windows["subject_id"])
+    keys = {"subject_id": Cell(WHOLE), "hadm_id": Cell(WHOLE)}
+    fate = _laboratory_fate(settings.labs_without_admission == "drop")
+
+    def used(frame: pl.DataFrame) -> pl.DataFrame:
+        rows = _items_of(frame, items, book)
+        rows = read(rows, keys | _cells(settings), book)
+        rows = _with_value(rows, items)
+        rows = rows.with_columns(known=available(settings.time_policy))
+        rows = owned(of_patients(rows, moments, book), moments).with_columns(fate=fate)
+        kept = rows.filter(pl.col("fate") == "used")
+        book.note(
+            contested=int(kept["contested"].sum()),
+            kept_without_admission=kept["hadm_id"].null_count(),
+        )
+        return _narrow(rows, book)
+
+    write_rows(book, CORE["hosp/labevents"], used, target, NARROW)
+    return book.closed()
+
+
+def of_patients(rows: pl.DataFrame, moments: pl.DataFrame, book: Book) -> pl.DataFrame:
+    """The rows of patients who have moments; the others are counted."""
+    is_of = pl.col("subject_id").is_in(moments["subject_id"].unique().implode())
     rows = rows.with_columns(
-        pl.col("subject_id").cast(pl.Int64, strict=False),
-        known=available(settings.time_policy),
-        without_admission=pl.col("hadm_id").is_null(),
+        fate=pl.when(pl.col("subject_id").is_null())
+        .then(pl.lit("no_patient"))
+        .when(~is_of)
+        .then(pl.lit("other_patient"))
     )
-    drops = settings.labs_without_admission == "drop"
-    rows = owned(rows, windows, windows["subject_id"])
-    rows = rows.with_columns(fate=_laboratory_fate(drops))
-    used = pl.col("fate") == "used"
-    counts = [
-        *fate_sums(_FATES.categories),
-        (used & pl.col("contested")).sum().alias("contested"),
-        (used & pl.col("without_admission")).sum().alias("kept_without_admission"),
-    ]
-    queries = [_narrow(rows, target), rows.select(counts)]
-    found = collected(queries, source)[1].row(0, named=True)
-    others = ("contested", "kept_without_admission")
-    return {"fates": _met(found)} | {name: found[name] for name in others}
+    book.add(rows.drop_nulls("fate"))
+    return rows.filter(pl.col("fate").is_null())
 
 
-def owned(
-    rows: pl.LazyFrame, windows: pl.DataFrame, patients: pl.Series
-) -> pl.LazyFrame:
+def owned(rows: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
     """Every row of the patients once, with the stay that owns the moment it was known.
 
-    A row without such a moment, or of a moment that no stay owns, has no stay_id.
+    `moments` is their timeline. A row without such a moment, or of a moment that no
+    stay owns, has no stay_id.
     """
     known = pl.col("known").fill_null(BEFORE_ALL)
-    joined = rows.join(timeline(windows, patients).lazy(), on="subject_id", how="inner")
-    return joined.filter((known >= pl.col("start")) & (known < pl.col("stop")))
+    is_then = (known >= pl.col("start")) & (known < pl.col("stop"))
+    joined = rows.lazy().join(moments.lazy(), on="subject_id", how="inner")
+    return joined.filter(is_then).collect()
 
 
-def fate_sums(names: Iterable[str]) -> list[pl.Expr]:
-    """Rows of each fate; sums, because a group_by takes longer than all conditions."""
-    return [(pl.col("fate") == name).sum().alias(name) for name in names]
+def _chart_fate() -> pl.Expr:
+    return (
+        pl.when(pl.col("stay_id").is_null())
+        .then(_fate("no_stay"))
+        .when(pl.col("intime").is_null())
+        .then(_fate("other_stay"))
+        .when(pl.col("charttime").is_null())
+        .then(_fate("no_time"))
+        .when(
+            (pl.col("charttime") < pl.col("intime") - _DAY)
+            | (pl.col("charttime") > pl.col("outtime") + _DAY)
+        )
+        .then(_fate("mistyped_date"))
+        .when(~pl.col("value").is_finite().fill_null(False))
+        .then(_fate("no_number"))
+        .when(pl.col("known") < pl.col("intime"))
+        .then(_fate("before_window"))
+        .when(pl.col("known") > pl.col("end"))
+        .then(_fate("after_window"))
+        .otherwise(_fate("used"))
+    )
 
 
 def _laboratory_fate(drops: bool) -> pl.Expr:
@@ -157,7 +167,7 @@ def _laboratory_fate(drops: bool) -> pl.Expr:
         .then(_fate("drawn_long_before"))
         .when(~pl.col("value").is_finite().fill_null(False))
         .then(_fate("no_number"))
-        .when(pl.col("without_admission") & drops)
+        .when(pl.col("hadm_id").is_null() & drops)
         .then(_fate("without_admission"))
         .otherwise(_fate("used"))
     )
@@ -167,34 +177,41 @@ def _fate(name: str) -> pl.Expr:
     return pl.lit(name, dtype=_FATES)
 
 
-def _items_of(rows: pl.LazyFrame, items: pl.DataFrame) -> pl.LazyFrame:
-    """Rows of the wanted items, with moments and a value; text is no value."""
-    wanted = items["itemid"].cast(pl.String).to_list()
-    number = pl.col("valuenum").cast(pl.Float64, strict=False)
-    # A chain of conditions, not a join: a join here takes longer than the reading.
+def _cells(settings: Settings) -> dict[str, Cell]:
+    """Times and numbers of an event; a bad number is counted and left out."""
+    is_strict = settings.time_policy == "strict"
+    return {
+        "charttime": Cell(MOMENT),
+        "storetime": Cell(MOMENT, stops=is_strict),
+        "valuenum": Cell(NUMBER, stops=False),
+    }
+
+
+def _items_of(frame: pl.DataFrame, items: pl.DataFrame, book: Book) -> pl.DataFrame:
+    """Rows of the wanted items; the others are counted."""
+    frame = read(frame, {"itemid": Cell(WHOLE)}, book)
+    rows = frame.filter(pl.col("itemid").is_in(items["itemid"].implode()))
+    absent = frame["itemid"].null_count()
+    book.fates["no_item"] += absent
+    book.fates["other_item"] += frame.height - rows.height - absent
+    return rows
+
+
+def _with_value(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """Rows with a value; the text that an item has for none is no value."""
     absent = pl.lit(False)
     for item, text in items.select("itemid", "missing_value").iter_rows():
         if text:
-            same = (pl.col("itemid") == str(item)) & (pl.col("value") == text)
-            absent = absent | same.fill_null(False)
-    return rows.filter(pl.col("itemid").is_in(wanted)).with_columns(
-        pl.col("itemid").cast(pl.Int64),
-        timestamp("charttime"),
-        timestamp("storetime"),
-        value=pl.when(absent).then(None).otherwise(number),
-    )
+            same = pl.col("value").str.strip_chars() == text
+            absent = absent | ((pl.col("itemid") == item) & same.fill_null(False))
+    return rows.with_columns(value=pl.when(~absent).then("valuenum"))
 
 
-def _narrow(rows: pl.LazyFrame, target: Path) -> pl.LazyFrame:
+def _narrow(rows: pl.DataFrame, book: Book) -> pl.DataFrame:
+    """The rows used, counted with the others."""
+    book.add(rows)
     since = pl.col("charttime") - pl.col("intime")
-    return (
-        rows.filter(pl.col("fate") == "used")
-        .with_columns(charted=since.dt.total_microseconds())
-        .select(NARROW)
-        .sink_parquet(target, compression="lz4", lazy=True)
-    )
-
-
-def _met(counts: Mapping[str, int]) -> dict[str, int]:
-    """The fates that were met, and the rows that met them."""
-    return {name: counts[name] for name in _FATES.categories if counts[name]}
+    kept = rows.filter(pl.col("fate") == "used")
+    book.note(without_storetime=kept["storetime"].null_count())
+    charted = since.dt.total_microseconds()
+    return kept.with_columns(charted=charted, valueuom=given("valueuom"))

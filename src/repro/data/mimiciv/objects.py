@@ -1,20 +1,28 @@
 """Notes, X-ray images and ECGs known in a stay's window."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from repro.data.mimiciv.layout import CXR, ECG, MEASUREMENTS, NOTES, Source
-from repro.data.mimiciv.measuring import fate_sums, owned
-from repro.data.mimiciv.reading import (
-    available,
-    collected,
-    csv_scan,
-    hours_since,
-    taken,
-    timestamp,
+from repro.data.mimiciv.books import Book
+from repro.data.mimiciv.cells import (
+    CLOCK,
+    DAY,
+    MOMENT,
+    NUMBER,
+    WHOLE,
+    Cell,
+    given,
+    read,
 )
+from repro.data.mimiciv.cohort import timeline
+from repro.data.mimiciv.inside import check_inside
+from repro.data.mimiciv.layout import CXR, ECG, MEASUREMENTS, NOTES, Source
+from repro.data.mimiciv.measuring import of_patients, owned
+from repro.data.mimiciv.reading import available, hours_since, taken, whole, write_rows
 from repro.data.mimiciv.settings import Settings
 
 NO_MEASUREMENT = 29999  # what the ECG machines write where they measured nothing
@@ -63,18 +71,23 @@ def note_pass(
     summaries in one variant; those are never opened here.
     """
     strict = settings.time_policy == "strict"
-    rows = _patients(csv_scan(source, NOTES["radiology"])).with_columns(
-        timestamp("charttime"), timestamp("storetime")
-    )
-    rows = rows.with_columns(known=available(settings.time_policy))
+    cells = {
+        "subject_id": Cell(WHOLE),
+        "charttime": Cell(MOMENT),
+        "storetime": Cell(MOMENT, stops=strict),
+    }
     fate = (
-        pl.when(pl.col("storetime").is_null() & strict)
+        pl.when(pl.col("note_id").is_null())
+        .then(pl.lit("no_id"))
+        .when(pl.col("storetime").is_null() & strict)
         .then(pl.lit("without_storetime"))
-        .when(pl.col("text").fill_null("").str.strip_chars() == "")
+        .when(given("text").is_null())
         .then(pl.lit("empty_text"))
         .otherwise(pl.lit("used"))
     )
-    return _object_pass(source, rows, fate, windows, everyone, "notes", target)
+    columns = {"note_id": given("note_id"), "known": available(settings.time_policy)}
+    parts = Reading(NOTES["radiology"], cells, columns, fate)
+    return _object_pass(Book(source), parts, windows, everyone, "notes", target)
 
 
 def image_pass(
@@ -88,27 +101,29 @@ def image_pass(
 
     Departure: the study used every view, lateral ones too.
     """
-    patient = "p" + pl.col("subject_id").cast(pl.String)
-    path = pl.concat_str(
-        pl.lit("files/"),
-        patient.str.slice(0, 3),
-        pl.lit("/"),
-        patient,
-        pl.lit("/s"),
-        pl.col("study_id"),
-        pl.lit("/"),
-        pl.col("dicom_id"),
-        pl.lit(".jpg"),
-    )
-    rows = _patients(csv_scan(source, CXR["mimic-cxr-2.0.0-metadata"])).with_columns(
-        charttime=study_moment(),
-        view=pl.col("ViewPosition").fill_null(""),
-        path=path,
-    )
+    cells = {
+        "subject_id": Cell(WHOLE),
+        "study_id": Cell(WHOLE),
+        "StudyDate": Cell(DAY),
+        "StudyTime": Cell(CLOCK),
+    }
     wanted = pl.col("view").is_in(settings.views) if settings.views else pl.lit(True)
-    fate = pl.when(wanted).then(pl.lit("used")).otherwise(pl.lit("other_view"))
-    rows = rows.with_columns(known="charttime")
-    return _object_pass(source, rows, fate, windows, everyone, "cxr", target)
+    fate = (
+        pl.when(pl.col("path").is_null())
+        .then(pl.lit("no_id"))
+        .when(wanted)
+        .then(pl.lit("used"))
+        .otherwise(pl.lit("other_view"))
+    )
+    columns = {
+        "charttime": study_moment(),
+        "known": study_moment(),
+        "dicom_id": given("dicom_id"),
+        "view": given("ViewPosition").fill_null(""),
+        "path": _image_path(),
+    }
+    parts = Reading(CXR["mimic-cxr-2.0.0-metadata"], cells, columns, fate)
+    return _object_pass(Book(source), parts, windows, everyone, "cxr", target)
 
 
 def ecg_pass(
@@ -119,58 +134,91 @@ def ecg_pass(
     target: Path,
 ) -> dict[str, Any]:
     """Write the ECGs recorded in a window."""
-    rows = _patients(csv_scan(source, ECG["record_list"])).with_columns(
-        pl.col("study_id").cast(pl.Int64, strict=False),
-        charttime=timestamp("ecg_time"),
+    cells = {
+        "subject_id": Cell(WHOLE),
+        "study_id": Cell(WHOLE),
+        "ecg_time": Cell(MOMENT),
+    }
+    fate = (
+        pl.when(pl.col("study_id").is_null())
+        .then(pl.lit("no_id"))
+        .when(pl.col("path").is_null())
+        .then(pl.lit("no_path"))
+        .otherwise(pl.lit("used"))
     )
-    rows, fate = rows.with_columns(known="charttime"), pl.lit("used")
-    return _object_pass(source, rows, fate, windows, everyone, "ecg", target)
+    moments = dict.fromkeys(("charttime", "known"), pl.col("ecg_time"))
+    parts = Reading(ECG["record_list"], cells, moments | {"path": given("path")}, fate)
+    return _object_pass(Book(source), parts, windows, everyone, "ecg", target)
 
 
-def measurements(source: Source, studies: pl.Series) -> pl.DataFrame:
-    """The machine's measurements of some ECG studies; none where it wrote 29999."""
-    number = pl.col(MEASUREMENTS).cast(pl.Float64, strict=False)
-    rows = (
-        csv_scan(source, ECG["machine_measurements"])
-        .with_columns(pl.col("study_id").cast(pl.Int64, strict=False))
-        .filter(pl.col("study_id").is_in(studies.to_list()))
-        .with_columns(pl.when(number != NO_MEASUREMENT).then(number))
+def measurements(
+    source: Source, studies: pl.Series
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The machine's measurements of some ECG studies, and the counts of the table.
+
+    None where the machine wrote 29999; the first row of a study counts.
+    """
+    book = Book(source)
+    frame = whole(book, ECG["machine_measurements"])
+    frame = read(frame, {"study_id": Cell(WHOLE)}, book)
+    fate = (
+        pl.when(pl.col("study_id").is_null())
+        .then(pl.lit("no_id"))
+        .when(~pl.col("study_id").is_in(studies.implode()))
+        .then(pl.lit("other_study"))
+        .when(~pl.col("study_id").is_first_distinct())
+        .then(pl.lit("repeated"))
+        .otherwise(pl.lit("used"))
     )
-    frame = collected([rows], source)[0].select(*COLUMNS["measurements"])
-    return frame.unique("study_id", keep="first", maintain_order=True).sort("study_id")
+    frame = frame.with_columns(fate=fate)
+    book.add(frame)
+    numbers = dict.fromkeys(MEASUREMENTS, Cell(NUMBER, stops=False))
+    rows = read(frame.filter(pl.col("fate") == "used"), numbers, book)
+    number = pl.col(MEASUREMENTS)
+    rows = rows.with_columns(pl.when(number != NO_MEASUREMENT).then(number))
+    return rows.select(*COLUMNS["measurements"]).sort("study_id"), book.closed()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table of objects is read: its columns, their cells, what is made of them.
+
+    `fate` is that of a row that became known in a window.
+    """
+
+    columns: Sequence[str]
+    cells: Mapping[str, Cell]
+    made: Mapping[str, pl.Expr]
+    fate: pl.Expr
+
+
+def _image_path() -> pl.Expr:
+    patient = "p" + pl.col("subject_id").cast(pl.String)
+    return pl.concat_str(
+        pl.lit("files/"),
+        patient.str.slice(0, 3),
+        pl.lit("/"),
+        patient,
+        pl.lit("/s"),
+        pl.col("study_id"),
+        pl.lit("/"),
+        given("dicom_id"),
+        pl.lit(".jpg"),
+    )
 
 
 def study_moment() -> pl.Expr:
-    """The moment of StudyDate (`YYYYMMDD`) and StudyTime (`HHMMSS.fff`).
+    """The moment of StudyDate and StudyTime, once they are read.
 
     The table stores the time as a number, so leading zeros are lost: 80556.875 is
     08:05:56.875. The decimals are read as text, exact to the microsecond.
-
-    >>> row = pl.DataFrame({"StudyDate": ["21800506"], "StudyTime": ["80556.875"]})
-    >>> str(row.select(study_moment()).item())
-    '2180-05-06 08:05:56.875000'
     """
-    parts = pl.col("StudyTime").str.strip_chars().str.extract_groups(_STUDY_TIME)
-    clock = parts.struct.field("clock").str.zfill(6)
-    decimals = parts.struct.field("decimals").fill_null("").str.pad_end(6, "0")
-    day = pl.col("StudyDate").str.strip_chars()
-    moment = (day + clock).str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False)
-    micro = decimals.str.slice(0, 6).cast(pl.Int64, strict=False)
-    return moment + pl.duration(microseconds=micro, time_unit="us")
-
-
-_STUDY_TIME = r"^(?<clock>\d{1,6})(?:\.(?<decimals>\d*))?$"
-_FATES = ("used", "no_time", "without_storetime", "empty_text", "other_view")
-
-
-def _patients(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return rows.with_columns(pl.col("subject_id").cast(pl.Int64, strict=False))
+    return pl.col("StudyDate") + pl.col("StudyTime")
 
 
 def _object_pass(
-    source: Source,
-    rows: pl.LazyFrame,
-    fate: pl.Expr,
+    book: Book,
+    how: Reading,
     windows: pl.DataFrame,
     everyone: pl.Series,
     kind: str,
@@ -179,28 +227,38 @@ def _object_pass(
     """Write the rows that became known at a moment that a stay owns.
 
     Raises:
-        ValueError: no row belongs to a patient of the cohort's tables.
+        ValueError: no row belongs to a patient of the cohort's tables, or a path
+            leads out of the root.
     """
-    rows = owned(rows, windows, everyone).with_columns(
-        hours=hours_since(taken(), pl.col("intime")),
-        fate=pl.when(pl.col("known").is_null())
-        .then(pl.lit("no_time"))
-        .when(pl.col("stay_id").is_not_null())
-        .then(fate),
-    )
-    used = pl.col("fate") == "used"
-    counts = [
-        *fate_sums(_FATES),
-        (used & pl.col("contested")).sum().alias("contested"),
-        pl.len().alias("rows"),
-    ]
-    kept = rows.filter(used).select(*COLUMNS[kind])
-    queries = [kept.sink_parquet(target, lazy=True), rows.select(counts)]
-    found = collected(queries, source)[1].row(0, named=True)
-    if found["rows"] == 0:
+    moments = timeline(windows, everyone)
+
+    def used(frame: pl.DataFrame) -> pl.DataFrame:
+        rows = read(frame, how.cells, book).with_columns(**how.made)
+        rows = owned(of_patients(rows, moments, book), moments).with_columns(
+            hours=hours_since(taken(), pl.col("intime")), fate=_object_fate(how.fate)
+        )
+        book.add(rows)
+        kept = rows.filter(pl.col("fate") == "used")
+        book.note(contested=int(kept["contested"].sum()))
+        if "path" in kept.columns:
+            check_inside(kept, book.source)
+        return kept
+
+    source = book.source
+    write_rows(book, how.columns, used, target, COLUMNS[kind])
+    if not sum(n for fate, n in book.fates.items() if not fate.endswith("_patient")):
         raise ValueError(
             f"{source.root}: none of its patients ({source.label}) is a patient of "
             "icu/icustays; give the root that belongs to the same release"
         )
-    fates = {name: found[name] for name in _FATES}
-    return {"fates": fates, "contested": found["contested"]}
+    return book.closed()
+
+
+def _object_fate(of_window: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(pl.col("known").is_null())
+        .then(pl.lit("no_time"))
+        .when(pl.col("stay_id").is_null())
+        .then(pl.lit("outside_windows"))
+        .otherwise(of_window)
+    )

@@ -14,7 +14,7 @@ from repro.data.mimiciv.layout import Source
 from repro.data.mimiciv.settings import Settings
 from repro.data.mimiciv.variables import TABLE
 
-CODE_VERSION = "2"  # raise it when a pass would write something else
+CODE_VERSION = "3"  # raise it when a pass would write something else
 _log = logging.getLogger(__name__)
 
 

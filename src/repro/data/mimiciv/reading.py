@@ -1,91 +1,141 @@
-"""Raw csv tables as lazy frames of strings, and one streaming pass over each."""
+"""Raw csv tables as frames of strings, a block of rows at a time."""
 
-import errno
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
+import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
-from repro.data.mimiciv.layout import Source, unreadable
+from repro.data.mimiciv.books import Book
+from repro.data.mimiciv.layout import header, unreadable
+from repro.data.mimiciv.lines import (
+    UNREADABLE,
+    Block,
+    blocks,
+    commas,
+    misplaced_quote,
+    widths,
+)
 
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
-Encoding = Literal["utf8", "utf8-lossy"]
+FIRST_ROW = 2  # the header is row 1
+_REPLACED = "\ufffd"
 _log = logging.getLogger(__name__)
 
 
-def csv_scan(
-    source: Source, columns: Sequence[str], encoding: Encoding = "utf8-lossy"
-) -> pl.LazyFrame:
-    """The columns of a table as strings; only rows and columns used are kept.
+def frames(book: Book, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Some columns of a table as strings, a block of rows at a time, and their row.
 
     Everything is read as text, so a bad number or date is one bad cell that can be
-    counted, not a failed run.
-    """
-    return pl.scan_csv(source.path, infer_schema=False, encoding=encoding).select(
-        columns
-    )
-
-
-def csv_frame(source: Source, columns: Sequence[str]) -> pl.DataFrame:
-    """A small table in memory, as strings.
+    counted. An empty cell is null. Bytes that are no UTF-8 become U+FFFD, wherever
+    they stand after the header; the book counts them, and the rows.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is cut short or damaged, or a row has too few or too many
+            fields; the message names it.
     """
-    return collected([csv_scan(source, columns)], source)[0]
+    path, row = book.source.path, FIRST_ROW
+    names = header(path)
+    numbers = [names.index(column) for column in columns]
+    try:
+        for block in blocks(path):
+            frame, replaced = _parsed(block, path, len(names), numbers, row)
+            if replaced and not book.replaced:
+                told = f"bytes that are no UTF-8 are read as {_REPLACED}"
+                _log.warning("%s: %s", book.source.label, told)
+            book.replaced += replaced
+            book.read += frame.height
+            row += frame.height
+            yield frame.rename(dict(zip(map(str, numbers), columns, strict=True)))
+    except UNREADABLE as error:
+        raise ValueError(unreadable(path, error)) from error
 
 
-def collected(queries: Sequence[pl.LazyFrame], source: Source) -> list[pl.DataFrame]:
-    """Run queries over one table in one streaming pass, logged before and after.
-
-    The queries share one scan where they are made of one plan. A filter of one query
-    alone would be pushed into a scan of its own, so side counts are sums over the plan.
+def whole(book: Book, columns: Sequence[str]) -> pl.DataFrame:
+    """A small table in memory, as `frames` gives it.
 
     Raises:
-        ValueError: the file is cut short or damaged; the message names it.
-        OSError: the disk is full.
+        ValueError: as for `frames`.
     """
-    size = source.path.stat().st_size
-    _log.info("%s: reading %.1f MB", source.label, size / 1e6)
+    empty = dict.fromkeys(columns, pl.String) | {"row": pl.Int64}
+    return pl.concat([pl.DataFrame(schema=empty), *frames(book, columns)])
+
+
+def write_rows(
+    book: Book,
+    columns: Sequence[str],
+    work: Callable[[pl.DataFrame], pl.DataFrame],
+    target: Path,
+    schema: Mapping[str, Any],
+) -> None:
+    """Write what `work` makes of each block of a table, logged before and after.
+
+    Raises:
+        ValueError: as for `frames`, or what `work` says.
+    """
+    source = book.source
+    size = source.path.stat().st_size / 1e6
+    _log.info("%s: reading %.1f MB", source.label, size)
     start = time.monotonic()
-    try:
-        frames = pl.collect_all(queries, engine="streaming")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        code = getattr(error, "errno", None)
-        if code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise
-        raise ValueError(unreadable(source.path, error)) from error
+    empty = pl.DataFrame(schema=schema).to_arrow()
+    with pq.ParquetWriter(target, empty.schema, compression="lz4") as out:
+        for frame in frames(book, columns):
+            made = work(frame).select(pl.col(n).cast(t) for n, t in schema.items())
+            out.write_table(made.to_arrow())
     seconds = time.monotonic() - start
-    _log.info("%s: %.1f MB read in %.1f s", source.label, size / 1e6, seconds)
-    return frames
+    _log.info("%s: %.1f MB read in %.1f s", source.label, size, seconds)
 
 
-def collected_text(
-    queries: Callable[[Encoding], Sequence[pl.LazyFrame]], source: Source
-) -> list[pl.DataFrame]:
-    """Run queries over a table taken as UTF-8; again, if a cell is none, more slowly.
-
-    To replace bytes that are no UTF-8 takes an eighth of a pass over a large file, and
-    released files hold none.
-
-    Raises:
-        ValueError: as for `collected`.
-        OSError: as for `collected`.
-    """
+def _parsed(
+    block: Block, path: Path, fields: int, numbers: Sequence[int], row: int
+) -> tuple[pl.DataFrame, int]:
+    """The columns of these numbers, named by them, and `row`; characters replaced."""
+    misplaced = misplaced_quote(block)
+    if misplaced:
+        _refuse(path, row + misplaced[0], misplaced[1], "double it, or copy it again")
+    last = fields - 1  # a row that is too short has nothing there
     try:
-        return collected(queries("utf8"), source)
-    except ValueError as error:
-        if "invalid utf-8" not in str(error):
-            raise
-    _log.warning("%s: has bytes that are no UTF-8; read again", source.label)
-    return collected(queries("utf8-lossy"), source)
+        frame = pl.read_csv(
+            block.content,
+            has_header=False,
+            schema={str(number): pl.String for number in range(fields)},
+            columns=sorted({*numbers, last}),
+        )
+    except pl.exceptions.PolarsError as error:
+        text = block.content.decode(errors="replace")
+        replaced = text.count(_REPLACED) - block.content.count(_REPLACED.encode())
+        if replaced:
+            other = Block.of(text.encode())
+            return _parsed(other, path, fields, numbers, row)[0], replaced
+        _counted(block, path, fields, row)
+        raise ValueError(unreadable(path, error)) from error
+    # Where no row is too short, one that is too long makes for too many commas.
+    if frame[str(last)].null_count() or commas(block) != last * frame.height:
+        rows = _counted(block, path, fields, row)
+        if rows != frame.height:
+            odd = ValueError(f"{frame.height} rows are found in {rows}")
+            raise ValueError(unreadable(path, odd))
+    place = row + frame.height
+    if block.content[-1:] != b"\n" and path.suffix != ".gz":
+        _refuse(path, place - 1, "the last row does not end", "copy the file again")
+    return frame.select(*map(str, numbers), row=pl.int_range(row, place)), 0
 
 
-def timestamp(column: str) -> pl.Expr:
-    """A column of `YYYY-MM-DD HH:MM:SS` as a moment; anything else is null."""
-    return pl.col(column).str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
+def _counted(block: Block, path: Path, fields: int, row: int) -> int:
+    """The rows of a block, which all have as many fields as the header."""
+    found = widths(block)
+    wrong = np.flatnonzero(found != fields)
+    if len(wrong):
+        told = f"{found[wrong[0]]} fields, not the {fields} of the header"
+        _refuse(path, row + int(wrong[0]), told, "copy or download the file again")
+    return len(found)
+
+
+def _refuse(path: Path, row: int, told: str, remedy: str) -> NoReturn:
+    raise ValueError(f"{path}: row {row}: {told}; {remedy}")
 
 
 def available(policy: str) -> pl.Expr:

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repro.data.mimiciv.books import Book
+from repro.data.mimiciv.cells import CLOCK, DAY, Cell, read
 from repro.data.mimiciv.cohort import class_counts, label, timeline, windows
+from repro.data.mimiciv.layout import Source
 from repro.data.mimiciv.objects import study_moment
 from repro.data.mimiciv.splits import (
     dealt,
@@ -121,6 +124,9 @@ def test_every_moment_stands_once_in_the_timeline(rows, hour):
         ("21800506", "80556.875", datetime(2180, 5, 6, 8, 5, 56, 875000)),
         ("21800506", "235959.999999", datetime(2180, 5, 6, 23, 59, 59, 999999)),
         ("21800506", "1", datetime(2180, 5, 6, 0, 0, 1)),
+        ("2180-05-06", "08:05:56.875", datetime(2180, 5, 6, 8, 5, 56, 875000)),
+        ("21800506.0", " 80556 ", datetime(2180, 5, 6, 8, 5, 56)),
+        ("05/06/2180", "80556", None),
         ("21800506", "0.5", datetime(2180, 5, 6, 0, 0, 0, 500000)),
         ("21800506", "101010.1234567", datetime(2180, 5, 6, 10, 10, 10, 123456)),
         ("21800506", "256060.0", None),
@@ -129,10 +135,13 @@ def test_every_moment_stands_once_in_the_timeline(rows, hour):
         ("21800506", None, None),
     ],
 )
-def test_study_moments_are_exact(date, time, expected):
-    clock = pl.Series([time], dtype=pl.String)
-    frame = pl.DataFrame({"StudyDate": [date], "StudyTime": clock})
-    assert frame.select(study_moment()).item() == expected
+def test_study_moments_are_exact(tmp_path, date, time, expected):
+    frame = pl.DataFrame({"row": [2], "StudyDate": [date], "StudyTime": [time]})
+    kinds = {"StudyDate": Cell(DAY, stops=False), "StudyTime": Cell(CLOCK, stops=False)}
+    frame = frame.cast({"StudyTime": pl.String})
+    book = Book(Source("metadata", tmp_path / "m.csv", tmp_path))
+    assert read(frame, kinds, book).select(study_moment()).item() == expected
+    assert book.unreadable.total() == (expected is None and time is not None)
 
 
 def test_class_counts_of_both_cohorts():
