@@ -103,7 +103,7 @@ def drop(split: str, key: str | None = None):
         (change("audio", [[[1.0]]] * 2), r"valid\.audio: is list"),
         (change("vision_lengths", [9, 9]), r"vision_lengths: the stored lengths"),
         (change("vision_lengths", [1]), "lengths have shape"),
-        (change("regression_labels", np.zeros((2, 2))), "has 4 rows, 2 ids"),
+        (change("regression_labels", np.zeros((2, 2))), "has 4 values for 2 samples"),
     ],
 )
 def test_a_wrong_layout_is_named(tmp_path: Path, damage, message):
