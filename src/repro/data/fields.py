@@ -94,7 +94,9 @@ def name(value: object, where: str) -> str:
     """
     found = text(value, where)
     if not found.strip():
-        raise ValueError(f"{where}: has no name ({short(value)}); give every sample one")
+        raise ValueError(
+            f"{where}: has no name ({short(value)}); give every sample one"
+        )
     if len(found) > _LONGEST_NAME:
         raise ValueError(
             f"{where}: is a name of {len(found)} characters, at most {_LONGEST_NAME} "

@@ -18,7 +18,7 @@ _SHAPE = "((words, visual, acoustic), label, segment)"
 
 class _Sample(NamedTuple):
     row: dict[str, object]
-    words: list[str]
+    words: list[str | None]
     video: np.ndarray
     audio: np.ndarray
 
@@ -43,8 +43,10 @@ def read(path: Path) -> Dataset:
     # A word that is missing has no letters, but its rows of audio and video.
     texts = [" ".join(word for word in s.words if word is not None) for s in found]
     modalities: dict[str, Ragged | Texts] = {"text": Texts(texts)}
-    missing = sum(sample.words.count(None) for sample in found)
-    notes = (f"text: {missing} words are missing in the file",) if missing else ()
+    missing = sum(word is None for sample in found for word in sample.words)
+    notes: tuple[str, ...] = ()
+    if missing:
+        notes = (f"text: {missing} words are missing in the file",)
     for name in ("audio", "video"):
         gathered = _gathered([getattr(s, name) for s in found], f"{path}: {name}")
         modalities[name] = gathered.ragged
@@ -99,7 +101,9 @@ def _rows(stored: object, words: int, where: str) -> np.ndarray:
     try:
         array = np.asarray(stored)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{where} is no array ({error}); give one of numbers") from None
+        raise ValueError(
+            f"{where} is no array ({error}); give one of numbers"
+        ) from None
     if array.ndim != 2 or array.dtype.kind not in "fiu" or not array.shape[1]:
         raise ValueError(
             f"{where} is {array.dtype} {array.shape}, numbers (words, features) are "

@@ -39,7 +39,9 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     texts = [
         text
         for split in SPLITS
-        for text in fields.texts(content[split]["raw_text"], f"{path}: {split}.raw_text")
+        for text in fields.texts(
+            content[split]["raw_text"], f"{path}: {split}.raw_text"
+        )
     ]
     modalities: dict[str, Ragged | Texts] = {"text": Texts(texts)}
     notes: tuple[str, ...] = ()
@@ -62,7 +64,9 @@ def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:
     where = f"{path}: {split}"
     ids = fields.names(columns["id"], f"{where}.id")
     parts = [name.rpartition("$_$") for name in ids]
-    odd = ["".join(part) for part in parts if not part[0].strip() or not part[2].strip()]
+    odd = [
+        "".join(part) for part in parts if not part[0].strip() or not part[2].strip()
+    ]
     if odd:
         raise ValueError(
             f"{where}.id has {len(odd)} ids that are not video$_$clip, first "

@@ -63,7 +63,7 @@ def _samples(content: dict[str, Any], path: Path) -> pd.DataFrame:
             _columns(row, f"{where}.id[{place}]")
             for place, row in enumerate(content[split]["id"])
         ]
-        table = pd.DataFrame(rows, columns=["first", "start"], dtype=object)
+        table = pd.DataFrame(rows, columns=["first", "start"], dtype="str")
         tables.append(table.assign(split=split, y=labels))
     return _named(pd.concat(tables, ignore_index=True), path)
 

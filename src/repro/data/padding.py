@@ -68,6 +68,14 @@ def filled_rows(
     return filled
 
 
+def filled(rows: Num[np.ndarray, "rows features"]) -> Bool[np.ndarray, " rows"]:
+    """Whether each row has a value that is not 0."""
+    found = np.zeros(len(rows), dtype=bool)
+    for piece in pieces(rows):
+        found[piece] = (rows[piece] != 0).any(axis=1)
+    return found
+
+
 def kept_rows(
     padded: Num[np.ndarray, "samples time features"], front: bool = True
 ) -> Bool[np.ndarray, "samples time"]:
@@ -155,6 +163,19 @@ def _present(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Whether each sample has a value that is not 0."""
     owner = np.repeat(np.arange(len(lengths)), lengths)
     present = np.zeros(len(lengths), dtype=bool)
-    for piece in pieces(values):
-        present[owner[piece][(values[piece] != 0).any(axis=1)]] = True
+    present[owner[filled(values)]] = True
     return present
+
+
+def vectors(
+    array: Num[np.ndarray, "samples features"], present: Bool[np.ndarray, " samples"]
+) -> Ragged:
+    """One row for every sample that is present, as float32."""
+    values = np.empty((int(present.sum()), array.shape[1]), dtype=np.float32)
+    done = 0
+    for piece in pieces(array):
+        chosen = array[piece][present[piece]]
+        with np.errstate(over="ignore"):  # too large becomes infinite: reported
+            values[done : done + len(chosen)] = chosen
+        done += len(chosen)
+    return Ragged(values, bounds(present.astype(np.int64)))

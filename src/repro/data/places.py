@@ -1,9 +1,11 @@
 """Files that params.yaml names: they exist, are files, and stay inside their root."""
 
 import errno
+import re
 import stat
 from pathlib import Path
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _REASONS = {
     errno.ENOENT: "no such file; put it there or correct its path",
     errno.ENOTDIR: "no such file; put it there or correct its path",
@@ -55,3 +57,16 @@ def inside(root: Path, name: str) -> Path:
     if not is_inside:
         raise ValueError(f"{path}: is a link that leaves {root}; copy the file there")
     return path
+
+
+def check_name(name: str, where: str) -> None:
+    """Stop when the name of a modality would not do as the name of a file.
+
+    Raises:
+        ValueError: it has other characters than letters, digits, _ and -.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{where} {name[:80]!r}: letters, digits, _ and - make the name of a "
+            "modality, at most 60; rename it"
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.machine import Machine, Name, Refused, LongString, short
+from repro.data.machine import LongString, Machine, Name, Refused, short
 from repro.data.stored_arrays import Blank, Kind, array_of, kind_of, order_of, shape_of
 
 _ITEM = 100  # bytes of an item of a container

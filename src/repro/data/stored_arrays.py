@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.machine import Machine, Refused, LongString, short
+from repro.data.machine import LongString, Machine, Refused, short
 
 _DTYPE = re.compile(r"[<>|=]?(?:(?P<kind>[biufSU])(?P<size>\d{1,9})|O[48]?)")
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 16)}
@@ -191,10 +191,11 @@ def _raw(data: object) -> bytes | memoryview:
 def _check_values(raw: bytes | memoryview, dtype: np.dtype) -> None:
     if dtype.kind not in "bU":
         return
-    most, plain = 1, np.dtype("u1")
-    if dtype.kind == "U":
-        most, plain = _LAST_CHARACTER, np.dtype("u4").newbyteorder(dtype.byteorder)
-    numbers: np.ndarray = np.frombuffer(raw, plain)
+    is_text = dtype.kind == "U"
+    most = _LAST_CHARACTER if is_text else 1
+    numbers: np.ndarray = np.frombuffer(raw, np.uint32 if is_text else np.uint8)
+    if not dtype.isnative:
+        numbers = numbers.view(numbers.dtype.newbyteorder())
     for start in range(0, len(numbers), _PIECE):
         if numbers[start : start + _PIECE].max() > most:
             raise Refused(f"an array of {dtype} with values that {dtype} does not have")

@@ -55,9 +55,12 @@ def with_values(value: float) -> Dataset:
     return replace(made, modalities={**made.modalities, "audio": audio})
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_features_that_are_not_finite_are_counted(value):
-    message = r"f: audio has 2 NaN or infinite values in 1 samples \(first ids u3\)"
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")],
+)
+def test_features_that_are_not_finite_are_counted(value, kind):
+    message = rf"f: audio has 2 {kind}.* values in 1 samples \(first ids u3\)"
     with pytest.raises(ValueError, match=message):
         preparing.check(with_values(value), "f", "refuse")
 
@@ -67,7 +70,7 @@ def test_features_that_are_not_finite_are_counted(value):
     [
         (
             {"y": [0, np.nan, np.inf, 0, 0, 0]},
-            r"2 samples \(first ids u1, u2\) are NaN",
+            r"2 samples \(first ids u1, u2\) are NaN or infinite",
         ),
         ({"id": ["u0"] * 3 + ["u3", "u4", "u5"]}, r"2 samples \(first ids u0, u0\)"),
         ({"split": ["train"] * 3 + ["test"] * 3}, "split valid is empty"),

@@ -79,7 +79,7 @@ def test_a_vector_of_nan_is_an_absent_modality(root: Path):
 
 
 def test_a_vector_with_some_nan_is_refused(root: Path):
-    audio = np.zeros((6, 2))
+    audio = np.ones((6, 2))
     audio[0] = np.nan
     audio[[2, 3], 1] = np.nan
     np.save(root / "audio.npy", audio)
