@@ -199,6 +199,7 @@ _CONTAINERS: dict[str, Callable[[tuple, Machine], Any]] = {
     "set": _set,
     "frozenset": _frozenset,
     "bytearray": _bytearray,
+    "bytes": _bytearray,  # how old protocols write empty bytes
     "complex": _complex,
 }
 _ADMITTED: dict[tuple[str, str], Callable[[tuple, Machine], Any]] = {
