@@ -200,9 +200,10 @@ def test_a_crash_of_a_mutant_would_be_seen():
     ("content", "most"),
     [
         (HOSTILE["memo of 2 GB"], 20 << 20),
-        (b"(" + b"}" * 4_000_000 + b"l.", (300 << 20) + 4 * 4_000_000),
-        (b"(" + b"]q\x00h\x00a" * 800_000 + b"l.", (300 << 20) + 4 * 4_800_000),
+        (b"(" + b"}" * 4_000_000 + b"l.", 330 << 20),
+        (b"(" + b"]q\x00h\x00a" * 800_000 + b"l.", 330 << 20),
     ],
+    ids=["memo", "dicts", "lists"],
 )
 def test_memory_stays_small(tmp_path: Path, content: bytes, most: int):
     path = tmp_path / "bad.pkl"
@@ -213,7 +214,8 @@ def test_memory_stays_small(tmp_path: Path, content: bytes, most: int):
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "try: load_pickle(Path(sys.argv[1]))\n"
-        "except ValueError: print(peak() - before)"
+        "except ValueError: pass\n"
+        "print(peak() - before)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)],
