@@ -1,10 +1,11 @@
 """CSV files as strings, whose rows all have the fields of the header."""
 
+import csv
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from repro.data.places import regular_file
@@ -17,28 +18,39 @@ def csv_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
         ValueError: the file is missing, is no CSV, has a row with more or fewer fields
             than the header, a column twice, or lacks a needed column.
     """
+    rows = _rows(regular_file(path))
+    if not rows:
+        raise ValueError(f"{path}: not a UTF-8 CSV file (it is empty); save it again")
+    header, *others = rows
+    _check_header(header, path)
+    for number, row in enumerate(others, start=1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{path}: row {number} has {len(row)} fields, the header has "
+                f"{len(header)}; the file is cut, or a field with a comma lacks quotes"
+            )
+    table = pd.DataFrame(others, columns=header, dtype="str")
+    check_named(table, needed, path)
+    return table
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The rows that are not empty; a text may be as long as it is."""
+    before = csv.field_size_limit(sys.maxsize)
     try:
-        # The header is read as a row: pandas would shift rows that are longer.
-        rows = pd.read_csv(
-            regular_file(path), dtype=str, keep_default_na=False, header=None
-        )
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path}: not a UTF-8 CSV file (it is empty)") from error
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            return [row for row in csv.reader(handle, strict=True) if row]
     except UnicodeError as error:
         raise ValueError(
             f"{path}: not a UTF-8 CSV file ({error}); save it as UTF-8"
         ) from error
-    except pd.errors.ParserError as error:
+    except csv.Error as error:
         raise ValueError(
-            f"{path}: not a UTF-8 CSV file ({str(error).strip()}); give every row the "
-            "fields of the header and quote fields that hold a comma"
+            f"{path}: not a UTF-8 CSV file ({error}); close every quote, and quote "
+            "fields that hold a comma or a quote"
         ) from error
-    header, table = rows.iloc[0], rows.iloc[1:].reset_index(drop=True)
-    _check_header(header, path)
-    _check_rows(table, path)
-    table.columns = header.tolist()
-    check_named(table, needed, path)
-    return table
+    finally:
+        csv.field_size_limit(before)
 
 
 def check_named(table: pd.DataFrame, needed: Sequence[str], path: Path) -> None:
@@ -76,19 +88,10 @@ def only_values(
     return found
 
 
-def _check_header(header: pd.Series, path: Path) -> None:
-    repeated = [str(name) for name, count in Counter(header).items() if count > 1]
+def _check_header(header: list[str], path: Path) -> None:
+    repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
         raise ValueError(
             f"{path}: the header has {', '.join(repeated)} more than once; give every "
             "column a name of its own"
-        )
-
-
-def _check_rows(table: pd.DataFrame, path: Path) -> None:
-    short = table.isna().to_numpy().any(axis=1)
-    if short.any():
-        raise ValueError(
-            f"{path}: row {int(np.argmax(short)) + 1} has fewer fields than the header "
-            f"({int(short.sum())} such rows); the file is cut or lacks commas"
         )
