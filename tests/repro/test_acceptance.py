@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from repro.metrics.statistics import Difference, paired_bootstrap
 
 from repro import params as parameters
 from repro.baselines.ridge import baselines
 from repro.cells.study import Study
 from repro.cells.tensors import tensors
-from repro.data import mmsa, preparing
+from repro.data import checking, mmsa, preparing
 from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
-from repro.metrics.statistics import Difference, paired_bootstrap
 from repro.params import Params
 from repro.params.cells import Recipe
 from repro.params.datasets import Simulation
@@ -56,7 +56,7 @@ def dataset(
     path = folder / "aligned_50.pkl"
     simulated.write(path, content)
     read = mmsa.read(path, "mosi", simulated=True)
-    return preparing.check(read, str(path), "refuse"), truth
+    return checking.check(read, str(path), "refuse"), truth
 
 
 def features(found: Dataset, settings: Params) -> dict[str, Ragged]:

@@ -16,6 +16,8 @@ SERIES = {
     "audio": ("audio", "audio_lengths"),
     "video": ("vision", "vision_lengths"),
 }
+# What repro.simulation.sentiment calls its utterances.
+_SIMULATED = r"sim\d{5,}\$_\$\d+"
 
 
 def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
@@ -28,7 +30,8 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
 
     Source: the layout described in the README of MMSA; its loader sets -inf to 0.
     Raises:
-        ValueError: the file is missing, damaged or has another layout.
+        ValueError: the file is missing, damaged or has another layout, or was made
+            by the simulator where it should not, or the other way round.
     """
     content = layout.splits(load_pickle(path), SPLITS, path)
     for split in SPLITS:
@@ -36,13 +39,11 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     samples = pd.concat(
         [_samples(content[split], split, path) for split in SPLITS], ignore_index=True
     )
-    texts = [
-        text
-        for split in SPLITS
-        for text in fields.texts(
-            content[split]["raw_text"], f"{path}: {split}.raw_text"
-        )
-    ]
+    _check_origin(samples["id"], path, simulated=simulated)
+    texts: list[str] = []
+    for split in SPLITS:
+        stored = content[split]["raw_text"]
+        texts += fields.texts(stored, f"{path}: {split}.raw_text")
     modalities: dict[str, Ragged | Texts] = {"text": Texts(texts)}
     notes: tuple[str, ...] = ()
     for name in SERIES:
@@ -58,6 +59,21 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
         notes=notes,
         warnings=() if simulated else sum_warnings(path, dataset),
     )
+
+
+def _check_origin(ids: pd.Series, path: Path, *, simulated: bool) -> None:
+    """Stop before made-up data are called real, or real data made up."""
+    made_up = ids.str.fullmatch(_SIMULATED).astype(bool)
+    if simulated and not made_up.all():
+        raise ValueError(
+            f"{path}: the simulator did not write it, {int((~made_up).sum())} ids are "
+            f"not its own (first {ids[~made_up].iloc[0][:80]!r}); set source: mmsa"
+        )
+    if not simulated and made_up.all():
+        raise ValueError(
+            f"{path}: all {len(ids)} ids are those of the simulator (first "
+            f"{ids.iloc[0]!r}); set source: simulated"
+        )
 
 
 def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:

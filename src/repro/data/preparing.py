@@ -1,18 +1,15 @@
-"""Checks on a data set, and the prepared files that every later stage reads."""
+"""The prepared files that every later stage reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool
 
 from repro import files
-from repro.data import checks
-from repro.data.places import check_name
-from repro.data.suspicion import suspicious
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
 
@@ -26,50 +23,6 @@ class Prepared:
     samples: pd.DataFrame
     modalities: Mapping[str, Ragged | Texts]
     meta: dict[str, Any]
-
-
-def check(
-    dataset: Dataset, where: str, shared_groups: Literal["refuse", "report"]
-) -> Dataset:
-    """The data set with notes on what was met, once nothing in it is bad.
-
-    Names of groups that differ in case, spaces or characters that nobody sees are one
-    group, in its first spelling; that is a note. What hardly is right, such as a
-    feature that tells the label, is a warning.
-
-    Raises:
-        ValueError: NaN or infinite features or labels, duplicate ids, an empty split
-            or class, a group in two splits (unless `shared_groups` is `report`),
-            lengths that disagree, or a sample without any modality. The message
-            gives `where`, the count and the first ids.
-    """
-    samples = dataset.samples.reset_index(drop=True)
-    checks.check_samples(samples, where)
-    samples, spelled = checks.one_spelling(samples)
-    checks.check_labels(dataset, where)
-    notes = [*dataset.notes, *spelled]
-    notes += checks.shared_group_notes(samples, where, shared_groups)
-    for name, modality in dataset.modalities.items():
-        check_name(name, f"{where}: modality")
-        checks.check_modality(name, modality, samples["id"], where)
-    present = {name: presence(m) for name, m in dataset.modalities.items()}
-    empty = ~np.any(list(present.values()), axis=0)
-    if empty.any():
-        raise ValueError(
-            f"{where}: {checks.counted(samples['id'], empty)} have no modality at all; "
-            "remove them from the data"
-        )
-    for name, there in present.items():
-        if not there[(samples["split"] == "train").to_numpy()].any():
-            raise ValueError(
-                f"{where}: {name} is absent in every sample of train; nothing can be "
-                "learnt from it: correct the file"
-            )
-        if not there.all():
-            notes.append(f"{name}: absent in {int((~there).sum())} samples")
-    checked = replace(dataset, samples=samples, notes=tuple(notes))
-    told = suspicious(checked)
-    return replace(checked, warnings=(*dataset.warnings, *told))
 
 
 def presence(modality: Ragged | Texts) -> Bool[np.ndarray, " samples"]:

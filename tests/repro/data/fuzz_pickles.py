@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repro.data import preparing
+from repro.data import checking
 from repro.records import Dataset, Texts
 from tests.repro.data.made_features import CONTENTS, READERS
 from tests.repro.data.odd_values import listed, odd_value, places
@@ -157,7 +157,7 @@ def outcome(layout: str, content: bytes) -> str:
     path.write_bytes(content)
     try:
         read = READERS[layout](path)
-        check_plain(preparing.check(read, "mutant", "report"))
+        check_plain(checking.check(read, "mutant", "report"))
         return "read"
     except ValueError as error:
         if not str(error).startswith((str(path), "mutant")):

@@ -1,12 +1,14 @@
 """Small files of features in the layouts that the readers know."""
 
+import copy
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from repro.data import mag, mmsa, mult
+from repro.data import checking, mag, mmsa, mult
 from repro.records import Dataset
 
 SIZES = {"train": 4, "valid": 2, "test": 2}
@@ -75,3 +77,50 @@ def saved(folder: Path, content: object, protocol: int = 4) -> Path:
     path = folder / "mine.pkl"
     path.write_bytes(pickle.dumps(content, protocol))
     return path
+
+
+Change = Callable[[dict], None]
+
+
+def read(folder: Path, layout: str, change: Change, shared: str = "refuse") -> Dataset:
+    """The checked data set of a layout after one change."""
+    content = copy.deepcopy(CONTENTS[layout](0))
+    change(content)
+    path = saved(folder, content)
+    return checking.check(READERS[layout](path), str(path), shared)
+
+
+def put(key: str, value: Any, split: str = "train") -> Change:
+    """A column of a split becomes another."""
+    return lambda content: content[split].update({key: value})
+
+
+def at(key: str, place: Any, value: Any) -> Change:
+    """One element of a column of train becomes another."""
+
+    def changed(content: dict) -> None:
+        content["train"][key] = list(content["train"][key])
+        content["train"][key][place] = value
+
+    return changed
+
+
+def put_array(key: str, change: Callable[[np.ndarray], Any]) -> Change:
+    """An array of every split becomes what `change` makes of it."""
+
+    def changed(content: dict) -> None:
+        for columns in content.values():
+            columns[key] = change(columns[key])
+
+    return changed
+
+
+def filled(key: str, place: Any, value: float) -> Change:
+    """A place of an array of train gets a value."""
+
+    def changed(content: dict) -> None:
+        array = np.array(content["train"][key])
+        array[place] = value
+        content["train"][key] = array
+
+    return changed

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.data import mmsa, preparing
+from repro.data import checking, mmsa
 
 COUNTS = {"train": 3, "valid": 2, "test": 2}
 
@@ -61,7 +61,7 @@ def test_both_layouts_are_read(tmp_path: Path, aligned: bool):
 
 
 def test_a_read_file_passes_the_checks(tmp_path: Path):
-    checked = preparing.check(
+    checked = checking.check(
         mmsa.read(saved(tmp_path, content(aligned=True)), "mosi"), "f", "refuse"
     )
     assert checked.notes == ("video: absent in 3 samples",)
@@ -71,7 +71,20 @@ def test_an_unknown_sum_is_kept_as_a_warning(tmp_path: Path):
     path = saved(tmp_path, content(aligned=True)).rename(tmp_path / "aligned_50.pkl")
     with pytest.warns(UserWarning, match="SHA-256"):
         assert len(mmsa.read(path, "mosi").warnings) == 1
+
+
+def test_made_up_and_real_files_are_not_taken_for_each_other(tmp_path: Path):
+    stored = content(aligned=True)
+    path = saved(tmp_path, stored)
+    with pytest.raises(ValueError, match=r"did not write it, 7 ids .* source: mmsa"):
+        mmsa.read(path, "mosi", simulated=True)
+    for split, columns in stored.items():
+        count = len(columns["id"])
+        columns["id"] = [f"sim{len(split):05d}$_${i}" for i in range(count)]
+    path = saved(tmp_path, stored).rename(tmp_path / "aligned_50.pkl")
     assert mmsa.read(path, "mosi", simulated=True).warnings == ()
+    with pytest.raises(ValueError, match="all 7 ids are those of the simulator"):
+        mmsa.read(path, "mosi")
 
 
 def change(key: str, value: object):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.data import preparing, table
+from repro.data import checking, table
 from repro.params.datasets import TableMapping
 from repro.records import Dataset
 
@@ -43,7 +43,7 @@ def write(folder: Path, header: str = HEADER, rows: list[str] = ROWS) -> None:
 
 def read(root: Path, keep: str = "all", **changes: object) -> Dataset:
     found = table.read(root, MAPPING.model_copy(update=changes), keep)
-    return preparing.check(found, str(root), "refuse")
+    return checking.check(found, str(root), "refuse")
 
 
 def test_byte_order_mark_line_ends_and_quotes(root: Path):
@@ -173,7 +173,7 @@ def test_names_of_modalities_are_names(root: Path, name: str):
     modalities = {name: dataset.modalities["audio"]}
     bad = type(dataset)(dataset.samples, modalities, source="table")
     with pytest.raises(ValueError, match="make the name of a modality"):
-        preparing.check(bad, "f", "refuse")
+        checking.check(bad, "f", "refuse")
 
 
 def test_names_that_differ_in_case_only_are_refused(root: Path):

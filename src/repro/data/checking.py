@@ -1,35 +1,87 @@
 """Checks on samples, labels, groups and modalities, each with count and first ids."""
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
 from repro.data import layout, padding, spelling
+from repro.data.places import check_name
+from repro.data.preparing import presence
 from repro.data.spelling import plain
+from repro.data.suspicion import suspicious
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
 
-def counted(ids: pd.Series, bad: np.ndarray) -> str:
-    """How many samples are bad, and the first of them."""
+def _counted(ids: pd.Series, bad: np.ndarray) -> str:
     first = ", ".join(ids[bad].head(5))
     return f"{int(bad.sum())} samples (first ids {first})"
 
 
-def check_samples(samples: pd.DataFrame, where: str) -> None:
-    """Stop when names are repeated or empty, or a split has no sample.
+def check(
+    dataset: Dataset, where: str, shared_groups: Literal["refuse", "report"]
+) -> Dataset:
+    """The data set with notes on what was met, once nothing in it is bad.
+
+    Names of groups that differ in case, spaces or characters that nobody sees are one
+    group, in its first spelling; that is a note. What hardly is right, such as a
+    feature that tells the label, is a warning.
 
     Raises:
-        ValueError: they are, or it has none.
+        ValueError: NaN or infinite features or labels, duplicate ids, an empty split
+            or class, a group in two splits (unless `shared_groups` is `report`),
+            lengths that disagree, or a sample without any modality. The message
+            gives `where`, the count and the first ids.
     """
+    samples = dataset.samples.reset_index(drop=True)
+    _check_samples(samples, where)
+    samples, spelled = _one_spelling(samples)
+    _check_labels(dataset, where)
+    notes = [*dataset.notes, *spelled]
+    notes += _shared_group_notes(samples, where, shared_groups)
+    for name, modality in dataset.modalities.items():
+        check_name(name, f"{where}: modality")
+        _check_modality(name, modality, samples["id"], where)
+    notes += _presence_notes(dataset, samples, where)
+    checked = replace(dataset, samples=samples, notes=tuple(notes))
+    told = suspicious(checked)
+    return replace(checked, warnings=(*dataset.warnings, *told))
+
+
+def _presence_notes(dataset: Dataset, samples: pd.DataFrame, where: str) -> list[str]:
+    """How often each modality is absent; never everywhere, nor all at once."""
+    present = {name: presence(m) for name, m in dataset.modalities.items()}
+    empty = ~np.any(list(present.values()), axis=0)
+    if empty.any():
+        raise ValueError(
+            f"{where}: {_counted(samples['id'], empty)} have no modality at all; "
+            "remove them from the data"
+        )
+    is_train = (samples["split"] == "train").to_numpy()
+    notes = []
+    for name, there in present.items():
+        if not there[is_train].any():
+            raise ValueError(
+                f"{where}: {name} is absent in every sample of train; nothing can be "
+                "learnt from it: correct the file"
+            )
+        if not there.all():
+            notes.append(f"{name}: absent in {int((~there).sum())} samples")
+    return notes
+
+
+def _check_samples(samples: pd.DataFrame, where: str) -> None:
     duplicated = samples["id"].map(plain).duplicated().to_numpy()
     if duplicated.any():
         raise ValueError(
-            f"{where}: {counted(samples['id'], duplicated)} repeat an id (spaces and "
+            f"{where}: {_counted(samples['id'], duplicated)} repeat an id (spaces and "
             "unseen characters do not count); give every sample its own"
         )
     nameless = (samples["group"].map(plain) == "").to_numpy()
     if nameless.any():
         raise ValueError(
-            f"{where}: the groups of {counted(samples['id'], nameless)} are empty; "
+            f"{where}: the groups of {_counted(samples['id'], nameless)} are empty; "
             "give every sample the name of its group"
         )
     for split in SPLITS:
@@ -37,7 +89,7 @@ def check_samples(samples: pd.DataFrame, where: str) -> None:
             raise ValueError(f"{where}: split {split} is empty; give it samples")
 
 
-def one_spelling(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _one_spelling(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The samples with one spelling per group, and a note on what was merged."""
     names, merged = spelling.merged(samples["group"].tolist())
     if not merged:
@@ -47,18 +99,13 @@ def one_spelling(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return samples.assign(group=names), [note]
 
 
-def check_labels(dataset: Dataset, where: str) -> None:
-    """Stop when labels are not finite, or not the classes that every split has.
-
-    Raises:
-        ValueError: they are not.
-    """
+def _check_labels(dataset: Dataset, where: str) -> None:
     samples = dataset.samples.reset_index(drop=True)
     y = samples["y"].to_numpy()
     bad = ~np.isfinite(y)
     if bad.any():
         raise ValueError(
-            f"{where}: labels of {counted(samples['id'], bad)} are "
+            f"{where}: labels of {_counted(samples['id'], bad)} are "
             f"{_not_finite(y)}; correct or remove them"
         )
     if dataset.task == "regression":
@@ -66,7 +113,7 @@ def check_labels(dataset: Dataset, where: str) -> None:
     odd = (y != np.floor(y)) | (y < 0) | (y >= dataset.classes)
     if odd.any():
         raise ValueError(
-            f"{where}: labels of {counted(samples['id'], odd)} are not among "
+            f"{where}: labels of {_counted(samples['id'], odd)} are not among "
             f"the classes 0 to {dataset.classes - 1}; correct them"
         )
     for split in SPLITS:
@@ -79,14 +126,9 @@ def check_labels(dataset: Dataset, where: str) -> None:
             )
 
 
-def shared_group_notes(
+def _shared_group_notes(
     samples: pd.DataFrame, where: str, shared_groups: str
 ) -> list[str]:
-    """A note on groups that stand in two splits.
-
-    Raises:
-        ValueError: there are some and `shared_groups` is not `report`.
-    """
     splits = samples.groupby("group", sort=True)["split"].nunique()
     shared = splits[splits > 1].index.tolist()
     if not shared:
@@ -100,14 +142,9 @@ def shared_group_notes(
     return [message]
 
 
-def check_modality(
+def _check_modality(
     name: str, modality: Ragged | Texts, ids: pd.Series, where: str
 ) -> None:
-    """Stop when a modality has other samples than the labels, or is not finite.
-
-    Raises:
-        ValueError: it has, or is not.
-    """
     count = len(modality.values if isinstance(modality, Texts) else modality.lengths)
     if count != len(ids):
         raise ValueError(
@@ -136,7 +173,7 @@ def check_modality(
         kind = kinds.pop() if len(kinds) == 1 else "NaN or infinite"
         raise ValueError(
             f"{where}: {name} has {count} {kind} values in "
-            f"{counted(ids, bad)}; correct or remove them"
+            f"{_counted(ids, bad)}; correct or remove them"
         )
 
 
