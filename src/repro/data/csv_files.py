@@ -89,7 +89,8 @@ def only_values(
 
 
 def _check_header(header: list[str], path: Path) -> None:
-    repeated = [name for name, count in Counter(header).items() if count > 1]
+    # Columns without a name cannot be asked for; a comma at every end makes them.
+    repeated = [name for name, count in Counter(header).items() if name and count > 1]
     if repeated:
         raise ValueError(
             f"{path}: the header has {', '.join(repeated)} more than once; give every "

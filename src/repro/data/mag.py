@@ -125,9 +125,7 @@ def _gathered(arrays: list[np.ndarray], where: str) -> padding.Gathered:
         )
     # Zero rows are words without a signal; a sample of nothing else has no series.
     parts = [
-        padding.Part(
-            array[None], np.full((1, len(array)), bool(np.any(array != 0)), dtype=bool)
-        )
+        padding.Part(array[None], np.full((1, len(array)), padding.filled(array).any()))
         for array in arrays
     ]
     return padding.gathered(parts, silence=True)

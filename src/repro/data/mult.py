@@ -14,7 +14,7 @@ from repro.records import SPLITS, Dataset, Ragged, Texts
 
 NEEDED = ("text", "audio", "vision", "labels", "id")
 SERIES = {"text": "text", "audio": "audio", "video": "vision"}
-_SECONDS = re.compile(r"\s*\d{1,9}(\.\d*)?(e[+-]?\d{1,3})?\s*", re.IGNORECASE)
+_SECONDS = re.compile(r"\s*-?\d{1,9}(\.\d*)?(e[+-]?\d{1,3})?\s*", re.IGNORECASE)
 _UTTERANCE = re.compile(r"(?P<video>.+?)(?:_(?P<a>\d+)|\[(?P<b>\d+)\])")
 
 
@@ -126,23 +126,22 @@ def _words(samples: pd.DataFrame, path: Path) -> list[str]:
     table = csv_files.csv_table(path, ("video_id", "clip_id", "text"))
     if (samples["clip"] == "").any():
         return _words_by_order(samples, table, path)
-    keys = [
-        f"{plain(video)} {plain(clip)}"
-        for video, clip in zip(table["video_id"], table["clip_id"], strict=True)
-    ]
-    known = set(keys)
-    wanted = [
-        f"{plain(video)} {plain(clip)}"
-        for video, clip in zip(samples["video"], samples["clip"], strict=True)
-    ]
-    absent = samples["id"][[key not in known for key in wanted]]
+    keys = _keys(table["video_id"], table["clip_id"])
+    wanted = _keys(samples["video"], samples["clip"])
+    absent = samples["id"][~wanted.isin(keys)]
     if len(absent):
         raise ValueError(
             f"{path}: has no row for {len(absent)} samples, first ids "
             f"{', '.join(absent[:5])}; give the CSV of the same data set"
         )
-    texts = csv_files.only_values(keys, table["text"].str.strip(), f"{path}: text")
+    asked = keys.isin(wanted)
+    said = table["text"][asked].str.strip()
+    texts = csv_files.only_values(keys[asked].tolist(), said, f"{path}: text")
     return [texts[key] for key in wanted]
+
+
+def _keys(videos: pd.Series, clips: pd.Series) -> pd.Series:
+    return videos.map(plain) + " clip " + clips.map(plain)
 
 
 def _words_by_order(

@@ -40,6 +40,7 @@ def read(
     modalities: dict[str, Ragged | Texts] = {}
     notes: list[str] = []
     kept = _kept(table, mapping, keep, root)
+    _check_kept_apart(table[mapping.id].where(kept), mapping.id, path)
     if mapping.text != "none":
         texts = table[mapping.text][kept].str.strip().tolist()
         modalities["text"] = Texts(texts)
@@ -103,7 +104,6 @@ def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataF
                 f"{path}: column {column} is empty in {len(empty)} rows, first row "
                 f"{empty[0] + 1}; fill it"
             )
-    _check_kept_apart(table[mapping.id], mapping.id, path)
     labels = pd.to_numeric(table[mapping.label], errors="coerce")
     words = table[mapping.label].str.strip().str.lower()
     bad = ids[labels.isna() & (words != "nan")]
@@ -123,7 +123,7 @@ def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataF
 
 
 def _check_kept_apart(ids: pd.Series, column: str, path: Path) -> None:
-    twice = ids.map(plain).duplicated().to_numpy()
+    twice = (ids.map(plain, na_action="ignore").duplicated() & ids.notna()).to_numpy()
     if twice.any():
         raise ValueError(
             f"{path}: column {column} has {int(twice.sum())} ids again, first "

@@ -113,6 +113,21 @@ def test_a_csv_of_other_data_is_refused(tmp_path: Path, changes, message):
         mult.read(saved(tmp_path, content()), csv(tmp_path, **changes))
 
 
+def test_a_clip_that_says_two_things_is_refused(tmp_path: Path):
+    raw, path = saved(tmp_path, content()), csv(tmp_path)
+    table = pd.read_csv(path, keep_default_na=False)
+    again = table.head(1).assign(video_id=" train_x\u200b")
+    pd.concat([table, again]).to_csv(path, index=False)
+    assert mult.read(raw, path).modalities["text"].values[0] == "NA train 0"
+    again = again.assign(text="other")
+    pd.concat([table, again]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"label\.csv: text: 'train_x clip 0' stands"):
+        mult.read(raw, path)
+    elsewhere = again.assign(video_id="nobody asks")
+    pd.concat([table, elsewhere, elsewhere.assign(text="x")]).to_csv(path, index=False)
+    assert len(mult.read(raw, path).modalities["text"].values) == 7
+
+
 def test_a_csv_without_words_and_a_missing_one_are_refused(tmp_path: Path):
     raw = saved(tmp_path, content())
     with pytest.raises(ValueError, match=r"none\.csv: no such file"):
