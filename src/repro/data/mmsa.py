@@ -30,8 +30,8 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
 
     Source: the layout described in the README of MMSA; its loader sets -inf to 0.
     Raises:
-        ValueError: the file is missing, damaged or has another layout, or was made
-            by the simulator where it should not, or the other way round.
+        ValueError: the file is missing, damaged or has another layout, or is called
+            simulated and is not.
     """
     content = layout.splits(load_pickle(path), SPLITS, path)
     for split in SPLITS:
@@ -39,7 +39,7 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     samples = pd.concat(
         [_samples(content[split], split, path) for split in SPLITS], ignore_index=True
     )
-    _check_origin(samples["id"], path, simulated=simulated)
+    warnings = _origin_warnings(samples["id"], path, simulated=simulated)
     texts: list[str] = []
     for split in SPLITS:
         stored = content[split]["raw_text"]
@@ -57,23 +57,24 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
         source="simulated" if simulated else "mmsa",
         simulated=simulated,
         notes=notes,
-        warnings=() if simulated else sum_warnings(path, dataset),
+        warnings=warnings if simulated else (*warnings, *sum_warnings(path, dataset)),
     )
 
 
-def _check_origin(ids: pd.Series, path: Path, *, simulated: bool) -> None:
-    """Stop before made-up data are called real, or real data made up."""
+def _origin_warnings(ids: pd.Series, path: Path, *, simulated: bool) -> tuple[str, ...]:
+    """Stop before real data are called made up, and warn of made-up ones called real."""
     made_up = ids.str.fullmatch(_SIMULATED).astype(bool)
     if simulated and not made_up.all():
         raise ValueError(
             f"{path}: the simulator did not write it, {int((~made_up).sum())} ids are "
             f"not its own (first {ids[~made_up].iloc[0][:80]!r}); set source: mmsa"
         )
-    if not simulated and made_up.all():
-        raise ValueError(
-            f"{path}: all {len(ids)} ids are those of the simulator (first "
-            f"{ids.iloc[0]!r}); set source: simulated"
-        )
+    if simulated or not made_up.all():
+        return ()
+    return (
+        f"{path}: the ids are those of the simulator (first {ids.iloc[0]!r}); unless "
+        "the data are real, set source: simulated",
+    )
 
 
 def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:
