@@ -1,12 +1,13 @@
 """The stack machine on which a pickle runs: its bytes, stack, memo and budget."""
 
+import mmap
 from dataclasses import dataclass, field
 from typing import Any
 
 # Real files are a few bytes of opcodes around large blocks of numbers.
 SPARE_BYTES = 200 << 20  # that a small file may take
 MOST_TIMES = 4  # the size of the file, that its objects may take
-LARGE = 1 << 16  # bytes from which a string stays in the file until it is needed
+LARGE = 1 << 12  # bytes from which a string stays in the file until it is needed
 MOST_NUMBER_BYTES = 64
 
 
@@ -59,7 +60,15 @@ class LongString:
         Raises:
             Refused: it is not of its encoding.
         """
-        return decoded(self.view, self.encoding)
+        value = decoded(self.view, self.encoding)
+        release(self.view)
+        return value
+
+
+def release(view: memoryview) -> None:
+    """Give the memory of a mapped file back; its pages are read again when needed."""
+    if isinstance(view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        view.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def decoded(raw: bytes | memoryview, encoding: str | None) -> str | bytes:

@@ -62,7 +62,7 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
 
 
 def _origin_warnings(ids: pd.Series, path: Path, *, simulated: bool) -> tuple[str, ...]:
-    """Stop before real data are called made up, and warn of made-up ones called real."""
+    """Stop before real data are called made up, warn of made-up ones called real."""
     made_up = ids.str.fullmatch(_SIMULATED).astype(bool)
     if simulated and not made_up.all():
         raise ValueError(

@@ -1,15 +1,16 @@
 """From arrays padded with zero rows to ragged sequences, and back to one table."""
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
 
-from repro.data.unpickling import release
+from repro.data.machine import release
 from repro.records import Ragged
 
-_PIECE = 16 << 20  # bytes that are looked at at a time
+_PIECE = 4 << 20  # bytes that are looked at at a time
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,17 @@ def pieces(array: np.ndarray) -> Iterator[slice]:
     step = max(1, _PIECE // max(1, array[:1].nbytes))
     for start in range(0, len(array), step):
         yield slice(start, start + step)
-        release(array)
+        _release(array)
+
+
+def _release(array: np.ndarray) -> None:
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base = memoryview(base)
+    if isinstance(base, memoryview):
+        release(base)
 
 
 def filled_rows(

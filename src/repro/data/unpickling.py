@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from repro.data.converting import converted
 from repro.data.machine import Cut, Machine, Refused
 from repro.data.opcodes import OPERATIONS
@@ -47,16 +45,6 @@ def load_pickle(path: Path) -> Any:
             raise ValueError(
                 f"{path}: holds more than fits into memory; use a larger machine"
             ) from None
-
-
-def release(array: np.ndarray) -> None:
-    """Give the memory of a mapped file back; its pages are read again when needed."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    source = base.obj if isinstance(base, memoryview) else base
-    if isinstance(source, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        source.madvise(mmap.MADV_DONTNEED)
 
 
 def _mapped(path: Path) -> memoryview:
