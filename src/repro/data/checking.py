@@ -102,11 +102,13 @@ def _one_spelling(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _check_labels(dataset: Dataset, where: str) -> None:
     samples = dataset.samples.reset_index(drop=True)
     y = samples["y"].to_numpy()
-    bad = ~np.isfinite(y)
+    with np.errstate(over="ignore"):  # too large becomes infinite, as in training
+        stored = y.astype(np.float32)
+    bad = ~np.isfinite(stored)
     if bad.any():
         raise ValueError(
             f"{where}: labels of {_counted(samples['id'], bad)} are "
-            f"{_not_finite(y)}; correct or remove them"
+            f"{_not_finite(stored)}; correct or remove them"
         )
     if dataset.task == "regression":
         return

@@ -43,7 +43,7 @@ def _constant(samples: pd.DataFrame) -> list[str]:
         f"labels: every label of {split} is {labels.iloc[0]:g}"
         for split in SPLITS
         for labels in [samples["y"][samples["split"] == split]]
-        if len(labels) > 1 and labels.nunique() == 1
+        if len(labels) >= FEW and labels.nunique() == 1
     ]
 
 
@@ -71,7 +71,8 @@ def _telling_text(
         said = np.array([float(text) for text in texts.values if text.strip()])
     except ValueError:
         return []
-    if len(said) < 2 or np.ptp(said) == 0 or not np.allclose(said, y[present]):
+    is_plain = len(said) > 1 and np.isfinite(said).all() and np.ptp(said) > 0
+    if not is_plain or not np.allclose(said, y[present]):
         return []
     return [f"{name}: every text is the label of its sample; give another column"]
 
@@ -112,6 +113,8 @@ def _correlations(
     columns: Float[np.ndarray, "samples features"], y: Float[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " features"]:
     """Pearson's r of every column with `y`; 0 for a constant column."""
-    centred, target = columns - columns.mean(axis=0), y - y.mean()
-    scale = np.sqrt((centred**2).sum(axis=0)) * np.sqrt((target**2).sum())
-    return np.divide(target @ centred, scale, out=np.zeros(len(scale)), where=scale > 0)
+    with np.errstate(over="ignore", invalid="ignore"):  # then nothing is told
+        centred, target = columns - columns.mean(axis=0), y - y.mean()
+        scale = np.sqrt((centred**2).sum(axis=0)) * np.sqrt((target**2).sum())
+        total = target @ centred
+        return np.divide(total, scale, out=np.zeros(len(scale)), where=scale > 0)

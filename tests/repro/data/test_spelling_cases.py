@@ -98,3 +98,9 @@ def test_modalities_that_tell_the_label_are_warnings(tmp_path: Path):
     assert "text: every text is the label" in dataset.warnings[0]
     assert "video: 1 features are the label" in dataset.warnings[1]
     assert "(column 1)" in dataset.warnings[1]
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e39, "nan"])
+def test_labels_that_float32_does_not_hold_are_refused(tmp_path: Path, value):
+    with pytest.raises(ValueError, match=r"labels of 1 samples .* are (NaN|infinite)"):
+        read(tmp_path, "mmsa", at("regression_labels", 0, value))
