@@ -9,6 +9,7 @@ SPARE_BYTES = 200 << 20  # that a small file may take
 MOST_TIMES = 4  # the size of the file, that its objects may take
 LARGE = 1 << 12  # bytes from which a string stays in the file until it is needed
 MOST_NUMBER_BYTES = 64
+PAGES = 32 << 20  # bytes of a mapped file that may stay in memory
 
 
 class Refused(ValueError):
@@ -92,6 +93,7 @@ class Machine:
     data: memoryview
     position: int = 0
     begun: int = 0  # where the opcode at work stands
+    released: int = 0  # up to where the pages of the file were given back
     stack: list[Any] = field(default_factory=list)
     marks: list[list[Any]] = field(default_factory=list)
     memo: list[Any] = field(default_factory=list)
@@ -160,6 +162,9 @@ class Machine:
         """
         view = self.view(count)
         if count >= LARGE:
+            if self.position - self.released > PAGES:  # the system reads ahead
+                release(view)
+                self.released = self.position
             return LongString(view, encoding)
         self.spend(60 + 2 * count)
         return decoded(view, encoding)

@@ -124,8 +124,10 @@ def _gathered(arrays: list[np.ndarray], where: str) -> padding.Gathered:
             f"{where}: samples have {features} features; the file is damaged or empty"
         )
     # Zero rows are words without a signal; a sample of nothing else has no series.
+    pages = padding.Pages()
+    is_filled = [bool(padding.filled(array, pages).any()) for array in arrays]
     parts = [
-        padding.Part(array[None], np.full((1, len(array)), padding.filled(array).any()))
-        for array in arrays
+        padding.Part(array[None], np.full((1, len(array)), one))
+        for array, one in zip(arrays, is_filled, strict=True)
     ]
     return padding.gathered(parts, silence=True)

@@ -51,12 +51,30 @@ def bounds(lengths: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " bounds"]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def pieces(array: np.ndarray) -> Iterator[slice]:
-    """Slices of a few megabytes; a mapped file gives its memory back after each."""
+@dataclass
+class Pages:
+    """Gives the memory of a mapped file back, every few megabytes that were read."""
+
+    read: int = 0
+
+    def count(self, array: np.ndarray) -> None:
+        """`array` was read."""
+        self.read += array.nbytes
+        if self.read > _PIECE:
+            _release(array)
+            self.read = 0
+
+
+def pieces(array: np.ndarray, pages: Pages | None = None) -> Iterator[slice]:
+    """Slices of a few megabytes, whose pages are given back when the next one comes.
+
+    Many small arrays share their `pages`.
+    """
+    pages = pages or Pages()
     step = max(1, _PIECE // max(1, array[:1].nbytes))
     for start in range(0, len(array), step):
         yield slice(start, start + step)
-        _release(array)
+        pages.count(array[start : start + step])
 
 
 def _release(array: np.ndarray) -> None:
@@ -79,10 +97,12 @@ def filled_rows(
     return filled
 
 
-def filled(rows: Num[np.ndarray, "rows features"]) -> Bool[np.ndarray, " rows"]:
+def filled(
+    rows: Num[np.ndarray, "rows features"], pages: Pages | None = None
+) -> Bool[np.ndarray, " rows"]:
     """Whether each row has a value that is not 0."""
     found = np.zeros(len(rows), dtype=bool)
-    for piece in pieces(rows):
+    for piece in pieces(rows, pages):
         found[piece] = (rows[piece] != 0).any(axis=1)
     return found
 
@@ -147,9 +167,9 @@ def gathered(parts: Sequence[Part], *, silence: bool = False) -> Gathered:
     features = parts[0].padded.shape[2]
     # Allocated once: joining the parts later would need the memory twice.
     values = np.empty((int(lengths.sum()), features), dtype=np.float32)
-    done = silent = 0
+    done, silent, pages = 0, 0, Pages()
     for part in parts:
-        for piece in pieces(part.padded):
+        for piece in pieces(part.padded, pages):
             chosen = part.padded[piece][part.rows[piece]]
             target = values[done : done + len(chosen)]
             with np.errstate(over="ignore"):  # too large becomes infinite: reported

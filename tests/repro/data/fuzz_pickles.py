@@ -27,7 +27,7 @@ from tests.repro.data.odd_values import listed, odd_value, places
 
 MOST_SECONDS = 10
 MOST_TIMES, SPARE_KB = 4, 300 << 10
-BATCH = 500
+BATCH = 2500
 NAME = "tests.repro.data.fuzz_pickles"
 SPICE = (
     b"cnumpy\ndtype\n",
