@@ -39,7 +39,7 @@ def check(
     samples, spelled = _one_spelling(samples)
     _check_labels(dataset, where)
     notes = [*dataset.notes, *spelled]
-    notes += _shared_group_notes(samples, where, shared_groups)
+    notes += _shared_group_notes(samples, where, shared_groups, spelled)
     for name, modality in dataset.modalities.items():
         check_name(name, f"{where}: modality")
         _check_modality(name, modality, samples["id"], where)
@@ -129,7 +129,7 @@ def _check_labels(dataset: Dataset, where: str) -> None:
 
 
 def _shared_group_notes(
-    samples: pd.DataFrame, where: str, shared_groups: str
+    samples: pd.DataFrame, where: str, shared_groups: str, spelled: list[str]
 ) -> list[str]:
     splits = samples.groupby("group", sort=True)["split"].nunique()
     shared = splits[splits > 1].index.tolist()
@@ -138,8 +138,8 @@ def _shared_group_notes(
     message = f"{len(shared)} groups stand in two splits, first {', '.join(shared[:5])}"
     if shared_groups == "refuse":
         raise ValueError(
-            f"{where}: {message}; split by group, or set shared_groups: report where "
-            "the published split asks for it"
+            f"{where}: {'; '.join([message, *spelled])}; split by group, or set "
+            "shared_groups: report where the published split asks for it"
         )
     return [message]
 
@@ -161,22 +161,26 @@ def _check_modality(
             f"{where}: {name} has {rows} rows, its lengths sum to {lengths.sum()}; "
             "the file is damaged"
         )
-    finite = np.ones(rows, dtype=bool)
-    count, kinds = 0, set()
-    for piece in padding.pieces(modality.values):
-        values = modality.values[piece]
-        if not np.isfinite(values).all():
-            finite[piece] = np.isfinite(values).all(axis=1)
-            count += int((~np.isfinite(values)).sum())
-            kinds.add(_not_finite(values))
-    if count:
-        bad = np.zeros(len(ids), dtype=bool)
-        bad[layout.rows_of(modality)[~finite]] = True
-        kind = kinds.pop() if len(kinds) == 1 else "NaN or infinite"
-        raise ValueError(
-            f"{where}: {name} has {count} {kind} values in "
-            f"{_counted(ids, bad)}; correct or remove them"
-        )
+    _check_finite(name, modality, ids, where)
+
+
+def _check_finite(name: str, ragged: Ragged, ids: pd.Series, where: str) -> None:
+    odd, count, kinds = np.zeros(len(ragged.values), dtype=bool), 0, set()
+    for piece in padding.pieces(ragged.values):
+        bad = ~np.isfinite(ragged.values[piece])
+        if bad.any():
+            odd[piece] = bad.any(axis=1)
+            count += int(bad.sum())
+            kinds.add(_not_finite(ragged.values[piece]))
+    if not count:
+        return
+    samples = np.zeros(len(ids), dtype=bool)
+    samples[layout.rows_of(ragged)[odd]] = True
+    kind = kinds.pop() if len(kinds) == 1 else "NaN or infinite"
+    raise ValueError(
+        f"{where}: {name} has {count} {kind} values in {_counted(ids, samples)}; "
+        "correct or remove them"
+    )
 
 
 def _not_finite(values: np.ndarray) -> str:

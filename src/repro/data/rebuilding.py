@@ -42,7 +42,9 @@ def check_key(key: Any) -> None:
     for part in parts:
         is_large = isinstance(part, int) and abs(part) > _MOST_KEY
         if not isinstance(part, _SCALARS) or is_large:
-            raise Refused(f"{short(part)} as a key or member; strings are read there")
+            raise Refused(
+                f"{short(part)} as a key or member (strings and numbers are read there)"
+            )
 
 
 def fill_dict(target: dict, items: list[Any], machine: Machine) -> None:
@@ -134,17 +136,17 @@ def _bytearray(arguments: tuple, machine: Machine) -> bytes | LongString:
         return _bytes_of_text(data, machine)
     is_stored = isinstance(data, LongString) and data.encoding is None
     if encoding or not (is_stored or isinstance(data, bytes)):
-        raise Refused(f"bytearray of {short(data)}; bytes are needed")
+        raise Refused(f"bytearray of {short(data)} (bytes are needed)")
     return data
 
 
 def _bytes_of_text(text: Any, machine: Machine) -> bytes:
     if not isinstance(text, str | LongString):
-        raise Refused(f"_codecs.encode of {short(text)}; text is needed")
+        raise Refused(f"_codecs.encode of {short(text)} (text is needed)")
     machine.spend(len(text))
     value = text.value() if isinstance(text, LongString) else text
     if not isinstance(value, str):
-        raise Refused("_codecs.encode of bytes; text is needed")
+        raise Refused("_codecs.encode of bytes (text is needed)")
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
@@ -189,7 +191,7 @@ def _scalar(arguments: tuple, machine: Machine) -> Any:
 
 
 def _no_call(arguments: tuple, machine: Machine) -> Any:
-    raise Refused("numpy.ndarray called by itself; numpy writes _reconstruct")
+    raise Refused("numpy.ndarray called by itself (numpy writes _reconstruct)")
 
 
 _CONTAINERS: dict[str, Callable[[tuple, Machine], Any]] = {

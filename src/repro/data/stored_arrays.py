@@ -16,6 +16,7 @@ from repro.data.machine import LongString, Machine, Refused, short
 _DTYPE = re.compile(r"[<>|=]?(?:(?P<kind>[biufSU])(?P<size>\d{1,9})|O[48]?)")
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 16)}
 _MOST_DIMENSIONS = 32
+_LARGEST_NUMBER = 16  # bytes
 _SMALL = 1 << 12  # bytes up to which an array gets memory of its own
 _LAST_CHARACTER = 0x10FFFF
 _PIECE = 1 << 20  # values that are checked at a time
@@ -60,7 +61,9 @@ def kind_of(name: object) -> Kind:
     """
     match = _DTYPE.fullmatch(name) if isinstance(name, str) else None
     if match is None or not isinstance(name, str):
-        raise Refused(f"numpy.dtype {short(name)}; kinds b, i, u, f, S and U are read")
+        raise Refused(
+            f"numpy.dtype {short(name)} (kinds b, i, u, f, S, U and O are read)"
+        )
     kind, size = match["kind"], match["size"]
     if kind in _SIZES and int(size) not in _SIZES[kind]:
         raise Refused(f"numpy.dtype {name!r}, which numpy does not have")
@@ -128,6 +131,8 @@ def array_of(
     if not isinstance(kind, Kind) or kind.is_object:
         raise Refused("bytes as an array without a dtype of numbers or strings")
     raw, dtype = _raw(data), kind.dtype()
+    if dtype.itemsize > max(_LARGEST_NUMBER, len(machine.data)):  # also of no element
+        raise Refused(f"an array of {dtype}, larger than the file")
     needed = math.prod(shape) * dtype.itemsize
     if len(raw) != needed:
         raise Refused(

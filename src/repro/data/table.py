@@ -37,19 +37,17 @@ def read(
     columns = _columns(mapping, path)
     table = csv_files.csv_table(path, columns)
     samples = _samples(table, mapping, path)
-    modalities: dict[str, Ragged | Texts] = {}
-    notes: list[str] = []
     kept = _kept(table, mapping, keep, root)
     _check_kept_apart(table[mapping.id].where(kept), mapping.id, path)
+    modalities: dict[str, Ragged | Texts] = {}
+    notes: list[str] = []
     if mapping.text != "none":
-        texts = table[mapping.text][kept].str.strip().tolist()
-        modalities["text"] = Texts(texts)
+        modalities["text"] = Texts(table[mapping.text][kept].str.strip().tolist())
     for name, file in mapping.arrays.items():
         array = _matching(inside(root, file), len(table))
         array = array if kept.all() else array[kept]
-        rows = samples["id"][kept]
-        gathered, told = _gathered(array, name, root / file, rows)
-        modalities[name] = gathered
+        ids = samples["id"][kept]
+        modalities[name], told = _gathered(array, name, root / file, ids)
         notes += told
     if not modalities:
         raise ValueError(f"{root}: the table mapping names no modality; add one")

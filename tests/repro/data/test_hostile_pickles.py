@@ -72,6 +72,10 @@ HOSTILE = {
     + b"\x89"
     + EIGHT
     + b"tb.",
+    "no string of a gigabyte": array(
+        b"K\x00\x85", DTYPE.replace(b"\x02", b"\x0a") % b"S999999999", b"\x89", b"C\x00"
+    )
+    + b".",
     "never filled": BLANK + b".",
     "another class to reconstruct": b"cnumpy.core.multiarray\n_reconstruct\n"
     b"(cbuiltins\nlist\nK\x00\x85C\x01btR.",
