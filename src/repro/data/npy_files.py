@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repro.data.places import regular_file
+from repro.data.places import foreign, regular_file
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000  # as in numpy
@@ -17,11 +17,6 @@ _HEADER = re.compile(
     r"(?P<shape>(?:\d{1,18}L?, ?){0,31}(?:\d{1,18}L?)?)\),?\s*\}\s*"
 )
 _KIND = re.compile(r"[<>|=](?:i[1248]|u[1248]|f(?:2|4|8|16))")
-_OTHER = {
-    b"PK\x03\x04": "a .npz archive; save each of its arrays with numpy.save",
-    b"\x80": "a pickle",
-    b"version https://git-lfs": "a pointer of git-lfs; fetch the file itself",
-}
 
 
 def npy_array(path: Path) -> np.ndarray:
@@ -54,9 +49,9 @@ def npy_array(path: Path) -> np.ndarray:
 
 
 def _header(start: bytes, path: Path) -> tuple[re.Match[str], int]:
-    for other, what in _OTHER.items():
-        if start.startswith(other):
-            raise _incomplete(path, f"it is {what}")
+    what = "a pickle" if start[:1] == b"\x80" else foreign(start)
+    if what:
+        raise _incomplete(path, f"it is {what}")
     if not start.startswith(_MAGIC) or len(start) < 12:
         raise _incomplete(path, "it does not begin as one")
     width = 2 if start[6] == 1 else 4

@@ -5,6 +5,17 @@ import re
 import stat
 from pathlib import Path
 
+# How other files begin, and what to do with them.
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive (.npz, or a file of torch); take out its arrays",
+    b"\x1f\x8b": "packed by gzip; unpack it",
+    b"BZh": "packed by bzip2; unpack it",
+    b"\xfd7zXZ": "packed by xz; unpack it",
+    b"\x89HDF": "an HDF5 file; convert it",
+    b"version https://git-lfs": "a pointer of git-lfs; fetch the file itself",
+    b"<!DOCTYPE": "a page of the web; download the file itself",
+    b"<html": "a page of the web; download the file itself",
+}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _REASONS = {
     errno.ENOENT: "no such file; put it there or correct its path",
@@ -32,6 +43,15 @@ def regular_file(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path}: is no regular file; give a file")
     return path
+
+
+def foreign(start: bytes) -> str:
+    """What a file is that begins like another kind of file; else nothing.
+
+    >>> foreign(b"BZh91AY")
+    'packed by bzip2; unpack it'
+    """
+    return next((what for k, what in _FOREIGN.items() if start.startswith(k)), "")
 
 
 def inside(root: Path, name: str) -> Path:

@@ -176,7 +176,8 @@ def _from_buffer(arguments: tuple, machine: Machine) -> Any:
     places = arguments[4] if len(arguments) == 5 else None
     if places is None:
         return array_of(data, kind, shape, order_of(order), machine)
-    are_plain = type(places) is tuple and all(type(axis) is int for axis in places)
+    is_short = type(places) is tuple and len(places) == len(shape)
+    are_plain = is_short and all(type(axis) is int for axis in places)
     is_whole = are_plain and sorted(places) == list(range(len(shape)))
     if not is_whole or not isinstance(order, str) or order != "K":
         raise Refused("numpy _frombuffer with other arguments than numpy writes")

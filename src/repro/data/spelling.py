@@ -36,11 +36,9 @@ def merged(names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     >>> merged(["v0", "V0 ", "v1 "])
     (['v0', 'v0', 'v1 '], [['v0', 'V0 ']])
     """
+    keys = {name: folded(name) for name in dict.fromkeys(names)}
     spellings: dict[str, list[str]] = {}
-    keys = {name: folded(name) for name in set(names)}
-    for name in names:
-        known = spellings.setdefault(keys[name], [])
-        if name not in known[:1] and name not in known:
-            known.append(name)
+    for name, key in keys.items():
+        spellings.setdefault(key, []).append(name)
     first = [spellings[keys[name]][0] for name in names]
     return first, [known for known in spellings.values() if len(known) > 1]

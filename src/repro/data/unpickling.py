@@ -14,7 +14,7 @@ from typing import Any
 from repro.data.converting import converted
 from repro.data.machine import Cut, Machine, Refused
 from repro.data.opcodes import OPERATIONS
-from repro.data.places import regular_file
+from repro.data.places import foreign, regular_file
 
 _STOP = ord(".")
 _AGAIN = "download it again and compare its SHA-256"
@@ -36,6 +36,8 @@ def load_pickle(path: Path) -> Any:
             is refused by name and not imported.
     """
     machine = Machine(_mapped(path))
+    if what := foreign(bytes(machine.data[:32])):
+        raise ValueError(f"{path}: not a complete pickle, but {what}")
     # Millions of containers without a circle: the collector would walk all of them
     # over and over.
     with _without_collector():
