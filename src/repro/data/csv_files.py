@@ -93,6 +93,6 @@ def _check_header(header: list[str], path: Path) -> None:
     repeated = [name for name, count in Counter(header).items() if name and count > 1]
     if repeated:
         raise ValueError(
-            f"{path}: the header has {', '.join(repeated[:5])} more than once; give every "
-            "column a name of its own"
+            f"{path}: the header has {', '.join(repeated[:5])} more than once; give "
+            "every column a name of its own"
         )
