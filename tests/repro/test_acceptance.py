@@ -12,7 +12,7 @@ from repro import params as parameters
 from repro.baselines.ridge import baselines
 from repro.cells.study import Study
 from repro.cells.tensors import tensors
-from repro.data import mmsa, preparing
+from repro.data import checking, mmsa, preparing
 from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
@@ -56,7 +56,7 @@ def dataset(
     path = folder / "aligned_50.pkl"
     simulated.write(path, content)
     read = mmsa.read(path, "mosi", simulated=True)
-    return preparing.check(read, str(path), "refuse"), truth
+    return checking.check(read, str(path), "refuse"), truth
 
 
 def features(found: Dataset, settings: Params) -> dict[str, Ragged]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save
 
 from repro.files import (
     read_arrays,
@@ -81,6 +82,27 @@ def test_json_refuses_nan_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "j.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_are_written_as_safetensors_writes_them(tmp_path: Path) -> None:
+    kinds = ("?", "u1", "i1", "i2", "u2", "f2", "i4", "u4", "f4", "f8", "i8", "u8")
+    generator = np.random.default_rng(0)
+    for round_ in range(60):
+        chosen = generator.choice(kinds, size=generator.integers(1, 8))
+        arrays = {
+            f"{'bca'[k % 3]}{k}ä": np.asfortranarray(
+                generator.integers(0, 2, size=(round_ % 4, k)[: k % 3]).astype(kind)
+            )
+            for k, kind in enumerate(map(str, chosen))
+        }
+        write_arrays(tmp_path / "a", arrays)
+        # Its own `save` writes the memory of an array in any order as it lies.
+        plain = {n: np.asarray(a, order="C") for n, a in sorted(arrays.items())}
+        assert (tmp_path / "a").read_bytes() == save(plain)
+    write_arrays(tmp_path / "a", {"x": np.arange(3, dtype=">f4")})
+    assert read_arrays(tmp_path / "a")["x"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="arrays of <U1 are not written"):
+        write_arrays(tmp_path / "a", {"x": np.array(["a"])})
 
 
 @pytest.mark.parametrize("kind", ["arrays", "table"])

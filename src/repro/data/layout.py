@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Num
 
+from repro.data import fields, padding
+from repro.data.machine import short
 from repro.records import Ragged
+
+_GIVE = "give the right file or another `source`"
 
 
 def splits(content: object, names: Sequence[str], path: Path) -> dict[str, Any]:
@@ -19,14 +22,13 @@ def splits(content: object, names: Sequence[str], path: Path) -> dict[str, Any]:
     """
     if not isinstance(content, dict):
         raise ValueError(
-            f"{path}: holds a {type(content).__name__}, not a dict of the splits "
-            f"{', '.join(names)}; give the right file or another `source`"
+            f"{path}: holds {short(content)}, not a dict of the splits "
+            f"{', '.join(names)}; {_GIVE}"
         )
     for name in names:
         if name not in content:
             raise ValueError(
-                f"{path}: there is no split {name!r} among "
-                f"{sorted(map(str, content))}; give the right file or another `source`"
+                f"{path}: there is no split {name!r} among {_listed(content)}; {_GIVE}"
             )
     return content
 
@@ -39,16 +41,16 @@ def check_columns(columns: object, needed: Sequence[str], where: str) -> None:
     """
     if not isinstance(columns, dict):
         raise ValueError(
-            f"{where}: holds a {type(columns).__name__}, not a dict of columns; "
-            "give the right file or another `source`"
+            f"{where}: holds {short(columns)}, not a dict of columns; {_GIVE}"
         )
     missing = [name for name in needed if name not in columns]
     if missing:
         raise ValueError(
-            f"{where}: has no {', '.join(missing)} among "
-            f"{sorted(map(str, columns))}; give the right file or another `source`"
+            f"{where}: has no {', '.join(missing)} among {_listed(columns)}; {_GIVE}"
         )
-    counts = {name: len(columns[name]) for name in needed}
+    counts = {
+        name: len(fields.column(columns[name], f"{where}.{name}")) for name in needed
+    }
     if len(set(counts.values())) > 1:
         raise ValueError(
             f"{where}: columns differ in their number of samples {counts}; "
@@ -62,69 +64,37 @@ def as_padded(array: object, where: str) -> Num[np.ndarray, "samples time featur
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(array, np.ndarray) or array.ndim != 3:
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or not array.shape[2]:
         shape = array.shape if isinstance(array, np.ndarray) else type(array).__name__
         raise ValueError(
             f"{where}: is {shape}, an array (samples, time, features) is needed; "
-            "give the right file or another `source`"
+            f"{_GIVE}"
         )
     if array.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{where}: holds {array.dtype}, numbers are needed; "
-            "give the right file or another `source`"
-        )
+        raise ValueError(f"{where}: holds {array.dtype}, numbers are needed; {_GIVE}")
     return array
 
 
-def as_string(value: object) -> str:
-    """Text of a str, of UTF-8 bytes or of a numpy string.
-
-    >>> as_string(np.bytes_(b"ab"))
-    'ab'
-    """
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    return str(value)
-
-
-def check_same_features(parts: Sequence[Ragged], where: str) -> None:
-    """Stop when the splits differ in their number of features.
+def joined(
+    parts: Sequence[padding.Part], where: str, *, silence: bool
+) -> padding.Gathered:
+    """The sequences of all parts, which have the same features.
 
     Raises:
-        ValueError: they do.
+        ValueError: they have not.
     """
-    features = [part.values.shape[1] for part in parts]
+    features = [part.padded.shape[2] for part in parts]
     if len(set(features)) > 1:
         raise ValueError(
             f"{where}: the splits have {features} features; the file is damaged"
         )
+    return padding.gathered(parts, silence=silence)
 
 
-def csv_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    """A CSV file as strings; words that look like missing values stay words.
-
-    Raises:
-        ValueError: the file is missing, is no CSV or lacks a needed column.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; put it there or correct its path")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as error:
-        raise ValueError(f"{path}: not a UTF-8 CSV file ({error})") from error
-    check_named(table, needed, path)
-    return table
+def rows_of(ragged: Ragged) -> np.ndarray:
+    """The sample of every row."""
+    return np.repeat(np.arange(len(ragged.lengths)), ragged.lengths)
 
 
-def check_named(table: pd.DataFrame, needed: Sequence[str], path: Path) -> None:
-    """Stop when a column is missing.
-
-    Raises:
-        ValueError: it is; the message names it and those that are there.
-    """
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{path}: has no column {', '.join(missing)} among "
-            f"{list(table.columns)}; correct the file or the names in params.yaml"
-        )
+def _listed(content: dict) -> list[str]:
+    return sorted(short(name).strip("'") for name in list(content)[:20])

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from repro.data import layout, padding
+from repro.data import fields, layout, padding
 from repro.data.checksums import sum_warnings
 from repro.data.unpickling import load_pickle
 from repro.records import SPLITS, Dataset, Ragged, Texts
@@ -17,18 +16,22 @@ SERIES = {
     "audio": ("audio", "audio_lengths"),
     "video": ("vision", "vision_lengths"),
 }
+# What repro.simulation.sentiment calls its utterances.
+_SIMULATED = r"sim\d{5,}\$_\$\d+"
 
 
 def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     """Raw text, audio and video of every utterance, with sentiment labels.
 
     Ids are `video$_$clip`, so the video is the group. Frames are those of the stored
-    lengths, or what is left without all-zero rows at either end. The sum of
-    the file is compared with that of the public one of `dataset`, unless simulated.
+    lengths, or what is left without all-zero rows at either end. -inf in audio and
+    video becomes 0 and is counted in the notes. The sum of the file is compared with
+    that of the public one of `dataset`, unless simulated.
 
-    Source: the layout described in the README of MMSA.
+    Source: the layout described in the README of MMSA; its loader sets -inf to 0.
     Raises:
-        ValueError: the file is missing, damaged or has another layout.
+        ValueError: the file is missing, damaged or has another layout, or is called
+            simulated and is not.
     """
     content = layout.splits(load_pickle(path), SPLITS, path)
     for split in SPLITS:
@@ -36,50 +39,66 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     samples = pd.concat(
         [_samples(content[split], split, path) for split in SPLITS], ignore_index=True
     )
-    texts = [
-        layout.as_string(text)
-        for split in SPLITS
-        for text in content[split]["raw_text"]
-    ]
+    warnings = _origin_warnings(samples["id"], path, simulated=simulated)
+    texts: list[str] = []
+    for split in SPLITS:
+        stored = content[split]["raw_text"]
+        texts += fields.texts(stored, f"{path}: {split}.raw_text")
     modalities: dict[str, Ragged | Texts] = {"text": Texts(texts)}
+    notes: tuple[str, ...] = ()
     for name in SERIES:
-        parts = [_series(content[split], name, f"{path}: {split}") for split in SPLITS]
-        layout.check_same_features(parts, f"{path}: {name}")
-        modalities[name] = padding.concatenated(parts)
-    warnings = () if simulated else sum_warnings(path, dataset)
+        parts = [_part(content[split], name, f"{path}: {split}") for split in SPLITS]
+        gathered = layout.joined(parts, f"{path}: {name}", silence=True)
+        modalities[name] = gathered.ragged
+        notes += gathered.notes(name)
     return Dataset(
         samples,
         modalities,
         source="simulated" if simulated else "mmsa",
         simulated=simulated,
-        warnings=warnings,
+        notes=notes,
+        warnings=warnings if simulated else (*warnings, *sum_warnings(path, dataset)),
+    )
+
+
+def _origin_warnings(ids: pd.Series, path: Path, *, simulated: bool) -> tuple[str, ...]:
+    """Stop before real data are called made up, warn of made-up ones called real."""
+    made_up = ids.str.fullmatch(_SIMULATED).astype(bool)
+    if simulated and not made_up.all():
+        raise ValueError(
+            f"{path}: the simulator did not write it, {int((~made_up).sum())} ids are "
+            f"not its own (first {ids[~made_up].iloc[0][:80]!r}); set source: mmsa"
+        )
+    if simulated or not made_up.all():
+        return ()
+    return (
+        f"{path}: the ids are those of the simulator (first {ids.iloc[0]!r}); unless "
+        "the data are real, set source: simulated",
     )
 
 
 def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:
-    ids = [layout.as_string(name) for name in columns["id"]]
-    odd = [name for name in ids if "$_$" not in name]
+    where = f"{path}: {split}"
+    ids = fields.names(columns["id"], f"{where}.id")
+    parts = [name.rpartition("$_$") for name in ids]
+    odd = [
+        "".join(part) for part in parts if not part[0].strip() or not part[2].strip()
+    ]
     if odd:
         raise ValueError(
-            f"{path}: {split}.id has {len(odd)} ids that are not video$_$clip, first "
-            f"{odd[0]!r}; the file has another layout"
+            f"{where}.id has {len(odd)} ids that are not video$_$clip, first "
+            f"{odd[0][:80]!r}; the file has another layout"
         )
-    labels = np.asarray(columns["regression_labels"], dtype=np.float64).reshape(-1)
-    if len(labels) != len(ids):
-        raise ValueError(
-            f"{path}: {split}.regression_labels has {len(labels)} rows, "
-            f"{len(ids)} ids are there; the file is damaged"
-        )
-    groups = [name.rsplit("$_$", 1)[0] for name in ids]
+    labels = fields.numbers(columns["regression_labels"], f"{where}.regression_labels")
+    groups = [video for video, _, _ in parts]
     return pd.DataFrame({"id": ids, "group": groups, "split": split, "y": labels})
 
 
-def _series(columns: dict[str, Any], name: str, where: str) -> Ragged:
+def _part(columns: dict[str, Any], name: str, where: str) -> padding.Part:
     array_name, lengths_name = SERIES[name]
     padded = layout.as_padded(columns[array_name], f"{where}.{array_name}")
-    if lengths_name in columns:
-        lengths = np.asarray(columns[lengths_name]).reshape(-1).astype(np.int64)
-        rows = padding.rows_of_lengths(padded, lengths, f"{where}.{lengths_name}")
-    else:
-        rows = padding.kept_rows(padded)
-    return padding.ragged(padded, rows)
+    if lengths_name not in columns:
+        return padding.Part(padded, padding.kept_rows(padded))
+    place = f"{where}.{lengths_name}"
+    lengths = fields.whole_numbers(columns[lengths_name], place)
+    return padding.Part(padded, padding.rows_of_lengths(padded, lengths, place))

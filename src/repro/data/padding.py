@@ -1,23 +1,45 @@
 """From arrays padded with zero rows to ragged sequences, and back to one table."""
 
-from collections.abc import Sequence
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
 
+from repro.data.machine import release
 from repro.records import Ragged
 
+_PIECE = 4 << 20  # bytes that are looked at at a time
 
-def concatenated(parts: Sequence[Ragged]) -> Ragged:
-    """One ragged array of all samples of `parts`, in order.
 
-    >>> one = Ragged(np.ones((2, 1), np.float32), np.array([0, 2]))
-    >>> concatenated([one, one]).offsets.tolist()
-    [0, 2, 4]
-    """
-    lengths = np.concatenate([part.lengths for part in parts])
-    values = np.concatenate([part.values for part in parts])
-    return Ragged(values, bounds(lengths))
+@dataclass(frozen=True)
+class Part:
+    """A padded array of some samples, and its rows that count."""
+
+    padded: Num[np.ndarray, "samples time features"]
+    rows: Bool[np.ndarray, "samples time"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Sequences, and what became 0 in them: -inf values, and whole samples."""
+
+    ragged: Ragged
+    silent: int = 0
+    vanished: int = 0
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What was repaired, as sentences for the tables."""
+        found = []
+        if self.silent:
+            found.append(f"{name}: {self.silent} values were -inf and are 0 now")
+        if self.vanished:
+            found.append(
+                f"{name}: {self.vanished} samples are nothing but 0 once read (they "
+                "were -inf or too small for float32) and count as absent"
+            )
+        return tuple(found)
 
 
 def bounds(lengths: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " bounds"]:
@@ -29,6 +51,62 @@ def bounds(lengths: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " bounds"]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
+@dataclass
+class Pages:
+    """Gives the memory of a mapped file back, every few megabytes that were read."""
+
+    read: int = 0
+
+    def count(self, array: np.ndarray) -> None:
+        """`array` was read."""
+        self.read += array.nbytes
+        if self.read > _PIECE:
+            _release(array)
+            self.read = 0
+
+
+def pieces(array: np.ndarray, pages: Pages | None = None) -> Iterator[slice]:
+    """Slices of a few megabytes, whose pages are given back when the next one comes.
+
+    Many small arrays share their `pages`.
+    """
+    pages = pages or Pages()
+    step = max(1, _PIECE // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield slice(start, start + step)
+        pages.count(array[start : start + step])
+
+
+def _release(array: np.ndarray) -> None:
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base = memoryview(base)
+    if isinstance(base, memoryview):
+        release(base)
+
+
+def filled_rows(
+    padded: Num[np.ndarray, "samples time features"],
+) -> Bool[np.ndarray, "samples time"]:
+    """Rows that are not all zero."""
+    filled = np.zeros(padded.shape[:2], dtype=bool)
+    for piece in pieces(padded):
+        filled[piece] = (padded[piece] != 0).any(axis=2)
+    return filled
+
+
+def filled(
+    rows: Num[np.ndarray, "rows features"], pages: Pages | None = None
+) -> Bool[np.ndarray, " rows"]:
+    """Whether each row has a value that is not 0."""
+    found = np.zeros(len(rows), dtype=bool)
+    for piece in pieces(rows, pages):
+        found[piece] = (rows[piece] != 0).any(axis=1)
+    return found
+
+
 def kept_rows(
     padded: Num[np.ndarray, "samples time features"], front: bool = True
 ) -> Bool[np.ndarray, "samples time"]:
@@ -37,7 +115,7 @@ def kept_rows(
     >>> kept_rows(np.array([[[0.0], [1.0], [0.0], [2.0], [0.0]]])).tolist()
     [[False, True, True, True, False]]
     """
-    filled = (padded != 0).any(axis=2)
+    filled = filled_rows(padded)
     after = np.flip(np.maximum.accumulate(np.flip(filled, 1), axis=1), 1)
     if not front:
         return after
@@ -60,9 +138,10 @@ def rows_of_lengths(
     samples, time, _ = padded.shape
     if lengths.shape != (samples,):
         raise ValueError(
-            f"{where}: lengths have shape {lengths.shape}, {samples} samples are there"
+            f"{where}: lengths have shape {lengths.shape}, {samples} samples are "
+            "there; give one length per sample"
         )
-    filled = (padded != 0).any(axis=2)
+    filled = filled_rows(padded)
     step = np.arange(time)
     for rows in (
         step < lengths[:, None],
@@ -78,11 +157,56 @@ def rows_of_lengths(
     )
 
 
-def ragged(
-    padded: Num[np.ndarray, "samples time features"],
-    rows: Bool[np.ndarray, "samples time"],
+def gathered(parts: Sequence[Part], *, silence: bool = False) -> Gathered:
+    """The chosen rows of every sample of every part as float32.
+
+    With `silence`, -inf becomes 0; infinite and NaN values stay for the check. A
+    sample that then has nothing but zeros has no rows.
+    """
+    lengths = np.concatenate([part.rows.sum(axis=1) for part in parts])
+    features = parts[0].padded.shape[2]
+    # Allocated once: joining the parts later would need the memory twice.
+    values = np.empty((int(lengths.sum()), features), dtype=np.float32)
+    done, silent, pages = 0, 0, Pages()
+    for part in parts:
+        for piece in pieces(part.padded, pages):
+            chosen = part.padded[piece][part.rows[piece]]
+            target = values[done : done + len(chosen)]
+            with np.errstate(over="ignore"):  # too large becomes infinite: reported
+                target[...] = chosen
+            silent += _silence(target) if silence else 0
+            done += len(chosen)
+    present = _present(values, lengths)
+    vanished = int((lengths[~present] > 0).sum())
+    if vanished:
+        values = values[np.repeat(present, lengths)]
+        lengths = np.where(present, lengths, 0)
+    return Gathered(Ragged(values, bounds(lengths)), silent, vanished)
+
+
+def _silence(values: np.ndarray) -> int:
+    silent = np.isneginf(values)
+    values[silent] = 0
+    return int(silent.sum())
+
+
+def _present(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Whether each sample has a value that is not 0."""
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    present = np.zeros(len(lengths), dtype=bool)
+    present[owner[filled(values)]] = True
+    return present
+
+
+def vectors(
+    array: Num[np.ndarray, "samples features"], present: Bool[np.ndarray, " samples"]
 ) -> Ragged:
-    """The chosen rows of every sample as float32."""
-    with np.errstate(over="ignore"):  # too large becomes infinite and is reported
-        values = padded[rows].astype(np.float32)
-    return Ragged(values, bounds(rows.sum(axis=1)))
+    """One row for every sample that is present, as float32."""
+    values = np.empty((int(present.sum()), array.shape[1]), dtype=np.float32)
+    done = 0
+    for piece in pieces(array):
+        chosen = array[piece][present[piece]]
+        with np.errstate(over="ignore"):  # too large becomes infinite: reported
+            values[done : done + len(chosen)] = chosen
+        done += len(chosen)
+    return Ragged(values, bounds(present.astype(np.int64)))

@@ -1,9 +1,9 @@
-"""Checks on a data set, and the prepared files that every later stage reads."""
+"""The prepared files that every later stage reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,37 +23,6 @@ class Prepared:
     samples: pd.DataFrame
     modalities: Mapping[str, Ragged | Texts]
     meta: dict[str, Any]
-
-
-def check(
-    dataset: Dataset, where: str, shared_groups: Literal["refuse", "report"]
-) -> Dataset:
-    """The data set with notes on what was met, once nothing in it is bad.
-
-    Raises:
-        ValueError: NaN or infinite features or labels, duplicate ids, an empty split
-            or class, a group in two splits (unless `shared_groups` is `report`),
-            lengths that disagree, or a sample without any modality. The message
-            gives `where`, the count and the first ids.
-    """
-    samples = dataset.samples.reset_index(drop=True)
-    _check_samples(samples, where)
-    _check_labels(dataset, where)
-    notes = list(dataset.notes)
-    notes += _shared_group_notes(samples, where, shared_groups)
-    for name, modality in dataset.modalities.items():
-        _check_modality(name, modality, samples["id"], where)
-    present = {name: presence(m) for name, m in dataset.modalities.items()}
-    empty = ~np.any(list(present.values()), axis=0)
-    if empty.any():
-        raise ValueError(
-            f"{where}: {_counted(samples['id'], empty)} have no modality at all; "
-            "remove them from the data"
-        )
-    for name, there in present.items():
-        if not there.all():
-            notes.append(f"{name}: absent in {int((~there).sum())} samples")
-    return replace(dataset, samples=samples, notes=tuple(notes))
 
 
 def presence(modality: Ragged | Texts) -> Bool[np.ndarray, " samples"]:
@@ -156,91 +125,3 @@ def _kind(modality: Ragged | Texts) -> str:
     if isinstance(modality, Texts):
         return "text"
     return "sequence" if (modality.lengths > 1).any() else "vector"
-
-
-def _counted(ids: pd.Series, bad: np.ndarray) -> str:
-    first = ", ".join(ids[bad].head(5))
-    return f"{int(bad.sum())} samples (first ids {first})"
-
-
-def _check_samples(samples: pd.DataFrame, where: str) -> None:
-    duplicated = samples["id"].duplicated().to_numpy()
-    if duplicated.any():
-        raise ValueError(
-            f"{where}: {_counted(samples['id'], duplicated)} repeat an id; "
-            "give every sample its own"
-        )
-    for split in SPLITS:
-        if not (samples["split"] == split).any():
-            raise ValueError(f"{where}: split {split} is empty; give it samples")
-
-
-def _check_labels(dataset: Dataset, where: str) -> None:
-    samples = dataset.samples.reset_index(drop=True)
-    y = samples["y"].to_numpy()
-    bad = ~np.isfinite(y)
-    if bad.any():
-        raise ValueError(
-            f"{where}: labels of {_counted(samples['id'], bad)} are NaN or infinite; "
-            "correct or remove them"
-        )
-    if dataset.task == "regression":
-        return
-    odd = (y != np.floor(y)) | (y < 0) | (y >= dataset.classes)
-    if odd.any():
-        raise ValueError(
-            f"{where}: labels of {_counted(samples['id'], odd)} are not among "
-            f"the classes 0 to {dataset.classes - 1}; correct them"
-        )
-    for split in SPLITS:
-        seen = set(y[(samples["split"] == split).to_numpy()].astype(int))
-        empty = sorted(set(range(dataset.classes)) - seen)
-        if empty:
-            raise ValueError(
-                f"{where}: split {split} has no sample of class {empty}; "
-                "merge classes or split again"
-            )
-
-
-def _shared_group_notes(
-    samples: pd.DataFrame, where: str, shared_groups: str
-) -> list[str]:
-    splits = samples.groupby("group", sort=True)["split"].nunique()
-    shared = splits[splits > 1].index.tolist()
-    if not shared:
-        return []
-    message = f"{len(shared)} groups stand in two splits, first {', '.join(shared[:5])}"
-    if shared_groups == "refuse":
-        raise ValueError(
-            f"{where}: {message}; split by group, or set shared_groups: report where "
-            "the published split asks for it"
-        )
-    return [message]
-
-
-def _check_modality(
-    name: str, modality: Ragged | Texts, ids: pd.Series, where: str
-) -> None:
-    count = len(modality.values if isinstance(modality, Texts) else modality.lengths)
-    if count != len(ids):
-        raise ValueError(
-            f"{where}: {name} has {count} samples, the labels have {len(ids)}; "
-            "they must be the same samples in the same order"
-        )
-    if isinstance(modality, Texts):
-        return
-    lengths, rows = modality.lengths, len(modality.values)
-    if (lengths < 0).any() or lengths.sum() != rows or modality.offsets[0] != 0:
-        raise ValueError(
-            f"{where}: {name} has {rows} rows, its lengths sum to {lengths.sum()}; "
-            "the file is damaged"
-        )
-    finite = np.isfinite(modality.values)
-    if not finite.all():
-        owner = np.repeat(np.arange(len(ids)), lengths)
-        bad = np.zeros(len(ids), dtype=bool)
-        bad[owner[~finite.all(axis=1)]] = True
-        raise ValueError(
-            f"{where}: {name} has {int((~finite).sum())} NaN or infinite values in "
-            f"{_counted(ids, bad)}; correct or remove them"
-        )

@@ -25,6 +25,15 @@ def read(source: FileSet, name: str) -> Dataset:
             f"labels={source.labels!r} works for source mult only, not for "
             f"{source.source}; set labels: none"
         )
+    try:
+        return _read(source, path, name)
+    except MemoryError:
+        raise ValueError(
+            f"{path}: its features do not fit into memory; use a larger machine"
+        ) from None
+
+
+def _read(source: FileSet, path: Path, name: str) -> Dataset:
     match source.source:
         case "simulated":
             return mmsa.read(path, name, simulated=True)

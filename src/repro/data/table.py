@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from repro.data import layout, padding
+from repro.data import csv_files, padding
+from repro.data.npy_files import npy_array
+from repro.data.places import check_name, inside
+from repro.data.spelling import plain
 from repro.params.datasets import TableMapping
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
@@ -30,28 +33,22 @@ def read(
             label is unknown, the arrays and the CSV differ in length, or a vector is
             NaN in some features only.
     """
-    columns = [mapping.id, mapping.group, mapping.split, mapping.label]
-    if mapping.text != "none":
-        columns.append(mapping.text)
-    table = layout.csv_table(root / mapping.samples, columns)
-    samples = _samples(table, mapping, root / mapping.samples)
-    modalities: dict[str, Ragged | Texts] = {}
-    notes = []
+    path = inside(root, mapping.samples)
+    columns = _columns(mapping, path)
+    table = csv_files.csv_table(path, columns)
+    samples = _samples(table, mapping, path)
     kept = _kept(table, mapping, keep, root)
+    _check_kept_apart(table[mapping.id].where(kept), mapping.id, path)
+    modalities: dict[str, Ragged | Texts] = {}
+    notes: list[str] = []
     if mapping.text != "none":
-        texts = table[mapping.text][kept].str.strip().tolist()
-        modalities["text"] = Texts(texts)
+        modalities["text"] = Texts(table[mapping.text][kept].str.strip().tolist())
     for name, file in mapping.arrays.items():
-        if name in modalities:
-            raise ValueError(
-                f"{root / mapping.samples}: {name!r} is both a text column and an "
-                "array; drop one of them from the table mapping"
-            )
-        rows = samples["id"][kept]
-        array = _matching(root / file, len(table))[kept]
-        modalities[name], absent = _ragged(array, root / file, rows)
-        if absent:
-            notes.append(f"{name}: {absent} vectors of NaN, taken as absent")
+        array = _matching(inside(root, file), len(table))
+        array = array if kept.all() else array[kept]
+        ids = samples["id"][kept]
+        modalities[name], told = _gathered(array, name, root / file, ids)
+        notes += told
     if not modalities:
         raise ValueError(f"{root}: the table mapping names no modality; add one")
     if not kept.all():
@@ -65,6 +62,28 @@ def read(
         notes=tuple(notes),
         warnings=() if classes else _class_warnings(samples["y"][kept], mapping.label),
     )
+
+
+def _columns(mapping: TableMapping, path: Path) -> list[str]:
+    """The columns that are read, once names and roles are not taken twice."""
+    for name in mapping.arrays:
+        check_name(name, f"{path}: array")
+    names = [*mapping.arrays, *(["text"] if mapping.text != "none" else [])]
+    twice = {a for k, a in enumerate(names) if a.lower() in map(str.lower, names[:k])}
+    if twice:
+        raise ValueError(
+            f"{path}: {', '.join(map(repr, twice))} is both a text column and an "
+            "array, or an array twice; drop one of them from the table mapping"
+        )
+    others = [mapping.id, mapping.group, mapping.text]
+    for column in (mapping.label, mapping.split):
+        if others.count(column) or mapping.label == mapping.split:
+            raise ValueError(
+                f"{path}: column {column} is given as the label or split and as "
+                "something else; name another column in the table mapping"
+            )
+    columns = [mapping.id, mapping.group, mapping.split, mapping.label]
+    return columns if mapping.text == "none" else [*columns, mapping.text]
 
 
 def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataFrame:
@@ -101,6 +120,16 @@ def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataF
     )
 
 
+def _check_kept_apart(ids: pd.Series, column: str, path: Path) -> None:
+    twice = (ids.map(plain, na_action="ignore").duplicated() & ids.notna()).to_numpy()
+    if twice.any():
+        raise ValueError(
+            f"{path}: column {column} has {int(twice.sum())} ids again, first "
+            f"{ids[twice].iloc[0]!r} in row {int(np.argmax(twice)) + 1} (spaces and "
+            "unseen characters do not count); give every sample its own"
+        )
+
+
 def _kept(
     table: pd.DataFrame, mapping: TableMapping, keep: str, root: Path
 ) -> np.ndarray:
@@ -112,14 +141,11 @@ def _kept(
         raise ValueError(
             f"keep={keep!r}: write all, column=value or file.csv:column=value"
         )
-    path = root / (file or mapping.samples)
+    path = inside(root, file or mapping.samples)
     values = table
     if file:
-        other = layout.csv_table(path, (mapping.id, column))
-        values = table[[mapping.id]].merge(
-            other.drop_duplicates(mapping.id), on=mapping.id, how="left"
-        )
-    layout.check_named(values, [column], path)
+        values = _joined(table[mapping.id], mapping.id, column, path)
+    csv_files.check_named(values, [column], path)
     kept = (values[column] == value).to_numpy(dtype=bool)
     if not kept.any():
         raise ValueError(
@@ -127,6 +153,14 @@ def _kept(
             f"{sorted(set(values[column].dropna()))[:5]}"
         )
     return kept
+
+
+def _joined(ids: pd.Series, name: str, column: str, path: Path) -> pd.DataFrame:
+    """The column of another file, in the order of `ids`; NaN where it has none."""
+    other = csv_files.csv_table(path, (name, column))
+    keys = other[name].map(plain)
+    values = csv_files.only_values(keys.tolist(), other[column], f"{path}: {column}")
+    return pd.DataFrame({column: ids.map(plain).map(values)})
 
 
 def _class_warnings(labels: pd.Series, column: str) -> tuple[str, ...]:
@@ -140,7 +174,7 @@ def _class_warnings(labels: pd.Series, column: str) -> tuple[str, ...]:
 
 
 def _matching(path: Path, rows: int) -> np.ndarray:
-    array = _array(path)
+    array = npy_array(path)
     if array.ndim not in (2, 3):
         raise ValueError(
             f"{path}: has shape {array.shape}; save (samples, features) or "
@@ -154,34 +188,29 @@ def _matching(path: Path, rows: int) -> np.ndarray:
     return array
 
 
-def _ragged(array: np.ndarray, path: Path, ids: pd.Series) -> tuple[Ragged, int]:
-    """The array as sequences, and the number of its vectors that are all NaN."""
+def _gathered(
+    array: np.ndarray, name: str, path: Path, ids: pd.Series
+) -> tuple[Ragged, list[str]]:
+    """The array as sequences, and what was met in it."""
+    if not array.shape[-1]:
+        raise ValueError(f"{path}: has shape {array.shape}, without a feature; drop it")
     if array.ndim == 3:
-        return padding.ragged(array, padding.kept_rows(array, front=False)), 0
-    unknown = np.isnan(array)
-    absent = unknown.all(axis=1)
-    partly = unknown.any(axis=1) & ~absent
+        rows = padding.kept_rows(array, front=False)
+        found = padding.gathered([padding.Part(array, rows)])
+        return found.ragged, list(found.notes(name))
+    unknown = np.zeros(len(array), dtype=np.int64)
+    for piece in padding.pieces(array):
+        unknown[piece] = np.isnan(array[piece]).sum(axis=1)
+    absent = unknown == array.shape[1]
+    partly = (unknown > 0) & ~absent
     if partly.any():
         raise ValueError(
             f"{path}: {partly.sum()} vectors are NaN in some features only (first ids "
             f"{', '.join(ids[partly].head(5))}); fill them, or make the whole vector "
             "NaN where the modality is absent"
         )
-    present = ~absent[:, None]
-    return padding.ragged(array[:, None, :], present), int(absent.sum())
-
-
-def _array(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; put it there or correct its path")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(
-            f"{path}: not a complete .npy file of numbers ({error}); save it again "
-            "with numpy.save, without objects"
-        ) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        kind = getattr(array, "dtype", type(array).__name__)
-        raise ValueError(f"{path}: holds {kind}; save one array of numbers")
-    return array
+    vectors = padding.vectors(array, ~absent)
+    told = [f"{name}: {absent.sum()} vectors of NaN, taken as absent"]
+    zero = int(len(vectors.values) - padding.filled(vectors.values).sum())
+    zeros = f"{name}: {zero} vectors are nothing but 0 once read, taken as present"
+    return vectors, (told if absent.any() else []) + ([zeros] if zero else [])

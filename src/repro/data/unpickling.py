@@ -1,93 +1,103 @@
-"""Pickles of downloaded features, read without running anything they name."""
+"""Pickles of downloaded features, read without running anything they name.
 
-import pickle
-import struct
-from collections import OrderedDict
-from collections.abc import Callable
+The opcodes are run by our own machine, so nothing is imported and no numpy code sees
+what the file says of an array. Large arrays stay in the mapped file.
+"""
+
+import gc
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from repro.data.converting import converted
+from repro.data.machine import Cut, Machine, Refused
+from repro.data.opcodes import OPERATIONS
+from repro.data.places import foreign, regular_file
 
-_BROKEN = (
-    pickle.UnpicklingError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    struct.error,
+_STOP = ord(".")
+_AGAIN = "download it again and compare its SHA-256"
+_CONTENT = (
+    "Only plain containers, strings, numbers and numpy arrays of them are read; give "
+    "the file of features itself, or save its content as those"
 )
-
-
-class _RefusedError(Exception):
-    """The pickle names something that is not data."""
-
-
-def _encoded(text: str, encoding: str) -> bytes:
-    """How old pickles spell bytes: Latin-1 text; no other codec is looked up."""
-    if encoding not in ("latin1", "latin-1"):
-        raise _RefusedError(f"_codecs.encode with {encoding!r}")
-    return text.encode("latin-1")
-
-
-def _admitted() -> dict[tuple[str, str], Callable[..., Any]]:
-    array: Any = np.zeros(1)
-    scalar: Any = np.float64(0)
-    rebuild_array = array.__reduce__()[0]
-    rebuild_scalar = scalar.__reduce__()[0]
-    rebuild_buffer = array.__reduce_ex__(5)[0]
-    names: dict[tuple[str, str], Callable[..., Any]] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _encoded,
-        ("collections", "OrderedDict"): OrderedDict,
-    }
-    for core in ("numpy.core", "numpy._core"):  # numpy 1 and numpy 2
-        names[f"{core}.multiarray", "_reconstruct"] = rebuild_array
-        names[f"{core}.multiarray", "scalar"] = rebuild_scalar
-        names[f"{core}.numeric", "_frombuffer"] = rebuild_buffer
-    for module in ("builtins", "__builtin__"):  # Python 3 and Python 2
-        for kind in (list, dict, tuple, set, frozenset, bytearray, complex):
-            names[module, kind.__name__] = kind
-    return names
-
-
-class _DataUnpickler(pickle.Unpickler):
-    """Admits plain containers, strings, numbers and numpy arrays only."""
-
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        admitted = _admitted()
-        if (module, name) not in admitted:
-            raise _RefusedError(f"{module}.{name}")
-        return admitted[module, name]
 
 
 def load_pickle(path: Path) -> Any:
     """Content of a pickle of plain containers, strings, numbers and numpy arrays.
 
-    Strings written by Python 2 are read as Latin-1.
+    Strings written by Python 2 are read as Latin-1, bytearrays as bytes. Arrays of
+    more than 4 kB are read-only and stay in the file, which must not change.
 
     Raises:
-        ValueError: the file is missing, cut short, no pickle, or names anything
-            else (a class, a function), which is refused by name and not imported.
+        ValueError: the file is missing, cut short, no pickle, asks for more than a
+            file of its size holds, or names anything else (a class, a function), which
+            is refused by name and not imported.
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; put it there or correct its path")
+    machine = Machine(_mapped(path))
+    if what := foreign(bytes(machine.data[:32])):
+        raise ValueError(f"{path}: not a complete pickle, but {what}")
+    # Millions of containers without a circle: the collector would walk all of them
+    # over and over.
+    with _without_collector():
+        try:
+            return _result(machine, path)
+        except MemoryError:
+            raise ValueError(
+                f"{path}: holds more than fits into memory; use a larger machine"
+            ) from None
+
+
+def _mapped(path: Path) -> memoryview:
+    with regular_file(path).open("rb") as handle:
+        if path.stat().st_size == 0:
+            raise ValueError(f"{path}: not a complete pickle (it is empty); {_AGAIN}")
+        return memoryview(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _result(machine: Machine, path: Path) -> Any:
     try:
-        with path.open("rb") as handle:
-            return _DataUnpickler(handle, encoding="latin1").load()
-    except _RefusedError as error:
+        return converted(_run(machine), len(machine.data))
+    except Refused as error:
         raise ValueError(
-            f"{path}: the pickle asks for {error}, which is not data; refused. "
-            "Only plain containers, strings, numbers and numpy arrays are read"
+            f"{path}: {_place(machine)}, the pickle asks for {error}, which is not "
+            f"data; refused. {_CONTENT}"
         ) from None
-    except _BROKEN as error:
+    except Cut as error:
         raise ValueError(
-            f"{path}: not a complete pickle ({type(error).__name__}: {error}); "
-            "download it again and compare its SHA-256"
-        ) from error
+            f"{path}: not a complete pickle ({_place(machine)}: {error}); {_AGAIN}"
+        ) from None
+
+
+def _run(machine: Machine) -> Any:
+    data, size = machine.data, len(machine.data)
+    while machine.position < size:
+        machine.begun = machine.position
+        code = data[machine.position]
+        machine.position += 1
+        if code not in OPERATIONS:
+            raise Cut(f"{bytes([code])!r} is no opcode")
+        if code == _STOP:
+            return machine.pop()
+        _, cost, operation = OPERATIONS[code]
+        machine.spend(cost)
+        operation(machine)
+    raise Cut("the file ends without STOP")
+
+
+def _place(machine: Machine) -> str:
+    code = machine.data[machine.begun]
+    name = OPERATIONS[code][0] if code in OPERATIONS else "no opcode"
+    return f"byte {machine.begun} ({name})"
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

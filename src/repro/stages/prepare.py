@@ -7,7 +7,7 @@ process.prepare()
 import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
-from repro.data import preparing, reading  # noqa: E402
+from repro.data import checking, preparing, reading  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise ValueError(f"params.yaml: {unknown('data set', name, datasets)}")
     source = datasets[name]
     dataset = reading.read(source, name)
-    checked = preparing.check(dataset, source.path, source.shared_groups)
+    checked = checking.check(dataset, source.path, source.shared_groups)
     preparing.write(checked, paths.prepared(name))
 
 

@@ -54,18 +54,18 @@ def test_a_series_of_zeros_only_is_absent(tmp_path: Path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ((["a"], 1.0, "d"), r"dev\[0\]: is not \(\(words, visual, acoustic\)"),
-        (sample("d", ["a"], [1.0, 2.0]), r"dev\[0\]: has 2 labels"),
+        ((["a"], 1.0, "d[0]"), r"dev\[0\]: is not \(\(words, visual, acoustic\)"),
+        (sample("d[0]", ["a"], [1.0, 2.0]), r"dev\[0\]: label: has 2 values"),
         (
-            ((["a"], np.ones((2, 47)), np.ones((1, 74))), 1.0, "d"),
+            ((["a"], np.ones((2, 47)), np.ones((1, 74))), 1.0, "d[0]"),
             r"dev\[0\]: visual has 2 rows for 1 words",
         ),
         (
-            ((["a"], np.ones((1, 47)), np.ones(74)), 1.0, "d"),
+            ((["a"], np.ones((1, 47)), np.ones(74)), 1.0, "d[0]"),
             r"dev\[0\]: acoustic is float64 \(74,\)",
         ),
         (
-            ((["a"], np.ones((1, 46)), np.ones((1, 74))), 1.0, "d"),
+            ((["a"], np.ones((1, 46)), np.ones((1, 74))), 1.0, "d[0]"),
             r"video: samples have \[46, 47\] features",
         ),
     ],

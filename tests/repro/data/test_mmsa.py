@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.data import mmsa, preparing
+from repro.data import checking, mmsa
 
 COUNTS = {"train": 3, "valid": 2, "test": 2}
 
@@ -61,7 +61,7 @@ def test_both_layouts_are_read(tmp_path: Path, aligned: bool):
 
 
 def test_a_read_file_passes_the_checks(tmp_path: Path):
-    checked = preparing.check(
+    checked = checking.check(
         mmsa.read(saved(tmp_path, content(aligned=True)), "mosi"), "f", "refuse"
     )
     assert checked.notes == ("video: absent in 3 samples",)
@@ -71,7 +71,20 @@ def test_an_unknown_sum_is_kept_as_a_warning(tmp_path: Path):
     path = saved(tmp_path, content(aligned=True)).rename(tmp_path / "aligned_50.pkl")
     with pytest.warns(UserWarning, match="SHA-256"):
         assert len(mmsa.read(path, "mosi").warnings) == 1
+
+
+def test_made_up_and_real_files_are_not_taken_for_each_other(tmp_path: Path):
+    stored = content(aligned=True)
+    path = saved(tmp_path, stored)
+    with pytest.raises(ValueError, match=r"did not write it, 7 ids .* source: mmsa"):
+        mmsa.read(path, "mosi", simulated=True)
+    for split, columns in stored.items():
+        count = len(columns["id"])
+        columns["id"] = [f"sim{len(split):05d}$_${i}" for i in range(count)]
+    path = saved(tmp_path, stored).rename(tmp_path / "aligned_50.pkl")
     assert mmsa.read(path, "mosi", simulated=True).warnings == ()
+    path = path.rename(tmp_path / "mine.pkl")
+    assert "those of the simulator" in mmsa.read(path, "mosi").warnings[0]
 
 
 def change(key: str, value: object):
@@ -103,7 +116,7 @@ def drop(split: str, key: str | None = None):
         (change("audio", [[[1.0]]] * 2), r"valid\.audio: is list"),
         (change("vision_lengths", [9, 9]), r"vision_lengths: the stored lengths"),
         (change("vision_lengths", [1]), "lengths have shape"),
-        (change("regression_labels", np.zeros((2, 2))), "has 4 rows, 2 ids"),
+        (change("regression_labels", np.zeros((2, 2))), "has 4 values for 2 samples"),
     ],
 )
 def test_a_wrong_layout_is_named(tmp_path: Path, damage, message):

@@ -67,10 +67,10 @@ def test_vectors_padding_and_silence(tmp_path: Path):
 def test_other_infinities_stay_for_the_check(tmp_path: Path):
     stored = content()
     stored["test"]["audio"][0, 2, 0] = np.inf
-    stored["test"]["vision"][0, 0, 0] = -np.inf
+    stored["test"]["text"][0, 3, 0] = -np.inf
     dataset = mult.read(saved(tmp_path, stored))
     assert np.isposinf(dataset.modalities["audio"].values).sum() == 1
-    assert np.isneginf(dataset.modalities["video"].values).sum() == 1
+    assert np.isneginf(dataset.modalities["text"].values).sum() == 1
 
 
 def test_words_are_joined_by_video_and_clip(tmp_path: Path):
@@ -111,6 +111,21 @@ def test_words_by_order_are_believed_only_where_video_and_label_agree(tmp_path: 
 def test_a_csv_of_other_data_is_refused(tmp_path: Path, changes, message):
     with pytest.raises(ValueError, match=message):
         mult.read(saved(tmp_path, content()), csv(tmp_path, **changes))
+
+
+def test_a_clip_that_says_two_things_is_refused(tmp_path: Path):
+    raw, path = saved(tmp_path, content()), csv(tmp_path)
+    table = pd.read_csv(path, keep_default_na=False)
+    again = table.head(1).assign(video_id=" train_x\u200b")
+    pd.concat([table, again]).to_csv(path, index=False)
+    assert mult.read(raw, path).modalities["text"].values[0] == "NA train 0"
+    again = again.assign(text="other")
+    pd.concat([table, again]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"label\.csv: text: 'train_x clip 0' stands"):
+        mult.read(raw, path)
+    elsewhere = again.assign(video_id="nobody asks")
+    pd.concat([table, elsewhere, elsewhere.assign(text="x")]).to_csv(path, index=False)
+    assert len(mult.read(raw, path).modalities["text"].values) == 7
 
 
 def test_a_csv_without_words_and_a_missing_one_are_refused(tmp_path: Path):

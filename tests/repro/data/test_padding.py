@@ -21,7 +21,7 @@ def test_kept_rows_agree_with_a_plain_loop(padded):
 
 @given(PADDED)
 def test_ragged_holds_every_value_that_is_not_zero(padded):
-    ragged = padding.ragged(padded, padding.kept_rows(padded))
+    ragged = padding.gathered([padding.Part(padded, padding.kept_rows(padded))]).ragged
     assert ragged.values.sum() == padded.sum()
     assert ragged.offsets[-1] == len(ragged.values)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.data import preparing
+from repro.data import checking, preparing
 from repro.records import Dataset, Ragged, Texts
 
 LENGTHS = [2, 0, 1, 3, 1, 1]
@@ -38,7 +38,7 @@ def dataset(**changes: object) -> Dataset:
 
 
 def test_good_data_pass_with_notes():
-    checked = preparing.check(dataset(), "f", "refuse")
+    checked = checking.check(dataset(), "f", "refuse")
     assert checked.notes == (
         "met before",
         "text: absent in 1 samples",
@@ -55,11 +55,14 @@ def with_values(value: float) -> Dataset:
     return replace(made, modalities={**made.modalities, "audio": audio})
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_features_that_are_not_finite_are_counted(value):
-    message = r"f: audio has 2 NaN or infinite values in 1 samples \(first ids u3\)"
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "infinite")],
+)
+def test_features_that_are_not_finite_are_counted(value, kind):
+    message = rf"f: audio has 2 {kind}.* values in 1 samples \(first ids u3\)"
     with pytest.raises(ValueError, match=message):
-        preparing.check(with_values(value), "f", "refuse")
+        checking.check(with_values(value), "f", "refuse")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_features_that_are_not_finite_are_counted(value):
     [
         (
             {"y": [0, np.nan, np.inf, 0, 0, 0]},
-            r"2 samples \(first ids u1, u2\) are NaN",
+            r"2 samples \(first ids u1, u2\) are NaN or infinite",
         ),
         ({"id": ["u0"] * 3 + ["u3", "u4", "u5"]}, r"2 samples \(first ids u0, u0\)"),
         ({"split": ["train"] * 3 + ["test"] * 3}, "split valid is empty"),
@@ -103,12 +106,12 @@ def test_features_that_are_not_finite_are_counted(value):
 )
 def test_bad_data_are_refused_with_count_and_ids(changes, message):
     with pytest.raises(ValueError, match=message) as error:
-        preparing.check(dataset(**changes), "some/file", "refuse")
+        checking.check(dataset(**changes), "some/file", "refuse")
     assert str(error.value).startswith("some/file: ")
 
 
 def test_a_shared_group_may_be_reported():
-    checked = preparing.check(dataset(group="a"), "f", "report")
+    checked = checking.check(dataset(group="a"), "f", "report")
     assert "1 groups stand in two splits, first a" in checked.notes
 
 
@@ -116,11 +119,11 @@ def test_good_classes_pass():
     samples = {"split": ["train", "train", "valid", "valid", "test", "test"]}
     made = dataset(task="classification", classes=2, y=[0, 1] * 3, **samples)
     made = replace(made, samples=made.samples.assign(group=list("aabbcc")))
-    assert preparing.check(made, "f", "refuse").classes == 2
+    assert checking.check(made, "f", "refuse").classes == 2
 
 
 def test_what_is_written_is_read(tmp_path: Path):
-    checked = preparing.check(dataset(), "f", "refuse")
+    checked = checking.check(dataset(), "f", "refuse")
     preparing.write(checked, tmp_path)
     prepared = preparing.read_prepared(tmp_path)
     assert list(prepared.modalities) == ["text", "audio", "video"]

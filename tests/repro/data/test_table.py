@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.data import preparing, table
+from repro.data import checking, table
 from repro.params.datasets import TableMapping
 
 MAPPING = TableMapping(
@@ -74,12 +74,12 @@ def test_a_vector_of_nan_is_an_absent_modality(root: Path):
     assert dataset.notes == ("audio: 2 vectors of NaN, taken as absent",)
     subset = table.read(root, MAPPING, "site=s")
     assert subset.notes[1] == "audio: 1 vectors of NaN, taken as absent"
-    checked = preparing.check(dataset, "f", "refuse")
+    checked = checking.check(dataset, "f", "refuse")
     assert "audio: absent in 2 samples" in checked.notes
 
 
 def test_a_vector_with_some_nan_is_refused(root: Path):
-    audio = np.zeros((6, 2))
+    audio = np.ones((6, 2))
     audio[0] = np.nan
     audio[[2, 3], 1] = np.nan
     np.save(root / "audio.npy", audio)

@@ -116,3 +116,37 @@ def test_a_missing_file_and_no_pickle_are_reported(tmp_path: Path):
     (tmp_path / "page.pkl").write_text("<html>quota exceeded</html>")
     with pytest.raises(ValueError, match=r"page\.pkl: not a complete pickle"):
         load_pickle(tmp_path / "page.pkl")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"PK\x03\x04", "a zip archive"),
+        (b"\x1f\x8b\x08", "packed by gzip; unpack it"),
+        (b"version https://git-lfs.github.com/spec/v1", "fetch the file itself"),
+        (b"<!DOCTYPE html>", "a page of the web"),
+        (b"\x89HDF\r\n", "an HDF5 file"),
+    ],
+)
+def test_other_files_are_told_apart(tmp_path: Path, start: bytes, what: str):
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(start + b"\0" * 90)
+    with pytest.raises(ValueError, match=rf"bad\.pkl: not a complete pickle.*{what}"):
+        load_pickle(path)
+
+
+def test_names_of_numpy_1_are_understood_in_new_protocols(tmp_path: Path):
+    array = np.arange(6, dtype=">f4").reshape(2, 3)
+    for protocol in (4, 5):
+        framed = pickle.dumps([array, np.float32(2)], protocol)
+        content = framed[:2] + framed[11:]  # without the length of the frame
+        for name in (b"multiarray", b"numeric"):
+            old, new = b"numpy.core." + name, b"numpy._core." + name
+            lengths = bytes([len(new)]), bytes([len(old)])
+            content = content.replace(lengths[0] + new, lengths[1] + old)
+        assert b"_core" not in content
+        path = tmp_path / "old.pkl"
+        path.write_bytes(content)
+        found, number = load_pickle(path)
+        assert found.dtype == array.dtype and number == 2
+        np.testing.assert_array_equal(found, array)

@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from threadpoolctl import threadpool_limits
 
 from repro import params
-from repro.data import mmsa, preparing
+from repro.data import checking, mmsa
 from repro.features.encoders import load_encoder
 from repro.features.text import text_features
 from repro.params.datasets import Simulation
@@ -40,7 +40,7 @@ def drawn(
 def read_back(content: dict, folder: Path) -> Dataset:
     simulated.write(folder / "aligned_50.pkl", content)
     dataset = mmsa.read(folder / "aligned_50.pkl", "mosi", simulated=True)
-    return preparing.check(dataset, "simulated", "refuse")
+    return checking.check(dataset, "simulated", "refuse")
 
 
 def features(dataset: Dataset, name: str) -> np.ndarray:

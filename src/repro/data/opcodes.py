@@ -1,0 +1,83 @@
+"""The opcodes of pickles, protocols 0 to 5, with their names and costs."""
+
+from collections.abc import Callable
+from functools import partial
+
+from repro.data import operations as do
+from repro.data.machine import Machine
+
+_SLOT, _NUMBER, _TUPLE, _LIST, _SET = 8, 40, 72, 112, 240  # bytes of memory
+
+Operation = Callable[[Machine], None]
+
+# Opcode: its name, the bytes of memory it may take beside its argument, what it does.
+OPERATIONS: dict[int, tuple[str, int, Operation]] = {
+    ord("("): ("MARK", _LIST, do.mark),
+    ord("."): ("STOP", 0, do.pop),
+    ord("0"): ("POP", 0, do.pop),
+    ord("1"): ("POP_MARK", 0, do.pop_mark),
+    ord("2"): ("DUP", _SLOT, do.duplicate),
+    ord("F"): ("FLOAT", _NUMBER, do.float_line),
+    ord("I"): ("INT", _NUMBER, do.decimal),
+    ord("J"): ("BININT", _NUMBER, partial(do.integer, 4, True)),
+    ord("K"): ("BININT1", _SLOT, partial(do.integer, 1, False)),
+    ord("L"): ("LONG", _NUMBER, do.decimal),
+    ord("M"): ("BININT2", _NUMBER, partial(do.integer, 2, False)),
+    ord("N"): ("NONE", _SLOT, partial(do.push, None)),
+    ord("P"): ("PERSID", 0, partial(do.refused, "a persistent id")),
+    ord("Q"): ("BINPERSID", 0, partial(do.refused, "a persistent id")),
+    ord("R"): ("REDUCE", _NUMBER, do.reduce),
+    ord("S"): ("STRING", _NUMBER, do.quoted),
+    ord("T"): ("BINSTRING", _NUMBER, partial(do.string, 4, "latin-1")),
+    ord("U"): ("SHORT_BINSTRING", _NUMBER, partial(do.string, 1, "latin-1")),
+    ord("V"): ("UNICODE", _NUMBER, do.raw_unicode),
+    ord("X"): ("BINUNICODE", _NUMBER, partial(do.string, 4, "utf-8")),
+    ord("a"): ("APPEND", _SLOT, do.append),
+    ord("b"): ("BUILD", 0, do.build),
+    ord("c"): ("GLOBAL", _TUPLE, do.global_),
+    ord("d"): ("DICT", 0, do.marked_dict),
+    ord("}"): ("EMPTY_DICT", _TUPLE, partial(do.new, dict)),
+    ord("e"): ("APPENDS", 0, do.appends),
+    ord("g"): ("GET", _SLOT, do.recall_line),
+    ord("h"): ("BINGET", _SLOT, partial(do.recall, 1)),
+    ord("i"): ("INST", 0, do.instance),
+    ord("j"): ("LONG_BINGET", _SLOT, partial(do.recall, 4)),
+    ord("l"): ("LIST", _LIST, partial(do.marked, list)),
+    ord("]"): ("EMPTY_LIST", _LIST, partial(do.new, list)),
+    ord("o"): ("OBJ", 0, partial(do.refused, "an object of a class")),
+    ord("p"): ("PUT", 0, do.remember_line),
+    ord("q"): ("BINPUT", 0, partial(do.remember, 1)),
+    ord("r"): ("LONG_BINPUT", 0, partial(do.remember, 4)),
+    ord("s"): ("SETITEM", 0, do.set_item),
+    ord("t"): ("TUPLE", _TUPLE, partial(do.marked, tuple)),
+    ord(")"): ("EMPTY_TUPLE", _SLOT, partial(do.push, ())),
+    ord("u"): ("SETITEMS", 0, do.set_items),
+    ord("G"): ("BINFLOAT", _NUMBER, do.float_),
+    0x80: ("PROTO", 0, do.protocol),
+    0x81: ("NEWOBJ", 0, partial(do.refused, "an object of a class")),
+    0x82: ("EXT1", 0, partial(do.refused, "a class by its number")),
+    0x83: ("EXT2", 0, partial(do.refused, "a class by its number")),
+    0x84: ("EXT4", 0, partial(do.refused, "a class by its number")),
+    0x85: ("TUPLE1", _TUPLE, partial(do.tuple_, 1)),
+    0x86: ("TUPLE2", _TUPLE, partial(do.tuple_, 2)),
+    0x87: ("TUPLE3", _TUPLE, partial(do.tuple_, 3)),
+    0x88: ("NEWTRUE", _SLOT, partial(do.push, True)),
+    0x89: ("NEWFALSE", _SLOT, partial(do.push, False)),
+    0x8A: ("LONG1", _NUMBER, partial(do.long, 1)),
+    0x8B: ("LONG4", _NUMBER, partial(do.long, 4)),
+    ord("B"): ("BINBYTES", _NUMBER, partial(do.string, 4, None)),
+    ord("C"): ("SHORT_BINBYTES", _NUMBER, partial(do.string, 1, None)),
+    0x8C: ("SHORT_BINUNICODE", _NUMBER, partial(do.string, 1, "utf-8")),
+    0x8D: ("BINUNICODE8", _NUMBER, partial(do.string, 8, "utf-8")),
+    0x8E: ("BINBYTES8", _NUMBER, partial(do.string, 8, None)),
+    0x8F: ("EMPTY_SET", _SET, partial(do.new, set)),
+    0x90: ("ADDITEMS", 0, do.add_items),
+    0x91: ("FROZENSET", _SET, do.frozen_set),
+    0x92: ("NEWOBJ_EX", 0, partial(do.refused, "an object of a class")),
+    0x93: ("STACK_GLOBAL", _TUPLE, do.stack_global),
+    0x94: ("MEMOIZE", 0, do.memoize),
+    0x95: ("FRAME", 0, do.frame),
+    0x96: ("BYTEARRAY8", _NUMBER, partial(do.string, 8, None)),
+    0x97: ("NEXT_BUFFER", 0, partial(do.refused, "a buffer outside the file")),
+    0x98: ("READONLY_BUFFER", 0, partial(do.refused, "a buffer outside the file")),
+}
