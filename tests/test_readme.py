@@ -159,7 +159,7 @@ def test_every_output_stands_below_its_command():
 
 
 def test_no_placeholder_is_left():
-    assert re.findall(r"@[A-Z_]+@", TEXT) == []
+    assert re.findall(r"@[A-Z0-9_]+@", TEXT) == []
 
 
 def test_layout_names_real_folders():

@@ -24,27 +24,43 @@ IN_SAMPLE = "train_in_sample"
 def used_results(study: Study) -> dict[str, Result]:
     """Predictions by method that the used runs give this one; the first one counts.
 
-    A run whose models were trained under other switches gives nothing.
+    What the used run trained under other settings is left out.
 
     Raises:
         ValueError: a used run is of other data, seeds, samples or another encoder.
     """
     found: dict[str, Result] = {}
-    if not study.recipe.needs_evidence:
-        return found
     wanted = [*study.inputs.names, study.recipe.fusion]
     for used in study.recipe.uses:
         report = read_report(used)
         refuse_other(study, used, report)
-        if set(report.switches) & MODEL_SWITCHES != study.switches & MODEL_SWITCHES:
-            _log.info("%s: %s has other switches; trained again", study.address, used)
-            continue
         place = _place(study, used)
-        names = [n for n in wanted if n in report.methods and n not in found]
+        new = [n for n in wanted if n in report.methods and n not in found]
+        names = [name for name in new if serves(study, name, report)]
+        if lost := [name for name in new if name not in names]:
+            told = (study.address, ", ".join(lost), used)
+            _log.info("%s: trains %s itself: %s has other settings", *told)
         if names:
             table = read_table(paths.run(place) / "predictions.parquet")
             found |= {name: stored(study, table, name, place) for name in names}
     return found
+
+
+def serves(study: Study, name: str, report: Report) -> bool:
+    """Whether a method of a used run is what this run would train itself.
+
+    Switches that change models must agree; so must what the fusion sees. In-sample
+    predictions of unimodal models stand for out-of-fold ones only where the switch
+    asks for them.
+    """
+    theirs, own = set(report.switches), study.switches
+    if theirs & MODEL_SWITCHES != own & MODEL_SWITCHES:
+        return False
+    if name != study.recipe.fusion:
+        return "in_sample_unimodal" not in theirs - own
+    seen = (report.data.modalities, report.missing, report.count_absent)
+    wanted = (list(study.inputs.names), study.missing, study.recipe.count_absent)
+    return seen == wanted
 
 
 def _place(study: Study, used: str) -> str:

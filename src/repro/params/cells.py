@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
-from repro.params.strict import Share, Strict
+from repro.params.naming import sentence
+from repro.params.strict import Name, Share, Strict
 
 Weighting = Literal["averaged_instance", "modality", "instance", "bi_level"]
 WEIGHTINGS: tuple[Weighting, ...] = Weighting.__args__  # type: ignore[attr-defined]
@@ -41,6 +42,14 @@ class Recipe(Strict):
     noise: Annotated[int, Field(ge=0)] = 0
     checkpoints: bool = True
 
+    @model_validator(mode="after")
+    def _names_each_once(self) -> "Recipe":
+        for field in ("trains", "uses", "without"):
+            names = getattr(self, field)
+            if len(set(names)) != len(names):
+                raise ValueError(f"{field}={names} repeats a name; list each one once")
+        return self
+
     @property
     def weightings(self) -> list[Weighting]:
         """The weighted models it trains, in the order of the paper's table."""
@@ -67,14 +76,27 @@ class Recipe(Strict):
 class Cell(Recipe):
     """One DVC stage: a recipe, or several that differ in the fields of their row."""
 
-    rows: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    rows: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rows_are_recipes(self) -> "Cell":
+        own = self.model_dump(exclude={"rows"}, exclude_unset=True)
+        for name, row in self.rows.items():
+            fixed = sorted({"dataset", "encoder", "rows"} & set(row))
+            if fixed:
+                raise ValueError(
+                    f"rows.{name}: {', '.join(fixed)} is the same for all rows of a "
+                    "cell; put the row into a cell of its own"
+                )
+            try:
+                Recipe.model_validate({**own, **row})
+            except ValidationError as error:
+                told = [sentence(Recipe, detail) for detail in error.errors()]
+                raise ValueError(f"rows.{name}: {'; '.join(told)}") from None
+        return self
 
     def recipes(self, address: str) -> Iterator[tuple[str, Recipe]]:
-        """Every run of the cell at `address`, with the address of its own.
-
-        Raises:
-            pydantic.ValidationError: a row has a bad field.
-        """
+        """Every run of the cell at `address`, with the address of its own."""
         own = self.model_dump(exclude={"rows"}, exclude_unset=True)
         if not self.rows:
             yield address, Recipe.model_validate(own)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro import paths
-from repro.params.strict import Count, NotNegative, Positive, Share, Strict
+from repro.params.strict import Count, Name, NotNegative, Positive, Share, Strict
 
 
 class Facts(Strict):
@@ -65,8 +65,15 @@ class Cohort(Facts):
 class Datasets(Strict):
     """All data sets by how they are made."""
 
-    files: dict[str, FileSet]
-    stays: dict[str, Cohort]
+    files: dict[Name, FileSet]
+    stays: dict[Name, Cohort]
+
+    @model_validator(mode="after")
+    def _names_are_one_each(self) -> "Datasets":
+        both = sorted(set(self.files) & set(self.stays))
+        if both:
+            raise ValueError(f"{', '.join(both)}: in files and in stays; rename one")
+        return self
 
     def every(self) -> dict[str, FileSet | Cohort]:
         """All of them by name."""
@@ -79,7 +86,7 @@ class Simulation(Strict):
     `sets` has the widths of audio and video of every simulated set.
     """
 
-    sets: dict[str, dict[str, Count]]
+    sets: dict[Name, dict[str, Count]]
     seed: int
     unique: list[NotNegative]
     shared: NotNegative

@@ -24,11 +24,12 @@ def sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     loc = detail["loc"]
     where = ".".join(str(part) for part in loc) or "file"
     if detail["type"] == "extra_forbidden":
-        known = fields_at(model, loc[:-1])
+        known = [f for f in fields_at(model, loc[:-1]) if f != "active"]
         parent = ".".join(str(part) for part in loc[:-1]) or "the top level"
         return f"{where}: key of {unknown(parent, str(loc[-1]), known)}"
     shown = "" if isinstance(detail["input"], dict) else f" = {detail['input']!r}"
-    return f"{where}{shown}: {detail['msg']}"
+    said = detail["msg"].removeprefix("Value error, ")
+    return said if where == "file" else f"{where}{shown}: {said}"
 
 
 def fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

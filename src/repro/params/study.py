@@ -19,8 +19,10 @@ from repro.params.datasets import (
 )
 from repro.params.naming import sentence, unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
-from repro.params.strict import Count, Share, Strict
+from repro.params.strict import Count, Name, Share, Strict
 from repro.params.switches import in_force
+
+OPTIONAL = ("ecg", "text", "cxr")  # modalities of stays that can be left out
 
 
 class Weighting(Strict):
@@ -65,7 +67,7 @@ class Params(Strict):
     icu_simulation: IcuSimulation
     weighting: Weighting
     statistics: Statistics
-    cells: dict[str, dict[str, Cell]]
+    cells: dict[Name, dict[Name, Cell]]
     active: Preset
 
     @model_validator(mode="after")
@@ -110,14 +112,37 @@ class Params(Strict):
                 what = f"fusion with sizes in {trained.tokens}.fusions of the preset"
                 raise ValueError(f"{where}: {unknown(what, fusion, block)}")
         for used in recipe.uses:
-            self._check_use(where, recipe, used)
+            self._check_use(address, where, recipe, used)
         if recipe.needs_evidence:
             self._check_evidence(where, recipe)
+        if address.startswith("own/"):
+            self._check_own(where, recipe)
+        odd = sorted(set(recipe.without) - set(OPTIONAL))
+        if recipe.dataset in self.datasets.stays and odd:
+            reason = unknown("modality that can be left out", odd[0], OPTIONAL)
+            raise ValueError(f"{where}.without: {reason}")
 
-    def _check_use(self, where: str, recipe: Recipe, used: str) -> None:
+    def _check_own(self, where: str, recipe: Recipe) -> None:
+        """What the stages of one's own cells are written for."""
+        if "fusion" not in recipe.model_fields_set:
+            raise ValueError(f"{where}: name its `fusion`")
+        odd = sorted({"encoder", "uses", "rows"} & recipe.model_fields_set)
+        if odd or recipe.dataset not in self.datasets.files:
+            what = ", ".join(odd) or f"dataset {recipe.dataset}"
+            raise ValueError(
+                f"{where}: {what}: no meaning in the group own, whose cells train all "
+                "on a data set of files with the encoder at the top"
+            )
+
+    def _check_use(self, address: str, where: str, recipe: Recipe, used: str) -> None:
         if used not in self.recipes:
             raise ValueError(f"{where}.uses: {unknown('run', used, self.recipes)}")
-        other = self.recipes[used]
+        own_cell, other = address.split("/")[:2], self.recipes[used]
+        if used.split("/")[:2] == own_cell:
+            raise ValueError(f"{where}.uses: {used} is of this cell; use another one")
+        back = [run for run in other.uses if run.split("/")[:2] == own_cell]
+        if back:
+            raise ValueError(f"{where}.uses: {used} itself uses {back[0]}; drop one")
         facts = {
             "data set": (recipe.dataset, other.dataset),
             "encoder": (self.encoder_of(recipe), self.encoder_of(other)),

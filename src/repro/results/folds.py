@@ -22,12 +22,15 @@ def pooled_report(address: str, reports: Sequence[Report]) -> Report:
     methods = {
         name: _pooled_method([report.methods[name] for report in reports])
         for name in first.methods
+        if all(name in report.methods for report in reports)
     }
+    left_out = {n: why for report in reports for n, why in report.left_out.items()}
     told = {
         "address": address,
         "dataset": paths.whole(first.dataset),
         "folds": len(reports),
         "methods": methods,
+        "left_out": left_out,
         "data": _pooled_data([report.data for report in reports]),
     }
     return first.model_copy(update=told)

@@ -17,7 +17,8 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 @dataclass(frozen=True)
 class Stage:
     """One expanded stage; `cached` says of each out whether DVC caches it, `pushed`
-    names the outs that a push would send away. Of `params` those of another file than
+    names the outs that a push would send away, `kept` those that stay until the stage
+    replaces them. Of `params` those of another file than
     params.yaml stand behind its name and a colon.
     """
 
@@ -30,6 +31,7 @@ class Stage:
     params: tuple[str, ...]
     cached: Mapping[str, bool]
     pushed: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
     @property
     def address(self) -> str:
@@ -104,6 +106,12 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
             for out in outs
             for path, options in out.items()
             if options.get("push", True)
+        ),
+        kept=frozenset(
+            path
+            for out in outs
+            for path, options in out.items()
+            if options.get("persist", False)
         ),
     )
 

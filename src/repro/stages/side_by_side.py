@@ -79,15 +79,35 @@ def run(every: Sequence[Stage], most: int) -> None:
     waiting = sorted(every, key=lambda stage: -awaited[stage.address])
     done: set[str] = set()
     running: dict[str, Process] = {}
+    try:
+        _all(every, waiting, needed, done, running, most)
+    finally:
+        for child in running.values():
+            child.terminate()
+            child.join()
+
+
+def _all(
+    every: Sequence[Stage],
+    waiting: list[Stage],
+    needed: Mapping[str, set[str]],
+    done: set[str],
+    running: dict[str, Process],
+    most: int,
+) -> None:
+    """Start what can start and wait for what runs, until nothing is left."""
     while waiting or running:
         for stage in [s for s in waiting if needed[s.address] <= done]:
             if len(running) < most:
                 waiting.remove(stage)
                 running[stage.address] = forked(stage)
+        if not running:
+            names = ", ".join(stage.address for stage in waiting)
+            raise ValueError(f"stages that wait for each other: {names}")
         multiprocessing.connection.wait([c.sentinel for c in running.values()])
         for name in [n for n, child in running.items() if ended(child)]:
-            if running.pop(name).exitcode:
-                raise ValueError(failure(name))
+            if code := running.pop(name).exitcode:
+                raise ValueError(failure(name, code))
             done.add(name)
             print(f"{len(done)}/{len(every)} {name}", flush=True)
 
@@ -137,8 +157,13 @@ def log_of(name: str) -> Path:
     return Path("build/logs") / f"{name.replace('/', '-')}.log"
 
 
-def failure(name: str) -> str:
-    """The last line of a stage's log, and where the rest is."""
+def failure(name: str, code: int) -> str:
+    """Why a stage ended: the last line of its log, and where the rest is."""
+    if code < 0:
+        return (
+            f"stage {name}: ended from outside by signal {-code}, most often for want "
+            f"of memory; free some and run again ({Path.cwd() / log_of(name)})"
+        )
     lines = log_of(name).read_text().splitlines()
     last = lines[-1] if lines else "it ended without a word"
     return f"stage {name}: {last} ({Path.cwd() / log_of(name)})"
@@ -150,6 +175,10 @@ def _stage(stage: Stage, parent: int) -> None:
     with log_of(stage.address).open("w") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())
+    for out in set(stage.cached) - stage.kept:  # as DVC does before a stage
+        remove = shutil.rmtree if Path(out).is_dir() else Path.unlink
+        if Path(out).exists():
+            remove(Path(out))
     sys.argv = stage.cmd.split()[2:]
     process.run_stage(importlib.import_module(module_of(stage)).main)
 

@@ -54,7 +54,8 @@ def _summed(
 ) -> dict[str, float]:
     """Seconds of each method over all folds of a run."""
     parts = [seconds.pop(paths.part(address, k)) for k in range(folds)]
-    return {name: sum(part[name] for part in parts) for name in parts[0]}
+    alike = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: sum(part[name] for part in parts) for name in alike}
 
 
 if __name__ == "__main__":

@@ -182,6 +182,32 @@ def test_a_used_run_of_the_old_layout_is_named(
         used_results(using("instance"))
 
 
+def test_in_sample_predictions_of_a_used_run_are_not_taken_for_held_out_ones(
+    base: recipes.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    leaky = frozenset({"in_sample_unimodal"})
+    write_run(replace(base.study, switches=leaky), base.results, {})
+    assert set(used_results(using("instance"))) == {"moe"}
+    asking = replace(using("instance"), switches=leaky)
+    assert set(used_results(asking)) == {"text", "audio", "video", "moe"}
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize("changed", ["noise", "missing", "without"])
+def test_an_unweighted_fusion_of_other_inputs_is_trained_again(changed: str) -> None:
+    study = using("instance")
+    if changed == "noise":
+        study = replace(study, inputs=with_noise(study.inputs, 1))
+    elif changed == "without":
+        study = replace(study, inputs=study.inputs.only("text", "audio"))
+    else:
+        recipe = study.recipe.model_copy(update={"missing": "zero"})
+        study = replace(study, recipe=recipe)
+    found = used_results(study)
+    assert "moe" not in found and "text" in found
+
+
 def test_a_fusion_that_the_data_cannot_serve_is_left_out_with_its_reason() -> None:
     study = small_study(SETTINGS, trains=["late_fusion", "ithp"])
     run = run_of(study)

@@ -120,6 +120,41 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         ),
         (BTW, r"\1 uses: []}", ["weights are made from unimodal, which neither"]),
         (
+            BTW,
+            r"\1 uses: [btw/mosi]}",
+            ["cells.btw.mosi.uses: btw/mosi is of this cell"],
+        ),
+        (
+            r"alpha_03: \{alpha: 0\.3\}",
+            "alpha_03: {alhpa: 0.3}",
+            ["cells.sweep.mosi", "rows.alpha_03: alhpa", "did you mean 'alpha'?"],
+        ),
+        (
+            r"alpha_03: \{alpha: 0\.3\}",
+            "alpha_03: {dataset: mosei}",
+            ["rows.alpha_03: dataset is the same for all rows"],
+        ),
+        (
+            r"alpha_03: \{alpha: 0\.3\}",
+            "../../x: {alpha: 0.3}",
+            ["cells.sweep.mosi.rows.../../x", "match pattern"],
+        ),
+        (
+            r"trains: \[instance, bi_level\]",
+            "trains: [instance, instance]",
+            ["repeats a name; list each one once"],
+        ),
+        (
+            r"without: \[ecg\]",
+            "without: [egc]",
+            ["cells.removal.icu_complete.ecg.without", "did you mean 'ecg'?"],
+        ),
+        (
+            r"^  own: \{\}",
+            "  own: {mine: {dataset: mosi, trains: [unimodal]}}",
+            ["cells.own.mine: name its `fusion`"],
+        ),
+        (
             r"^  source: simulated  ",
             "  source: mimiciv  ",
             ["clinical: ", "path='data/simulated/icu/mimiciv' lies", "real files"],

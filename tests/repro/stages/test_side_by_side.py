@@ -73,7 +73,10 @@ def test_every_stage_runs_once_after_what_it_reads(acted: Path, most: int) -> No
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("bad", "error: bad.csv: column x is empty; fill it"), ("killed", "")],
+    [
+        ("bad", "error: bad.csv: column x is empty; fill it"),
+        ("killed", "ended from outside by signal 9"),
+    ],
 )
 def test_a_failure_names_its_stage_and_stops_what_waits(
     acted: Path, name: str, said: str
@@ -84,6 +87,20 @@ def test_a_failure_names_its_stage_and_stops_what_waits(
     log = str(caught.value).rpartition("(")[2].rstrip(")")
     assert Path(log).is_file()
     assert not acted.exists()
+
+
+def test_stages_that_wait_for_each_other_are_named(acted: Path) -> None:
+    circle = [stage("one", "a", "b"), stage("two", "b", "a")]
+    with pytest.raises(ValueError, match="wait for each other: one, two"):
+        run(circle, 2)
+
+
+def test_what_an_earlier_run_left_is_removed(acted: Path) -> None:
+    place = Path("runs/base")
+    place.mkdir(parents=True)
+    (place / "stale.parquet").write_text("old")
+    run([stage("first", "runs/base")], 1)
+    assert not place.exists()
 
 
 def test_a_quick_copy_is_on_the_tiny_preset_and_holds_no_result(
