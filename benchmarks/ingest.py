@@ -64,7 +64,8 @@ def block(first: int, count: int, generator: np.random.Generator) -> pl.DataFram
         "itemid": item,
         "value": value,
         "valuenum": value,
-        "valueuom": np.where(is_wanted, "mmHg", ""),
+        # Released files write nothing for nothing; "" would be written with quotes.
+        "valueuom": pl.Series(np.where(is_wanted, "mmHg", "")).replace("", None),
         "warning": np.zeros(count, np.int8),
     }
     return pl.DataFrame(columns)
@@ -162,7 +163,7 @@ def main() -> None:
         peak = max(run["bytes"] for run in runs) / 1e9
         cpu = min(run["cpu"] for run in runs)
         print(f"{name:8} {seconds[name]:8.2f} s  cpu {cpu:.2f} s  peak {peak:.2f} GB")
-    print(f"ours / zlib   {seconds['ours'] / seconds['zlib']:.2f} (target <= 1.5)")
+    print(f"ours / zlib   {seconds['ours'] / seconds['zlib']:.2f} (target <= 1.2)")
     print(f"pandas / ours {seconds['pandas'] / seconds['ours']:.2f} (target >= 2)")
 
 

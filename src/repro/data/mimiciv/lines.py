@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from pathlib import Path
 
@@ -22,10 +22,11 @@ UNREADABLE = (OSError, EOFError, zlib.error)  # what a damaged file is met with
 
 @dataclass(frozen=True)
 class Block:
-    """Whole rows of a file, and where their quotes stand."""
+    """Whole rows of a file, where their quotes stand, and what is wrong with one."""
 
     content: bytes
     quotes: np.ndarray
+    fault: tuple[int, str] | None = None
 
     @classmethod
     def of(cls, content: bytes) -> "Block":
@@ -34,7 +35,8 @@ class Block:
         >>> Block.of(b'1,"a"\\n').quotes.tolist()
         [2, 4]
         """
-        return cls(content, _places(content, QUOTE))
+        block = cls(content, _places(content, QUOTE))
+        return replace(block, fault=misplaced_quote(block))
 
     @property
     def codes(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Passes over charted and laboratory events: the rows of the window, narrow."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,14 @@ def chart_pass(
     """
     book, times = Book(source), stays.select("stay_id", "intime", "outtime", "end")
 
-    def used(frame: pl.DataFrame) -> pl.DataFrame:
-        rows = _items_of(frame, items, book)
+    def used(rows: pl.DataFrame) -> pl.DataFrame:
         rows = read(rows, {"stay_id": Cell(WHOLE)} | _cells(settings), book)
         rows = _with_value(rows, items).join(times, on="stay_id", how="left")
         rows = rows.with_columns(known=available(settings.time_policy))
         return _narrow(rows.with_columns(fate=_chart_fate()), book)
 
-    write_rows(book, CORE["icu/chartevents"], used, target, NARROW)
+    wanted = partial(_items_of, items=items, book=book)
+    write_rows(book, CORE["icu/chartevents"], used, target, NARROW, wanted)
     return book.closed()
 
 
@@ -89,8 +90,7 @@ def laboratory_pass(
     keys = {"subject_id": Cell(WHOLE), "hadm_id": Cell(WHOLE)}
     fate = _laboratory_fate(settings.labs_without_admission == "drop")
 
-    def used(frame: pl.DataFrame) -> pl.DataFrame:
-        rows = _items_of(frame, items, book)
+    def used(rows: pl.DataFrame) -> pl.DataFrame:
         rows = read(rows, keys | _cells(settings), book)
         rows = _with_value(rows, items)
         rows = rows.with_columns(known=available(settings.time_policy))
@@ -102,7 +102,8 @@ def laboratory_pass(
         )
         return _narrow(rows, book)
 
-    write_rows(book, CORE["hosp/labevents"], used, target, NARROW)
+    wanted = partial(_items_of, items=items, book=book)
+    write_rows(book, CORE["hosp/labevents"], used, target, NARROW, wanted)
     return book.closed()
 
 

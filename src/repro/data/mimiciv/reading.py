@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,10 +17,10 @@ from repro.data.mimiciv.lines import (
     Block,
     blocks,
     commas,
-    misplaced_quote,
     widths,
 )
 
+BATCH = 100_000  # rows
 FIRST_ROW = 2  # the header is row 1
 _REPLACED = "\ufffd"
 _log = logging.getLogger(__name__)
@@ -70,8 +70,9 @@ def write_rows(
     work: Callable[[pl.DataFrame], pl.DataFrame],
     target: Path,
     schema: Mapping[str, Any],
+    wanted: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
 ) -> None:
-    """Write what `work` makes of each block of a table, logged before and after.
+    """Write what `work` makes of the wanted rows of a table, logged before and after.
 
     Raises:
         ValueError: as for `frames`, or what `work` says.
@@ -82,20 +83,33 @@ def write_rows(
     start = time.monotonic()
     empty = pl.DataFrame(schema=schema).to_arrow()
     with pq.ParquetWriter(target, empty.schema, compression="lz4") as out:
-        for frame in frames(book, columns):
+        for frame in _batches(map(wanted, frames(book, columns))):
             made = work(frame).select(pl.col(n).cast(t) for n, t in schema.items())
             out.write_table(made.to_arrow())
     seconds = time.monotonic() - start
     _log.info("%s: %.1f MB read in %.1f s", source.label, size, seconds)
 
 
+def _batches(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows of the parts, many at once, since each call of `work` takes its time."""
+    waiting: list[pl.DataFrame] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(frame.height for frame in waiting) >= BATCH:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)
+
+
 def _parsed(
     block: Block, path: Path, fields: int, numbers: Sequence[int], row: int
 ) -> tuple[pl.DataFrame, int]:
     """The columns of these numbers, named by them, and `row`; characters replaced."""
-    misplaced = misplaced_quote(block)
-    if misplaced:
-        _refuse(path, row + misplaced[0], misplaced[1], "double it, or copy it again")
+    if block.fault:
+        _refuse(
+            path, row + block.fault[0], block.fault[1], "double it or copy it again"
+        )
     last = fields - 1  # a row that is too short has nothing there
     try:
         frame = pl.read_csv(

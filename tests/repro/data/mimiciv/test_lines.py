@@ -175,3 +175,24 @@ def test_a_plain_table_cut_inside_its_last_number(tmp_path, name):
     (root / f"{name}.csv").write_bytes(content[:-2])
     with pytest.raises(ValueError, match=rf"{name}\.csv: row \d+: "):
         ingest(Settings(root), tmp_path / "out")
+
+
+def test_any_damage_of_a_gzip_file_is_met(tmp_path):
+    content = b"".join([b"a,b,c\n", *(b"%d,2,3\n" % n for n in range(5000))])
+    packed, path = gzip.compress(content), tmp_path / "t.csv.gz"
+    for place in range(20, len(packed), 97):
+        flipped = bytearray(packed)
+        flipped[place] ^= 0x10
+        for damaged in (bytes(flipped), packed[:place], packed[:-place]):
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match=r"t\.csv\.gz: "):
+                whole(Book(Source("t", path, tmp_path)), ("a", "c"))
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(512)])
+def test_several_members_and_padding_are_one_file(tmp_path, tail):
+    path = tmp_path / "t.csv.gz"
+    parts = (b"a,b,c\n1,2", b",3\n4,5,", b"6\n")
+    path.write_bytes(b"".join(map(gzip.compress, parts)) + tail)
+    frame = whole(Book(Source("t", path, tmp_path)), ("a", "c"))
+    assert frame.rows() == [("1", "3", 2), ("4", "6", 3)]
