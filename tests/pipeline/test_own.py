@@ -151,7 +151,7 @@ def test_a_fusion_of_ones_own_touches_no_other_cell(other: Clone) -> None:
 @pytest.mark.parametrize(
     ("fusion", "message"),
     [
-        ("ithp", "cells.own.odd: fusion ithp predicts from text alone"),
+        ("ithp", "cells.own.odd: fusion ithp relates text to other modalities"),
         ("fusemoe", "cells.own.odd: fusion with sizes in last_state.fusions"),
         ("latefusion", "did you mean 'late_fusion'?"),
     ],
