@@ -6,21 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repro.data.mimiciv.layout import MEASUREMENTS
 from repro.features.objects import about_objects, no_objects, ragged_objects
 from repro.features.timeseries import irregular, observed_scale
 from repro.records import Ragged
-
-COLUMNS = (
-    "rr_interval",
-    "p_onset",
-    "p_end",
-    "qrs_onset",
-    "qrs_end",
-    "t_end",
-    "p_axis",
-    "qrs_axis",
-    "t_axis",
-)
 
 
 def measurement_features(
@@ -35,16 +24,17 @@ def measurement_features(
         ValueError: a path does not end in a number, or no training sample has a
             measurement.
     """
+    width = 2 * len(MEASUREMENTS)
     if ecgs.empty:
-        ragged = no_objects(samples, 2 * len(COLUMNS))
-        return ragged, about_objects("measurements", samples, ecgs, 2 * len(COLUMNS))
+        ragged = no_objects(samples, width)
+        return ragged, about_objects("measurements", samples, ecgs, width)
     studies = [_study(path) for path in ecgs["path"]]
     by_study = measurements.drop_duplicates("study_id").set_index("study_id")
-    values = by_study.reindex(studies)[list(COLUMNS)].to_numpy(np.float32)
+    values = by_study.reindex(studies)[list(MEASUREMENTS)].to_numpy(np.float32)
     raw = ragged_objects(samples, ecgs, values)
     is_train = (samples["split"] == "train").to_numpy()
     features = irregular(raw, observed_scale(raw, is_train))
-    about = about_objects("measurements", samples, ecgs, 2 * len(COLUMNS))
+    about = about_objects("measurements", samples, ecgs, width)
     about["without_measurements"] = int(np.isnan(values).all(axis=1).sum())
     return features, about
 

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.features.measurements import COLUMNS, measurement_features
+from repro.data.mimiciv.layout import MEASUREMENTS
+from repro.features.measurements import measurement_features
 
 SAMPLES = pd.DataFrame({"id": ["1", "2", "3"], "split": ["train", "train", "test"]})
 ECGS = pd.DataFrame(
@@ -14,7 +15,10 @@ ECGS = pd.DataFrame(
 )
 ROWS = {10: [600.0] * 9, 11: [800.0] + [None] * 8, 12: [1000.0] + [700.0] * 8}
 MEASURED = pd.DataFrame(
-    [{"study_id": k, **dict(zip(COLUMNS, row, strict=True))} for k, row in ROWS.items()]
+    [
+        {"study_id": k, **dict(zip(MEASUREMENTS, row, strict=True))}
+        for k, row in ROWS.items()
+    ]
 )
 
 
