@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from jaxtyping import Float
@@ -35,7 +35,7 @@ def unimodal_result(study: Study, modality: str) -> Result:
     """
 
     def run(part: Study) -> Result:
-        started = perf_counter()
+        started = process_time()
         inputs = part.inputs.only(modality)
         # In-sample predictions need no folds.
         folds = "in_sample_unimodal" not in part.switches
@@ -52,7 +52,7 @@ def unimodal_result(study: Study, modality: str) -> Result:
         predictions["train_in_sample"] = predictions["train"]
         if folds:
             predictions["train"] = out_of_fold(outcome, part.rows["train"])
-        seconds = perf_counter() - started
+        seconds = process_time() - started
         return fitted_result(modality, outcome, predictions, seconds, inputs)
 
     return by_seed(study, run)
@@ -62,7 +62,7 @@ def unweighted_result(study: Study, fusion: str) -> Result:
     """The multimodal baseline: all modalities, no weights (BTW eq. 4)."""
 
     def run(part: Study) -> Result:
-        started = perf_counter()
+        started = process_time()
         outcome = fit(
             part.inputs,
             part.rows,
@@ -70,7 +70,7 @@ def unweighted_result(study: Study, fusion: str) -> Result:
             part.architecture(fusion),
             part.settings(fusion, fusion),
         )
-        seconds = perf_counter() - started
+        seconds = process_time() - started
         predictions = dict(outcome.predictions)
         return fitted_result(
             fusion, outcome, predictions, seconds, part.inputs, keep=True
@@ -104,7 +104,7 @@ def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> R
 
 
 def _weighted(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
-    started = perf_counter()
+    started = process_time()
     cross_fitted = study.multimodal_train == "cross_fitted"
     members = study.members(folds=cross_fitted)
     reweighting = Reweighting(evidence, members, plan(study, weighting))
@@ -117,7 +117,7 @@ def _weighted(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
         study.settings(weighting, fusion),
         reweighting,
     )
-    seconds = perf_counter() - started
+    seconds = process_time() - started
     predictions, keep = leading(outcome), not cross_fitted
     result = fitted_result(
         weighting, outcome, predictions, seconds, study.inputs, keep=keep

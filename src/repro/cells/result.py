@@ -25,7 +25,7 @@ class Result:
     history: list[dict]
     epochs: list[int]
     parameters: int
-    seconds: float
+    seconds: float  # of CPU: fits run side by side
     modalities: tuple[str, ...]
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     trajectory: list[dict] = field(default_factory=list)

@@ -15,9 +15,10 @@ from repro.tables.labels import OVERHEAD
 from repro.tables.rows import Block, Entry, frame, joined_notes
 
 NOTES = (
-    "seconds for all seeds of a cell together",
-    "overhead = training the unimodal models, cross-fitted",
+    "seconds of CPU for all seeds together, one thread a fit, other fits beside it",
+    "columns of a modality = training its unimodal model, cross-fitted",
     "the unweighted model that BTW's first weights come from is the MoE row",
+    "peak memory = of the largest process of the cell, whatever method it trained",
 )
 
 
