@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from tests.pipeline_graph import ROOT, imported, module_file, reachable
 
@@ -107,11 +108,11 @@ def room(module: str) -> str:
     return parts[0] if parts[0] != "repro" else (parts[1] if len(parts) > 1 else "")
 
 
-def wrong_ways(importing: str) -> Iterator[str]:
-    """Imports of a module that point up a layer or across one."""
-    rank = {name: k for k, names in enumerate(LAYERS) for name in names}
+def wrong_ways(importing: str, names: Iterable[str]) -> Iterator[str]:
+    """Imports of a module that point to a later room."""
+    rank = {name: k for k, name in enumerate(chain(*LAYERS))}
     here = room(importing)
-    for name in imported(importing):
+    for name in names:
         there = room(name)
         if here == there or here not in rank or there not in rank:
             continue
@@ -125,7 +126,14 @@ def test_every_room_has_its_layer():
 
 
 def test_dependencies_point_one_way():
-    assert [wrong for module in MODULES for wrong in wrong_ways(module)] == []
+    wrong = [list(wrong_ways(module, imported(module))) for module in MODULES]
+    assert [one for found in wrong for one in found] == []
+
+
+def test_a_wrong_direction_would_be_found():
+    assert list(wrong_ways("repro.data.words", ["repro.stages.graph"]))
+    assert list(wrong_ways("repro.cells.fits", ["repro.figures.btw"]))
+    assert not list(wrong_ways("repro.stages.graph", ["repro.data.words"]))
 
 
 def test_nothing_of_ours_imports_dvc():

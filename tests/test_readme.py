@@ -152,12 +152,6 @@ def test_linked_sections_exist():
     assert named <= anchors
 
 
-def test_every_output_stands_below_its_command():
-    for before, block in zip([None, *BLOCKS], BLOCKS, strict=False):
-        if block.language == "text" and "dvc.yaml" not in block.body.split("\n")[0]:
-            assert before is not None and before.language == "bash", block.body
-
-
 def test_no_placeholder_is_left():
     assert re.findall(r"@[A-Z0-9_]+@", TEXT) == []
 

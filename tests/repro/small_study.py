@@ -93,7 +93,7 @@ def small_models(
     """A block of the preset with the sizes of the tests of models."""
     sizes = {name: small_sizes(name) for name in models.fusions}
     if "moe" in sizes:
-        sizes["moe"] |= moe or {}
+        sizes["moe"] = {**sizes["moe"], **(moe or {})}
     changed = {"tokens": tokens, "training": training, "fusions": sizes}
     return models.model_copy(update=changed)
 

@@ -62,9 +62,8 @@ SIZES: dict[str, dict[str, Any]] = {
 
 def small_sizes(name: str) -> dict[str, Any]:
     """Small sizes of a fusion; of one without a line above, those of a preset."""
-    if name in SIZES:
-        return SIZES[name]
-    return {**TINY["query"]["fusions"], **TINY["last_state"]["fusions"]}[name]
+    presets = {**TINY["query"]["fusions"], **TINY["last_state"]["fusions"]}
+    return dict({**presets, **SIZES}[name])
 
 
 def small(name: str, seeds: int, modalities: int, **changes: Any) -> Any:
