@@ -57,7 +57,8 @@ class Score:
     `compute` gives the metrics of one seed; one without a value has no key.
     `headline_of` gives the metric that methods are chosen and compared by.
     `difference` is the headline of a method minus that of a reference over groups, and
-    `interval`, where there is one, the headline of one method.
+    `interval`, where there is one, the headline of one method. `about` says below a
+    table what its numbers are.
     """
 
     metrics: tuple[Metric, ...]
@@ -65,6 +66,7 @@ class Score:
     compute: Callable[[np.ndarray, np.ndarray], dict[str, float]]
     headline_of: Callable[[np.ndarray, np.ndarray], float]
     difference: Callable[..., Difference]
+    about: str
     interval: Callable[..., Interval] | None = None
 
     def metric(self, name: str) -> Metric | None:
@@ -180,6 +182,10 @@ REGRESSION = Score(
     compute=sentiment_metrics,
     headline_of=mae,
     difference=mae_difference,
+    about=(
+        "MAE in units of the label, accuracies and F1 in percent; has0: below zero "
+        "against the rest, non0: the same without samples whose label is zero"
+    ),
 )
 CLASSIFICATION = Score(
     metrics=(
@@ -203,6 +209,7 @@ CLASSIFICATION = Score(
     compute=classification_metrics,
     headline_of=class_macro_f1,
     difference=macro_f1_difference,
+    about="accuracies, F1 and recall in percent",
     interval=macro_f1_interval,
 )
 SCORES: Mapping[str, Score] = MappingProxyType(

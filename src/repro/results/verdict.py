@@ -135,12 +135,12 @@ def printed_decimals(digits: int, mean: float, sd: float | None) -> int:
 
     >>> printed_decimals(2, 46.0, 0.0), printed_decimals(2, 46.0, None)
     (2, 0)
-    >>> printed_decimals(2, 33.5, None)
-    1
+    >>> printed_decimals(2, 33.5, None), printed_decimals(3, 0.723, None)
+    (1, 3)
     """
     if sd is not None:
         return digits
-    return 0 if mean == round(mean) else 1
+    return next(k for k in range(digits + 1) if k == digits or mean == round(mean, k))
 
 
 def run_facts(

@@ -116,8 +116,9 @@ def left_out(params: Params, runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def tested_note(params: Params, run: Run, tested: Predictions, noun: str) -> str:
+def tested_note(params: Params, run: Run, tested: Predictions) -> str:
     """How many samples and groups are tested, for the title of a table."""
+    noun = "stays" if run.dataset in params.datasets.stays else "samples"
     count, groups = len(np.unique(tested.group)), params.dataset(run.dataset).groups
     return size_note(len(tested.id), noun, count, groups)
 

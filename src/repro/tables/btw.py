@@ -11,7 +11,7 @@ from repro.params.cells import WEIGHTINGS
 from repro.results.published import contents
 from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
-from repro.tables.blocks import left_out, tested_note
+from repro.tables.blocks import left_out
 from repro.tables.btw_checks import attribution, hyperparameters, noise
 from repro.tables.cohorts import (
     TOTAL,
@@ -262,10 +262,8 @@ def _clinical(
 ) -> pd.DataFrame:
     files = read_cohort(params, cohort)
     beside = printed_table(PAPER, table, cohort, cohort_facts(params, files))
-    first = found[0]
-    before = [tested_note(params, first.run, first.predictions, "stays"), *notes]
     after = score_notes(files)
-    return numbered(params, found, FUSEMOE, beside=beside, before=before, after=after)
+    return numbered(params, found, FUSEMOE, beside=beside, before=notes, after=after)
 
 
 TABLES: dict[str, Table] = {

@@ -18,6 +18,7 @@ from repro.tables.blocks import (
     not_converged,
     preset_note,
     refuse_unlike,
+    tested_note,
 )
 from repro.tables.lines import baseline_lines, unimodal_line
 from repro.tables.rows import (
@@ -67,7 +68,7 @@ def attribution(params: Params) -> pd.DataFrame:
         entries += gains(params, row, row.replace("_", " "), run)
     note = (
         "gain = MAE of the MoE under the same switches minus MAE of the method, "
-        "positive is better"
+        "positive is better; docs/protocol.md says what each switch does"
     )
     return _checked(params, list(runs.values()), entries, note, varied=True)
 
@@ -178,7 +179,7 @@ def _settings(params: Params, printed: set[str]) -> dict[str, object]:
         "FFN hidden size": moe["expert_hidden"],
         "Top k": params.top_k,
         "Router_type": moe["router"],
-        "Hidden activation function": "GeLU",
+        "Hidden activation function": "GeLU",  # of models.layers.experts
         "Number of MoE layers": moe["layers"],
         "smoothing_factor_default (text 6.4)": params.alpha,
     }
@@ -204,7 +205,9 @@ def _checked(
     varied: bool = False,
 ) -> pd.DataFrame:
     block = block_of(runs, varied=varied)
-    notes = joined_notes(note, _baseline_note(params, runs[0]), block.notes)
+    first = runs[0]
+    tested = tested_note(params, first, first.predictions(first.report.fusion))
+    notes = joined_notes(tested, note, _baseline_note(params, first), block.notes)
     return frame(replace(block, notes=notes), holm_adjusted(entries))
 
 

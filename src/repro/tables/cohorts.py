@@ -15,6 +15,7 @@ from repro.tables.blocks import preset_note
 from repro.tables.rows import Block, Entry, frame, joined_notes
 
 TOTAL = "total"
+PART = "of these, "  # before a step that only counts
 ONE_MODEL_NOTE = (
     "AUROC and calibration error are left out: each fold has a model of its own, whose "
     "probabilities do not compare with those of another"
@@ -106,6 +107,22 @@ def score_notes(cohort: CohortFiles) -> list[str]:
     return notes
 
 
+def attrition_note(steps: Sequence[Mapping[str, Any]]) -> str:
+    """Stays left after each step; those counted "of these" are no step.
+
+    >>> step = {"step": "of these, with text", "stays": 5, "patients": 4}
+    >>> attrition_note([{"step": "all", "stays": 9, "patients": 8}, step])
+    'stays (patients) left after each step: all 9 (8); of the last: with text 5 (4)'
+    """
+    told: dict[bool, list[str]] = {False: [], True: []}
+    for step in steps:
+        name = step["step"].removeprefix(PART)
+        shown = f"{name} {step['stays']} ({step['patients']})"
+        told[name != step["step"]].append(shown)
+    left = f"stays (patients) left after each step: {', '.join(told[False])}"
+    return f"{left}; of the last: {', '.join(told[True])}" if told[True] else left
+
+
 def stays_by_class(
     params: Params, name: str, printed: Mapping[str, int], asked: Conditions
 ) -> pd.DataFrame:
@@ -124,7 +141,7 @@ def stays_by_class(
         modalities=", ".join(meta["modalities"]),
         notes=joined_notes(
             preset_note(params.preset),
-            _attrition_note(meta["attrition"]),
+            attrition_note(meta["attrition"]),
             f"split {params.clinical.split}, time policy {facts['time policy']}, "
             f"variables {facts['variables']}, tables {facts['release']}",
             *evaluation_notes(cohort),
@@ -134,11 +151,6 @@ def stays_by_class(
     )
     failing = asked.failing(facts)
     return frame(block, list(_entries(cohort, printed, failing)))
-
-
-def _attrition_note(steps: list[dict[str, Any]]) -> str:
-    told = [f"{s['step']} {s['stays']} ({s['patients']})" for s in steps]
-    return f"stays (patients) left after each step: {', '.join(told)}"
 
 
 def _entries(

@@ -17,6 +17,7 @@ from repro.results.runs import (
     best_modality,
     difference,
     read_run,
+    refuse_unpaired,
     seed_metrics,
 )
 from repro.results.verdict import (
@@ -26,7 +27,7 @@ from repro.results.verdict import (
     run_facts,
     verdict,
 )
-from repro.tables.blocks import block_of, not_converged
+from repro.tables.blocks import block_of, not_converged, tested_note
 from repro.tables.labels import difference_metric
 from repro.tables.rows import (
     Entry,
@@ -157,8 +158,13 @@ def numbered(
         ValueError: the runs cannot stand in one table, or two methods hold different
             samples or seeds.
     """
-    block = block_of([row.run for row in found if row.run.report.setup is not None])
-    notes = joined_notes(*before, block.notes, *after)
+    trained = [row for row in found if row.run.report.setup is not None]
+    for row in found:
+        if row.run.report.setup is None:
+            refuse_unpaired(row.predictions, trained[0].predictions)
+    block = block_of([row.run for row in trained])
+    tested = tested_note(params, found[0].run, found[0].predictions)
+    notes = joined_notes(tested, *before, block.notes, *after)
     differences = _differences(found, against, params.statistics)
     entries: list[Entry] = []
     for row in found:
@@ -253,16 +259,17 @@ def _judged(
 
 def _printed_only(rows: pd.DataFrame, found: Sequence[Line]) -> Iterator[Entry]:
     """Rows of the paper that are not trained here."""
-    ours = {(row.method, row.without) for row in found}
+    ours = {(row.method, row.without, row.label) for row in found}
     for told in rows.to_dict("records"):
         method, without, alpha = told["method"], told["without"], told["alpha"]
-        if (method, without) in ours:
+        label = _given(alpha)
+        if (method, without, label) in ours:
             continue
         row, name = method, told["name"]
         if without:
             row, name = f"{row}_without_{without.lower()}", f"{name} without {without}"
-        if not np.isnan(alpha):
-            row, name = f"{row}_{alpha:g}", f"{name}, alpha {alpha:g}"
+        if label is not None:
+            row, name = f"{row}_{label:g}", f"{name}, alpha {label:g}"
         mean, sd = float(told["mean"]), _given(told["sd"])
         metric = told["metric"]
         yield Entry(row, name, metric, published_mean=mean, published_sd=sd)

@@ -8,15 +8,8 @@ import pandas as pd
 from repro.params import Params
 from repro.params.cells import WEIGHTINGS
 from repro.results.runs import Run, trained_run
-from repro.tables.blocks import left_out, tested_note
-from repro.tables.cohorts import ONE_MODEL_NOTE
-from repro.tables.lines import (
-    Line,
-    baseline_lines,
-    lines,
-    numbered,
-    unimodal_line,
-)
+from repro.tables.blocks import left_out
+from repro.tables.lines import baseline_lines, lines, numbered, unimodal_line
 from repro.tables.rows import Table
 
 GROUP = "own"
@@ -46,28 +39,15 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
     run, recipe = trained_run(params, address), params.recipe(address)
     fusion = recipe.fusion
     reference = fusion if fusion in run.report.methods else ""
+    has_unimodal = set(run.report.data.modalities) & set(run.report.methods)
     fused = [name for name in run.methods if name in _fusions(params, run)]
     found = [
         *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
-        *_unimodal(params, [address, *recipe.uses], reference),
+        *([unimodal_line(params, run, reference)] if has_unimodal else []),
         *lines(params, run, fused, reference),
         *lines(params, run, WEIGHTINGS, reference),
     ]
-    first = found[0]
-    before = [tested_note(params, first.run, first.predictions, "samples")]
-    after = left_out(params, [run])
-    if run.report.folds:
-        after += ["cross-validated: too few samples for claims", ONE_MODEL_NOTE]
-    return numbered(params, found, fusion, before=before, after=after)
-
-
-def _unimodal(params: Params, addresses: list[str], reference: str) -> list[Line]:
-    """The row of the best modality of the first run that has such models."""
-    for address in addresses:
-        run = trained_run(params, address)
-        if set(run.report.data.modalities) & set(run.report.methods):
-            return [unimodal_line(params, run, reference)]
-    return []
+    return numbered(params, found, fusion, after=left_out(params, [run]))
 
 
 def _fusions(params: Params, run: Run) -> Mapping[str, object]:

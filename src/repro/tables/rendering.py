@@ -4,7 +4,9 @@ import re
 
 import pandas as pd
 
+from repro.metrics.scores import SCORES
 from repro.params import Params
+from repro.results.verdict import printed_decimals
 from repro.tables.labels import (
     DIFFERS_FROM,
     HOLM_P,
@@ -19,9 +21,15 @@ from repro.tables.rows import NOTE_SEPARATOR
 
 SIGNIFICANT = 0.05
 INTERVAL = (
-    "[interval]: over test groups ({groups}), for these trained models; the noise of "
-    "training itself (another seed, another run) is not in it, the sd over seeds hints "
-    "at it"
+    "[interval]: {level:g} %, over test groups ({groups}), for these trained models; "
+    "the noise of training itself (another seed, another run) is not in it, the sd "
+    "over seeds hints at it"
+)
+JUDGED = ("reproduced", "higher", "lower")
+VERDICT = (
+    "verdict: reproduced = within two standard errors over seeds plus half a printed "
+    "digit, higher or lower = outside; a standard deviation that is not printed counts "
+    "as zero"
 )
 LATEX = (
     ("±", r"$\pm$"),
@@ -67,12 +75,10 @@ def block_title(block: pd.DataFrame, params: Params) -> str:
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
     seeds, protocol = block["n"].max(), first["protocol"].replace("_", " ")
-    facts, tested = [first["modalities"]], _tested_notes(block)
-    if pd.notna(seeds) and tested:
+    facts = [first["modalities"]]
+    if pd.notna(seeds):
         facts += [f"{seeds} {'seed' if seeds == 1 else 'seeds'}"]
-    elif pd.notna(seeds):
-        facts += [f"n = {seeds}"]
-    facts += [*tested, *([f"protocol {protocol}"] if protocol else [])]
+    facts += [*_tested_notes(block), *([f"protocol {protocol}"] if protocol else [])]
     return f"{dataset_title(first['dataset'], params)}, {kind} ({'; '.join(facts)})"
 
 
@@ -90,15 +96,22 @@ def printed_title(block: pd.DataFrame) -> str:
 
 
 def notes(block: pd.DataFrame, params: Params) -> list[str]:
-    """Notes of the block, the conditions that fail, and what the mark means."""
+    """Notes of the block, the conditions that fail, and what numbers and marks mean."""
     found = [note for note in _stored_notes(block) if not TESTED.fullmatch(note)]
+    shown = set(block["metric"])
+    found += [score.about for score in SCORES.values() if any(map(score.metric, shown))]
+    if block["sd"].notna().any():
+        found.append("± sd over seeds")
+    if block.loc[block["sd"].notna(), "verdict"].isin(JUDGED).any():
+        found.append(VERDICT)
     for condition, rows in block[block["condition"] != ""].groupby("condition"):
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
     if block["lower"].notna().any():
         known = params.datasets.every().get(block.iloc[0]["dataset"])
         groups = "groups" if known is None else known.groups
-        found.append(INTERVAL.format(groups=groups))
+        level = 100 * params.statistics.confidence
+        found.append(INTERVAL.format(level=level, groups=groups))
     tested = block.loc[block["p_holm"].notna(), "metric"]
     if not tested.empty:
         found.append(
@@ -204,10 +217,11 @@ def _own_text(row: dict) -> str:  # type: ignore[type-arg]
 
 
 def _printed_text(row: dict) -> str:  # type: ignore[type-arg]
-    shown = digits(row["metric"])
-    text = f"{row['published_mean']:.{shown}f}"
-    if pd.notna(row["published_sd"]):
-        text += f" ± {row['published_sd']:.{shown}f}"
+    shown, mean = digits(row["metric"]), row["published_mean"]
+    sd = None if pd.isna(row["published_sd"]) else row["published_sd"]
+    text = f"{mean:.{printed_decimals(shown, mean, sd)}f}"
+    if sd is not None:
+        text += f" ± {sd:.{shown}f}"
     if pd.notna(row["difference"]):
         text += f" ({row['difference']:+.{shown}f}; {row['verdict']})"
     return text

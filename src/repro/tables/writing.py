@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from repro import paths
-from repro.files import read_json, write_json, write_text
+from repro.files import write_json, write_text
 from repro.params import Params
 from repro.tables.rendering import (
     latex,
@@ -45,14 +45,13 @@ def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> N
     A block is a data set from one source under one protocol. Blocks that are not in
     `rows` keep what they had.
     """
-    csv, metrics = paths.plot(name, "csv"), paths.table_metrics(name)
+    csv = paths.plot(name, "csv")
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
     every = merged(kept, rows)
-    before = read_json(metrics) if metrics.is_file() else {}
-    write_json(metrics, {**before, **metric_tree(rows)})
+    write_json(paths.table_metrics(name), metric_tree(every))
     write_text(csv, every.to_csv(index=False))
     write_text(paths.plot(name, "md"), markdown(title, every, params))
-    write_text(paths.plot(name, "tex"), latex(csv.stem, title, every, params))
+    write_text(paths.plot(name, "tex"), latex(name, title, every, params))
 
 
 def write_plain(name: str, title: str, content: PlainTable) -> None:
@@ -63,7 +62,7 @@ def write_plain(name: str, title: str, content: PlainTable) -> None:
     text = f"# {title}\n\n{markdown_table(rows)}\n\n{listed}\n"
     write_text(paths.plot(name, "md"), text)
     caption = f"{title}. {'. '.join(content.notes)}."
-    write_text(paths.plot(name, "tex"), latex_table(rows, caption, csv.stem))
+    write_text(paths.plot(name, "tex"), latex_table(rows, caption, name))
 
 
 def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

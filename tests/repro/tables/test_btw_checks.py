@@ -52,7 +52,11 @@ def test_attribution_keeps_one_block_for_all_switches(study: SimpleNamespace) ->
     order = list(dict.fromkeys(attribution(study.params)["row"]))
     assert order[: 1 + len(SWITCHES)] == ["leak_free", *SWITCHES]
     assert order[-1] == "weights_shuffled" and sorted(order) == sorted(names)
-    assert "simulated data" in text and "mean predictor" in text and "n = 3" in text
+    assert (
+        "simulated data" in text
+        and "mean predictor" in text
+        and "; 3 seeds; 30 test samples of " in text
+    )
 
 
 def test_noise_share_by_hand(study: SimpleNamespace) -> None:

@@ -207,7 +207,8 @@ def test_table2_counts_splits_and_attrition(clinical: Params) -> None:
         5178,
     ]
     assert rows["published_mean"].notna().sum() == 5
-    assert "all ICU stays 400 (150), los >= 2 days 240 (120)" in rows["notes"].iloc[0]
+    told = "all ICU stays 400 (150), los >= 2 days 240 (120)"
+    assert f"left after each step: {told}" in rows["notes"].iloc[0]
 
 
 def test_writing_twice_gives_the_same_bytes(clinical: Params) -> None:

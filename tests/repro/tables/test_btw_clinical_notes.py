@@ -58,7 +58,7 @@ def test_one_seed_is_singular(clinical: Params) -> None:
     rows = rows_of("table4", clinical)
     single = rows.assign(n=1).astype({"n": "Int64"})
     assert "; 1 seed; " in block_title(single, clinical)
-    assert "; n = 3; " in block_title(rows.assign(notes=""), clinical)
+    assert "; 3 seeds; " in block_title(rows.assign(notes=""), clinical)
 
 
 def test_wide_metrics_stand_in_a_second_table(clinical: Params) -> None:

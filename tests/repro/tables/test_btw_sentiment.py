@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from repro import paths
-from repro.files import read_table
+from repro.files import read_table, write_table
 from repro.params import Params
 from repro.results.runs import best_modality, read_run, trained_run
 from repro.tables.btw import SENTIMENT
@@ -147,6 +147,7 @@ def test_real_data_under_the_paper_setting_get_a_verdict(
     judged = judged.drop(unstated.index)
     assert set(judged["verdict"]) <= {"reproduced", "higher", "lower"}
     assert (judged["condition"] == "").all() and len(judged) == 5 * 8
+    assert "within two standard errors" in write("table3", params)["md"]
 
 
 def test_a_run_replaces_its_own_block_only(study: SimpleNamespace) -> None:
@@ -211,6 +212,55 @@ def test_undefined_numbers_have_no_key(study: SimpleNamespace) -> None:
     assert "corr" not in mean and "sd" not in mean["mae"]
     text = paths.table_metrics("btw_table3").read_text()
     assert "NaN" not in text and "null" not in text
+
+
+def test_printed_rows_of_a_factor_that_is_not_trained_stay(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    rows = rows_of("table6", study.params)
+    rows = rows[(rows["dataset"] == "mosi") & rows["published_mean"].notna()]
+    first = study.params.cells["sweep"]
+    kept = {name: row for name, row in first["mosi"].rows.items() if "03" in name}
+    assert kept and len(kept) < len(first["mosi"].rows)
+    cell = first["mosi"].model_copy(update={"rows": kept})
+    cells = {**study.params.cells, "sweep": {**first, "mosi": cell}}
+    params = study.params.model_copy(update={"cells": cells})
+    fewer = rows_of("table6", params)
+    fewer = fewer[(fewer["dataset"] == "mosi") & fewer["published_mean"].notna()]
+    assert len(fewer) == len(rows) == 2 * 3 * 8  # methods, factors, metrics
+
+
+def test_the_notes_say_what_numbers_and_signs_are(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    text = write("table3", study.params)["md"]
+    for told in ("F1 in percent", "± sd over seeds", "[interval]: 95 %, over test"):
+        assert text.count(told) == 2, told
+    assert "two standard errors" not in text
+
+
+def test_metrics_hold_the_blocks_of_the_csv_only(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params)
+    write("table3", params)
+    before = paths.table_metrics("btw_table3").read_bytes()
+    TABLE3[0].unlink()
+    study.write_runs(params, **REAL)
+    write("table3", params)
+    assert set(numbers("table3")) == {"mosi__mmsa"}
+    TABLE3[0].unlink()
+    study.write_runs(params)
+    write("table3", params)
+    assert paths.table_metrics("btw_table3").read_bytes() == before
+
+
+def test_baselines_of_other_samples_are_refused(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    path = paths.run("baselines/mosi") / "predictions.parquet"
+    table = read_table(path)
+    write_table(path, table[table["id"] != table["id"].iloc[-1]])
+    with pytest.raises(ValueError, match="hold different samples"):
+        rows_of("fusions", study.params)
 
 
 def test_a_missing_run_is_named(study: SimpleNamespace) -> None:
