@@ -1,5 +1,6 @@
 """The commands, code and names of README.md and docs/ are real."""
 
+import json
 import re
 import subprocess
 import sys
@@ -154,6 +155,18 @@ def test_linked_sections_exist():
 
 def test_no_placeholder_is_left():
     assert re.findall(r"@[A-Z0-9_]+@", TEXT) == []
+
+
+def test_effects_of_departures_are_those_of_the_attribution():
+    page = PAGES[ROOT / "docs/protocol.md"]
+    table = (ROOT / "metrics/btw_attribution.json").read_text()
+    found = json.loads(table)["mosi__simulated"]
+    leak_free = found["leak_free"]["bi_level_mae"]
+    assert f"{leak_free['mean']:.3f} ± {leak_free['sd']:.3f}" in page
+    effects = re.findall(r"\| `(\w+)` \| (\d\.\d{3}) \|", page)
+    assert len(effects) == 6
+    for switch, effect in effects:
+        assert effect == f"{found[switch]['bi_level_mae']['mean']:.3f}", switch
 
 
 def test_layout_names_real_folders():

@@ -55,6 +55,9 @@ def copied(source: Path, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         copy(source / name, folder / name)
+    raw = source / "data/raw"  # your own files; no stage writes there
+    if raw.is_dir():
+        (folder / "data/raw").symlink_to(raw.resolve())
     yaml, file = YAML(), folder / paths.PARAMS
     content = yaml.load(file)
     content["preset"] = "tiny"

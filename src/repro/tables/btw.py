@@ -102,11 +102,13 @@ def table7(params: Params) -> pd.DataFrame:
     """
     absent = trained_run(params, f"absent/{ALL}")
     zeros = _varied(params, absent, "zero", ", absent = zero (as published)")
-    note = (
+    notes = (
         "absent modalities take no part, or are zeros that count as present where the "
-        f"name says so; the latter are set against {params.names[FUSEMOE]} with zeros"
+        f"name says so; the latter are set against {params.names[FUSEMOE]} with zeros",
+        "the paper prints a method once: its number stands beside both rows",
     )
-    return _clinical(params, "table7", ALL, [*_method_lines(params, ALL), *zeros], note)
+    found = [*_method_lines(params, ALL), *zeros]
+    return _clinical(params, "table7", ALL, found, *notes)
 
 
 def table10_block(params: Params, dataset: str) -> pd.DataFrame:

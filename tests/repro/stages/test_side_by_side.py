@@ -114,6 +114,18 @@ def test_a_quick_copy_is_on_the_tiny_preset_and_holds_no_result(
     assert "preset: tiny" in text and "# S  scientific" not in text.split("\n")[0]
 
 
+def test_a_quick_copy_sees_your_own_files(tmp_path: Path) -> None:
+    source, quick = tmp_path / "source", tmp_path / "quick"
+    copied(Path(__file__).parents[3], source)
+    own = source / "data/raw/wine/samples.csv"
+    own.parent.mkdir(parents=True)
+    own.write_text("id\n1\n")
+    copied(source, quick)
+    copied(source, quick)
+    assert (quick / "data/raw/wine/samples.csv").read_text() == "id\n1\n"
+    assert own.is_file()
+
+
 def test_modules_of_all_stages_exist():
     root = Path(__file__).parents[3]
     for one in side_by_side.stages(root):
