@@ -7,7 +7,6 @@ knows (noise). Everything that was planted is kept, so weights can be scored.
 
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +17,13 @@ from repro import files
 from repro.data import frames, words
 from repro.params.datasets import Simulation
 from repro.records import SPLITS
+from repro.simulation.planted import Planted
 
 MODALITIES = ("text", "audio", "video")
 LATENTS = ("unique", "shared", "synergy")
 # Utterances and videos of the standard CMU-MOSI split; other sizes keep the ratio.
 MOSI_SIZES = (1284, 229, 686)
 MOSI_VIDEOS = (52, 10, 31)
-
-
-@dataclass(frozen=True)
-class Planted:
-    """Latents as drawn, as each modality sees them, and which ones are reliable."""
-
-    unique: Float[np.ndarray, "samples modalities"]
-    shared: Float[np.ndarray, " samples"]
-    synergy: Float[np.ndarray, "samples modalities"]
-    noise: Float[np.ndarray, " samples"]
-    seen: Float[np.ndarray, "samples modalities latents"]
-    reliable: Bool[np.ndarray, "samples modalities"]
 
 
 def label_scale(simulation: Simulation) -> float:

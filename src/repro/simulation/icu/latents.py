@@ -1,13 +1,13 @@
 """What is planted: latents, the score they add up to, classes and presence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from repro.simulation.icu.settings import MODALITIES, Signals, Size
+from repro.simulation.planted import Planted
 
 # Presence of (text, cxr, ecg) among stays that lack at least one, and its weight.
 # With 17 % complete stays: text 91 %, CXR 25 %, ECG 52 % of all.
@@ -20,18 +20,6 @@ PATTERNS = {
     (0, 1, 1): 0.015,
     (0, 1, 0): 0.005,
 }
-
-
-@dataclass(frozen=True)
-class Planted:
-    """Latents as drawn, as each modality sees them, and which ones are reliable."""
-
-    unique: Float[np.ndarray, "stays modalities"]
-    shared: Float[np.ndarray, " stays"]
-    synergy: Float[np.ndarray, "stays modalities"]
-    noise: Float[np.ndarray, " stays"]
-    seen: Float[np.ndarray, "stays modalities latents"]
-    reliable: Bool[np.ndarray, "stays modalities"]
 
 
 def planted(signals: Signals, stays: int, generator: np.random.Generator) -> Planted:

@@ -17,6 +17,7 @@ from repro.simulation.icu.settings import (
     Size,
     check,
 )
+from repro.simulation.planted import Planted
 
 LONGEST_DAYS = 60
 CHARTED_HOURS = 51  # rows go on a little after the window, as in the real tables
@@ -185,7 +186,7 @@ def _stays(
 
 def _truth(
     signals: Signals,
-    drawn: latents.Planted,
+    drawn: Planted,
     parts: dict[str, np.ndarray],
     present: Bool[np.ndarray, "stays modalities"],
 ) -> pd.DataFrame:

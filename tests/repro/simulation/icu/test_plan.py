@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from repro.simulation.icu import latents, plan
 from repro.simulation.icu.settings import MODALITIES, Dirt, Signals, Size, check
+from repro.simulation.planted import Planted
 
 PRESENT = [f"present_{name}" for name in MODALITIES]
 
@@ -112,7 +113,7 @@ def test_score_parts_by_hand() -> None:
     signals = Signals(
         unique=(2.0, 0.0, 0.0, 0.0), shared=2.0, synergy=2.0, label_noise=2.0
     )
-    drawn = latents.Planted(
+    drawn = Planted(
         unique=np.array([[1.0, 5.0, 5.0, 5.0]]),
         shared=np.array([-1.0]),
         synergy=np.array([[1.0, 2.0, 3.0, 4.0]]),
