@@ -16,6 +16,7 @@ from tests.repro.data.mimiciv.mimiciv_tree import (
     CHARTED,
     DRAWN,
     STAYS,
+    change,
     chart,
     ingested,
     lab,
@@ -240,3 +241,10 @@ def test_a_table_without_a_row_is_read(tmp_path, empty, policy):
     assert problems["contested_moments"] == {"hosp/labevents": 0}
     assert problems["labs_without_admission_kept"] == int(is_chart)
     assert values(tmp_path / "out", "Potassium") == [(1, 3.0, 4.0)] * is_chart
+
+
+def test_an_item_without_a_label_is_in_its_dictionary(tmp_path):
+    root = write_tree(tmp_path / "raw")
+    change(root, "d_items", ("label",), lambda _: "")
+    report = ingest(Settings(root), tmp_path / "out")
+    assert report["counts"]["Heart Rate"] == 2
