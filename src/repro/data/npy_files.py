@@ -72,7 +72,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _kind(descr: str) -> str:
     """What numpy calls a type, where it has a plain one."""
-    is_plain = re.fullmatch(r"[<>|=]?[bcSUV]\d{0,4}", descr)
+    is_plain = re.fullmatch(r"[<>|=]?(?:b1|c8|c16|[SUV]\d{0,4})", descr)
     return str(np.dtype(descr)) if is_plain else repr(descr)
 
 

@@ -174,7 +174,7 @@ def gathered(parts: Sequence[Part], *, silence: bool = False) -> Gathered:
             target = values[done : done + len(chosen)]
             with np.errstate(over="ignore"):  # too large becomes infinite: reported
                 target[...] = chosen
-            silent += _silence(target) if silence else 0
+            silent += _silence(chosen, target) if silence else 0
             done += len(chosen)
     present = _present(values, lengths)
     vanished = int((lengths[~present] > 0).sum())
@@ -184,8 +184,9 @@ def gathered(parts: Sequence[Part], *, silence: bool = False) -> Gathered:
     return Gathered(Ragged(values, bounds(lengths)), silent, vanished)
 
 
-def _silence(values: np.ndarray) -> int:
-    silent = np.isneginf(values)
+def _silence(stored: np.ndarray, values: np.ndarray) -> int:
+    """Set `values` to 0 where -inf is stored, not a number too low for float32."""
+    silent = np.isneginf(stored)
     values[silent] = 0
     return int(silent.sum())
 

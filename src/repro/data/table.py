@@ -69,10 +69,12 @@ def _columns(mapping: TableMapping, path: Path) -> list[str]:
     for name in mapping.arrays:
         check_name(name, f"{path}: array")
     names = [*mapping.arrays, *(["text"] if mapping.text != "none" else [])]
-    twice = {a for k, a in enumerate(names) if a.lower() in map(str.lower, names[:k])}
+    twice = {
+        repr(a) for k, a in enumerate(names) if a.lower() in map(str.lower, names[:k])
+    }
     if twice:
         raise ValueError(
-            f"{path}: {', '.join(map(repr, twice))} is both a text column and an "
+            f"{path}: {', '.join(sorted(twice))} is both a text column and an "
             "array, or an array twice; drop one of them from the table mapping"
         )
     others = [mapping.id, mapping.group, mapping.text]

@@ -1,6 +1,7 @@
 """Text encoders: drawn at random, from a local folder, or from the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,10 @@ _CONVERT = (
     "w = torch.load(f + '/pytorch_model.bin', map_location='cpu', weights_only=True); "
     "save_file({k: v.contiguous().clone() for k, v in w.items()}, "
     "f + '/model.safetensors', {'format': 'pt'})\""
+)
+_REMEDY = (
+    "give a folder with config.json, the tokenizer and the weights, or random, or "
+    "connect to the network for a model of the hub"
 )
 LEAST_VOCABULARY = 0.8  # of the model's entries; some models pad theirs
 LOOKED_AT = 256  # train texts whose words a tokenizer is asked for
@@ -121,24 +126,34 @@ def _stored_encoder(
             f"weights={name!r}: no such folder; put the model there, or write random "
             "or the name of a model on the hub"
         )
-    try:
+    kind = BertModel if encoder.architecture == "bert" else DebertaV2Model
+    with loading(name):
         config = AutoConfig.from_pretrained(
             name, local_files_only=is_local, trust_remote_code=False
         )
         _check_type(encoder, config.model_type)
         if is_local:
-            _check_weights(Path(name))
+            refuse_pickled(Path(name))
         tokenizer = _stored_tokenizer(name, is_local)
-        model = _stored_model(encoder, is_local)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(
-            f"weights={name!r}: the model could not be loaded ({error}); give a folder "
-            "with config.json, the tokenizer and the weights, or random, or connect to "
-            "the network for a model of the hub"
-        ) from error
+        model = whole_model(kind, name, local_files_only=is_local)
     refuse_other_vocabulary(name, tokenizer, config.vocab_size)
     refuse_unknown_words(name, tokenizer, train_texts)
-    return tokenizer, model.eval()
+    return tokenizer, model
+
+
+@contextmanager
+def loading(name: str, remedy: str = _REMEDY) -> Iterator[None]:
+    """Name the model where a file of it cannot be read.
+
+    Raises:
+        ValueError: so it is.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"weights={name!r}: the model could not be loaded ({error}); {remedy}"
+        ) from error
 
 
 def refuse_other_vocabulary(
@@ -195,38 +210,48 @@ def _stored_tokenizer(name: str, is_local: bool) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _stored_model(encoder: Encoder, is_local: bool) -> PreTrainedModel:
-    """The encoder alone; heads that the weights bring along are left out."""
-    kind: Any = BertModel if encoder.architecture == "bert" else DebertaV2Model
+def whole_model(kind: Any, name: str, **given: Any) -> PreTrainedModel:
+    """A stored model in eval mode without heads, all its parameters from the weights.
+
+    A pooler may be missing, since only hidden states are used.
+
+    Raises:
+        ValueError: parameters are missing, or their sizes are not of config.json.
+    """
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what is missing is checked below
     try:
         model, report = kind.from_pretrained(
-            encoder.weights,
-            local_files_only=is_local,
+            name,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
             output_loading_info=True,
+            **given,
         )
-    except RuntimeError as error:  # sizes that are not those of config.json
+    except (RuntimeError, ValueError) as error:  # other sizes, or no such model
         first = str(error).partition("\n")[0]
         raise ValueError(
-            f"weights={encoder.weights!r}: {first}; give the weights that belong to "
-            "config.json"
+            f"weights={name!r}: the model could not be loaded ({first}); give the "
+            "weights that belong to config.json"
         ) from error
     finally:
         logging.set_verbosity(verbosity)
     missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
     if missing:
         raise ValueError(
-            f"weights={encoder.weights!r}: {len(missing)} parameters are missing, such "
-            f"as {missing[0]}; give the weights that belong to config.json"
+            f"weights={name!r}: {len(missing)} parameters are missing, such as "
+            f"{missing[0]}; give the weights that belong to config.json"
         )
-    return model
+    return model.eval()
 
 
-def _check_weights(folder: Path) -> None:
+def refuse_pickled(folder: Path) -> None:
+    """Stop at weights that are pickled.
+
+    Raises:
+        ValueError: the folder has no others; the message converts them.
+    """
     if any(folder.glob("*.safetensors")) or not any(folder.glob("*.bin")):
         return
     raise ValueError(

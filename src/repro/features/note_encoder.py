@@ -18,7 +18,15 @@ from transformers import (
 )
 
 from repro.features.cache import cached_items, text_key
-from repro.features.encoders import load_encoder, weight_sums
+from repro.features.encoders import (
+    load_encoder,
+    loading,
+    refuse_other_vocabulary,
+    refuse_pickled,
+    refuse_unknown_words,
+    weight_sums,
+    whole_model,
+)
 from repro.features.notes import COUNT, about_notes, last_notes
 from repro.features.objects import (
     about_objects,
@@ -37,7 +45,8 @@ def load_note_encoder(
     """Tokenizer and model in eval mode; a folder may also hold a Longformer.
 
     Raises:
-        ValueError: there is no such model, or it cannot take `max_length` tokens.
+        ValueError: there is no such model, its folder is not whole, or it cannot take
+            `max_length` tokens.
     """
     tokenizer, model = _loaded(encoder, train_texts)
     longest = model.config.max_position_embeddings
@@ -58,17 +67,18 @@ def _loaded(
     if not Path(name).is_dir():
         return load_encoder(encoder, train_texts)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    if AutoConfig.from_pretrained(name, **local).model_type != "longformer":
-        return load_encoder(encoder, train_texts)
-    tokenizer = AutoTokenizer.from_pretrained(name, **local)
-    model = LongformerModel.from_pretrained(
-        name,
-        **local,
-        use_safetensors=True,
-        dtype=torch.float32,
-        add_pooling_layer=False,
-    )
-    return tokenizer, model.eval()
+    with loading(name):
+        config = AutoConfig.from_pretrained(name, **local)
+        if config.model_type != "longformer":
+            return load_encoder(encoder, train_texts)
+        refuse_pickled(Path(name))
+        tokenizer = AutoTokenizer.from_pretrained(name, **local)
+        model = whole_model(
+            LongformerModel, name, local_files_only=True, add_pooling_layer=False
+        )
+    refuse_other_vocabulary(name, tokenizer, config.vocab_size)
+    refuse_unknown_words(name, tokenizer, train_texts)
+    return tokenizer, model
 
 
 def note_vector(

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from transformers import AutoModel, PreTrainedModel
 
 from repro import files
 from repro.data.checksums import sha256
 from repro.features.cache import cached
+from repro.features.encoders import loading, whole_model
 from repro.features.images import grey_square
 from repro.features.objects import (
     about_objects,
@@ -24,6 +24,9 @@ from repro.features.objects import (
 )
 from repro.records import Ragged
 
+_REMEDY = (
+    "give a folder with config.json, preprocessor_config.json and safetensors weights"
+)
 KINDS = (".json", ".safetensors", ".bin")  # files that decide the vectors
 
 
@@ -41,22 +44,12 @@ def load_vit(folder: Path) -> FilmTransformer:
     """Model in eval mode, such as ViT or DINOv2, read without any network.
 
     Raises:
-        ValueError: the folder lacks a file, or the model is no vision transformer.
+        ValueError: the folder lacks a file, its weights lack a parameter or are of
+            other sizes, or the model is no vision transformer.
     """
     preparation = files.read_json(folder / "preprocessor_config.json")
-    try:
-        model = AutoModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ValueError(
-            f"{folder}: the model could not be loaded ({error}); give a folder with "
-            "config.json, preprocessor_config.json and the weights"
-        ) from error
+    with loading(str(folder), _REMEDY):
+        model = whole_model(AutoModel, str(folder), local_files_only=True)
     config = model.config
     if not hasattr(config, "image_size") or not hasattr(config, "hidden_size"):
         raise ValueError(
@@ -66,7 +59,7 @@ def load_vit(folder: Path) -> FilmTransformer:
     size, channels = config.image_size, config.num_channels
     mean = _per_channel(folder, preparation, "image_mean", channels)
     sd = _per_channel(folder, preparation, "image_std", channels)
-    return FilmTransformer(model.eval(), size, mean, sd)
+    return FilmTransformer(model, size, mean, sd)
 
 
 def _per_channel(

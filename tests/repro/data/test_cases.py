@@ -47,7 +47,7 @@ def test_minus_infinity_is_silence_in_mag_too(tmp_path: Path):
     assert "audio: absent in 1 samples" in dataset.notes
 
 
-@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300])
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300, 1e39, -1e39, -1e300])
 @pytest.mark.parametrize("layout", ["mmsa", "mult"])
 def test_other_values_that_are_not_finite_are_refused(tmp_path, layout, value):
     with pytest.raises(ValueError, match=r"video has 1 (NaN|infinite).* values in 1"):

@@ -111,6 +111,9 @@ HOSTILE = {
         for k in range(8, 3000)
     )
     + b"u.",
+    "tuple of numbers as a key": b"}K\x01K\x02\x86Ns.",
+    "set of a tuple of numbers": b"\x8f(K\x01K\x02\x86\x90.",
+    "long double as a key": pickle.dumps({np.longdouble(1): None}, 2),
     "unhashable key": b"}]Ns.",
     "a class": b"cos\nsystem\n(X\x02\x00\x00\x00lstR.",
     "INST": b"(ios\nsystem\n.",

@@ -31,6 +31,14 @@ def test_zero_rows_inside_and_in_front_may_be_kept():
     assert padding.kept_rows(padded, front=False).tolist() == [[1, 1, 1, 1, 0]]
 
 
+def test_only_what_is_stored_as_minus_infinity_is_silence():
+    padded = np.array([[[-np.inf, -1e39], [1e39, -3e38]]])
+    part = padding.Part(padded, np.ones((1, 2), dtype=bool))
+    found = padding.gathered([part], silence=True)
+    expected = [[0, -np.inf], [np.inf, np.float32(-3e38)]]
+    assert found.ragged.values.tolist() == expected and found.silent == 1
+
+
 @pytest.mark.parametrize("front", [False, True])
 def test_lengths_choose_rows_at_the_filled_end(front):
     padded = np.zeros((2, 4, 1))

@@ -197,3 +197,10 @@ def test_a_cut_or_missing_array_is_named(root: Path):
 def test_a_value_too_large_for_float32_becomes_infinite(root: Path):
     np.save(root / "audio.npy", np.full((6, 2), 1e300))
     assert np.isinf(table.read(root, MAPPING).modalities["audio"].values).all()
+
+
+def test_arrays_given_twice_are_named_in_one_order(root: Path):
+    arrays = dict.fromkeys("hgfedcbaABCDEFGH", "audio.npy")
+    mapping = MAPPING.model_copy(update={"arrays": arrays})
+    with pytest.raises(ValueError, match="'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H' is"):
+        table.read(root, mapping)

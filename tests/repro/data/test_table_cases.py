@@ -127,6 +127,8 @@ def archive() -> bytes:
         (stated("(8, 3)", "'<c8'") + b"\0" * 192, "holds complex64"),
         (stated("(8, 3)", "'<q9'") + b"\0" * 192, "holds '<q9'"),
         (stated("(8, 3)", "'|b1'") + b"\0" * 24, "holds bool"),
+        (stated("(8, 3)", "'<c5'") + b"\0" * 120, "holds '<c5'; save one array"),
+        (stated("(8, 3)", "'<b2'") + b"\0" * 48, "holds '<b2'; save one array"),
         (header("(" * 9900), "header ['\"]"),
         (header("9" * 9900), "header ['\"]"),
         (header("(" * 60000), "header of 60000 bytes"),

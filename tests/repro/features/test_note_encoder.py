@@ -15,6 +15,7 @@ from repro.features.note_encoder import (
 )
 from repro.features.text import text_features
 from repro.params.presets import Encoder
+from tests.repro.features.damaged_weights import DAMAGES, damaged
 
 SAMPLES = pd.DataFrame({"id": ["1", "2", "3"], "split": ["train", "train", "test"]})
 TEXTS = [
@@ -132,22 +133,29 @@ def test_features_are_cached_by_text_and_encoder(
     assert len(calls) == 9
 
 
-def test_a_longformer_reads_more_at_once(folder: Path, tmp_path: Path):
-    chosen = encoder(weights=str(folder))
-    tokenizer, _ = load_note_encoder(chosen, [])
+@pytest.fixture(scope="module")
+def long_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Longformer with the tokenizer of the small BERT."""
+    place = tmp_path_factory.mktemp("longformer")
+    tokenizer, _ = load_note_encoder(encoder(weights=str(folder)), [])
     config = LongformerConfig(
         vocab_size=len(tokenizer),
         hidden_size=16,
-        num_hidden_layers=1,
+        num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=32,
-        attention_window=[4],
+        attention_window=[4, 4],
         max_position_embeddings=34,
         pad_token_id=0,
     )
-    LongformerModel(config, add_pooling_layer=False).save_pretrained(tmp_path / "long")
-    tokenizer.save_pretrained(tmp_path / "long")
-    longer = encoder(weights=str(tmp_path / "long"), max_length=32)
+    LongformerModel(config, add_pooling_layer=False).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place
+
+
+def test_a_longformer_reads_more_at_once(folder: Path, long_folder: Path):
+    tokenizer, _ = load_note_encoder(encoder(weights=str(folder)), [])
+    longer = encoder(weights=str(long_folder), max_length=32)
     long_tokenizer, model = load_note_encoder(longer, [])
     found = note_vector(long_tokenizer, model, longer, TEXTS[2])
     ids = tokenizer(TEXTS[2], return_tensors="pt")["input_ids"]
@@ -157,7 +165,27 @@ def test_a_longformer_reads_more_at_once(folder: Path, tmp_path: Path):
         hidden = model(input_ids=ids, global_attention_mask=focus).last_hidden_state
     np.testing.assert_allclose(found, hidden[0].mean(dim=0), atol=1e-5)
     with pytest.raises(ValueError, match=r"max_length=33.*takes 32"):
-        load_note_encoder(encoder(weights=str(tmp_path / "long"), max_length=33), [])
+        load_note_encoder(encoder(weights=str(long_folder), max_length=33), [])
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_longformer_weights_that_are_not_whole_are_refused(
+    long_folder: Path, tmp_path: Path, damage: str
+):
+    place = damaged(long_folder, tmp_path / "long", damage)
+    with pytest.raises(ValueError, match=DAMAGES[damage]) as raised:
+        load_note_encoder(encoder(weights=str(place)), [])
+    assert str(place) in str(raised.value)
+
+
+def test_a_longformer_needs_its_own_tokenizer(long_folder: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match="the tokenizer knows no word of 1 texts"):
+        load_note_encoder(encoder(weights=str(long_folder)), ["\u2603"])
+    place = damaged(long_folder, tmp_path / "long", "none")
+    other, _ = load_encoder(encoder(vocabulary=50), ["no"])
+    other.save_pretrained(place)
+    with pytest.raises(ValueError, match=r"the tokenizer has .* entries, the model"):
+        load_note_encoder(encoder(weights=str(place)), [])
 
 
 def test_windows_beyond_the_model_are_refused(folder: Path):

@@ -9,6 +9,7 @@ from transformers import BertConfig, BertModel, ViTConfig, ViTModel
 
 from repro import files
 from repro.features.vit import film_vector, load_vit, vit_features
+from tests.repro.features.damaged_weights import DAMAGES, damaged
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,13 @@ def test_a_mean_for_each_channel_is_needed(folder: Path, tmp_path: Path):
     files.write_json(tmp_path / "preprocessor_config.json", {"image_mean": [0.5]})
     with pytest.raises(ValueError, match=r"image_mean=\[0.5\]; give 3 numbers"):
         load_vit(tmp_path)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_weights_that_are_not_whole_are_refused(
+    folder: Path, tmp_path: Path, damage: str
+):
+    place = damaged(folder, tmp_path / "vit", damage)
+    with pytest.raises(ValueError, match=DAMAGES[damage]) as raised:
+        load_vit(place)
+    assert str(place) in str(raised.value)

@@ -117,7 +117,7 @@ def attrition_step(name: str, stays: pl.DataFrame) -> dict[str, Any]:
     return {"step": name, "stays": stays.height, "patients": patients}
 
 
-def refuse_empty(attrition: Iterable[dict[str, Any]], icustays: Source) -> None:
+def refuse_empty(attrition: Iterable[dict[str, Any]], source: Source) -> None:
     """Stop when a rule left no stay.
 
     Raises:
@@ -127,7 +127,7 @@ def refuse_empty(attrition: Iterable[dict[str, Any]], icustays: Source) -> None:
     for step in attrition:
         if step["stays"] == 0:
             raise ValueError(
-                f"{icustays.path}: no stay is left by the rule {step['step']!r} "
+                f"{source.path}: no stay is left by the rule {step['step']!r} "
                 f"({before} before it); relax the rule or give other data"
             )
         before = step["stays"]

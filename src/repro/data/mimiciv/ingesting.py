@@ -88,14 +88,15 @@ def ingest(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def _labels(source: Source) -> tuple[dict[int, str], Counts]:
-    """Label of each item of a dictionary, and the counts of its rows."""
+    """Label of each item of a dictionary, maybe empty, and the counts of its rows."""
     book = Book(source)
     frame = whole(book, ("itemid", "label"))
     frame = read(frame, {"itemid": Cell(WHOLE)}, book)
     named = frame.drop_nulls("itemid")
     book.fates["used"] = named.height
     book.fates["no_item"] = frame.height - named.height
-    return dict(named.select("itemid", "label").iter_rows()), book.closed()
+    labels = named.select("itemid", pl.col("label").fill_null(""))
+    return dict(labels.iter_rows()), book.closed()
 
 
 def _write_events(run: Run, stays: pl.DataFrame, counts: dict[str, Counts]) -> Tally:

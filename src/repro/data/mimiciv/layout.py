@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.data.mimiciv.lines import UNREADABLE, opened
+from repro.data.mimiciv.lines import UNREADABLE, first_line, opened
 from repro.data.mimiciv.settings import Settings
 
 # Discharge notes and diagnosis codes are not listed, so they are never opened.
@@ -60,7 +60,6 @@ ECG = {
     "record_list": ("subject_id", "study_id", "ecg_time", "path"),
     "machine_measurements": ("study_id", *MEASUREMENTS),
 }
-LONGEST_HEADER = 1 << 20  # bytes; the longest of a release has some hundred
 _ITEMS_OF_2_2 = 4014  # rows of d_items in version 2.2; later versions have more
 
 
@@ -141,16 +140,18 @@ def header(path: Path) -> list[str]:
     """Column names of a csv or csv.gz file; no byte after the first line matters.
 
     Raises:
-        ValueError: the file is empty or damaged, or its first line is not UTF-8.
+        ValueError: the file is empty or damaged, or its first line is not UTF-8, does
+            not end or is no row of csv.
     """
     try:
         with opened(path) as handle:
-            line = handle.readline(LONGEST_HEADER).decode("utf-8-sig")
-    except (*UNREADABLE, UnicodeError) as error:
+            line = first_line(handle, path).decode("utf-8-sig")
+        names = next(csv.reader([line]), [])
+    except (*UNREADABLE, UnicodeError, csv.Error) as error:
         raise ValueError(unreadable(path, error)) from error
     if not line.strip():
         raise ValueError(f"{path}: is empty; copy or download it again")
-    return next(csv.reader([line]))
+    return names
 
 
 def unreadable(path: Path, error: Exception) -> str:

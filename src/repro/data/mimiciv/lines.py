@@ -13,6 +13,7 @@ import numpy as np
 BLOCK = 8 << 20  # bytes read at once; larger ones are new memory each time
 CACHED = 1 << 17  # bytes that stay in the cache of a processor
 LONGEST_ROW = 256 << 20  # bytes; what is longer has a quote that nothing closes
+LONGEST_HEADER = 1 << 20  # bytes; the longest of a release has some hundred
 COMMA, QUOTE, BREAK, RETURN = b',"\n\r'
 # Whether a byte may stand before the first, and after the last quote of a field.
 _BEFORE, _AFTER = np.zeros(256, bool), np.zeros(256, bool)
@@ -49,6 +50,21 @@ def opened(path: Path) -> BufferedIOBase:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
+def first_line(handle: BufferedIOBase, path: Path) -> bytes:
+    """The header of a table.
+
+    Raises:
+        ValueError: it does not end within the first megabyte.
+    """
+    line = handle.readline(LONGEST_HEADER)
+    if len(line) == LONGEST_HEADER:
+        raise ValueError(
+            f"{path}: the first line has {LONGEST_HEADER} bytes or more; use the file "
+            "as it was released"
+        )
+    return line
+
+
 def blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
     """The rows after the header, inflated in a thread while the last ones are used.
 
@@ -56,9 +72,10 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
 
     Raises:
         OSError, EOFError, zlib.error: the file is cut short or damaged.
+        ValueError: the header does not end.
     """
     with opened(path) as handle, ThreadPoolExecutor(1) as thread:
-        handle.readline()
+        first_line(handle, path)
         following = thread.submit(_rows, handle, size)
         while (block := following.result()).content:
             following = thread.submit(_rows, handle, size)

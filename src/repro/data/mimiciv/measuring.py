@@ -56,6 +56,7 @@ def chart_pass(
     Units: column `charted` is microseconds since intime.
     """
     book, times = Book(source), stays.select("stay_id", "intime", "outtime", "end")
+    book.note(without_storetime=0)
 
     def used(rows: pl.DataFrame) -> pl.DataFrame:
         rows = read(rows, {"stay_id": Cell(WHOLE)} | _cells(settings), book)
@@ -87,6 +88,7 @@ def laboratory_pass(
     Units: column `charted` is microseconds since intime.
     """
     book, moments = Book(source), timeline(windows, windows["subject_id"])
+    book.note(contested=0, kept_without_admission=0, without_storetime=0)
     keys = {"subject_id": Cell(WHOLE), "hadm_id": Cell(WHOLE)}
     fate = _laboratory_fate(settings.labs_without_admission == "drop")
 

@@ -231,6 +231,7 @@ def _object_pass(
             leads out of the root.
     """
     moments = timeline(windows, everyone)
+    book.note(contested=0)
 
     def used(frame: pl.DataFrame) -> pl.DataFrame:
         rows = read(frame, how.cells, book).with_columns(**how.made)

@@ -121,7 +121,7 @@ def _problems(run: Run, tally: Tally, counts: Mapping[str, Counts]) -> dict[str,
     noted = {table: c["noted"] for table, c in counts.items()}
     contested = {t: n["contested"] for t, n in noted.items() if "contested" in n}
     outside = {names[i]: n for i, n in sorted(tally.out_of_range.items())}
-    kept = noted["hosp/labevents"].get("kept_without_admission", 0)
+    kept = noted["hosp/labevents"]["kept_without_admission"]
     return {
         "duplicate_rows": dict(sorted(tally.duplicates.items())),
         "out_of_range": outside,

@@ -105,13 +105,13 @@ def check_items(
     lines = []
     for variable in variables:
         for item in variable.itemids:
-            label = labels[variable.table].get(item)
-            if label is None:
+            known = labels[variable.table]
+            if item not in known:
                 raise ValueError(
                     f"{path.name} row {variable.row} ({variable.name}): itemid {item} "
                     f"is not in {DICTIONARIES[variable.table]}; correct the itemid"
                 )
-            lines.append(f"{variable.name}: {item} {label}")
+            lines.append(f"{variable.name}: {item} {known[item]}")
     return lines
 
 

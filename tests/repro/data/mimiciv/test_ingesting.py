@@ -16,6 +16,7 @@ from tests.repro.data.mimiciv.mimiciv_tree import (
     CHARTED,
     DRAWN,
     STAYS,
+    change,
     chart,
     ingested,
     lab,
@@ -224,3 +225,26 @@ def test_many_buckets_give_the_same_rows(tmp_path, monkeypatch):
     paths = [f / "events.parquet" for f in (folder, other)]
     assert [pq.read_metadata(path).num_row_groups for path in paths] == [1, 2]
     pd.testing.assert_frame_equal(*(files.read_table(path) for path in paths))
+
+
+@pytest.mark.parametrize("policy", ["strict", "charttime"])
+@pytest.mark.parametrize("empty", ["icu/chartevents", "hosp/labevents"])
+def test_a_table_without_a_row_is_read(tmp_path, empty, policy):
+    is_chart = empty == "icu/chartevents"
+    rows: dict[str, list[str]] = {"charted" if is_chart else "drawn": []}
+    root = write_tree(tmp_path / "raw", **rows)
+    report = ingest(Settings(root, time_policy=policy), tmp_path / "out")
+    assert report["rows"][empty] == {"read": 0}
+    noted = {"icu/chartevents": 3 * (not is_chart), "hosp/labevents": int(is_chart)}
+    assert report["without_storetime"] == (noted if policy == "strict" else {})
+    problems = report["problems"]
+    assert problems["contested_moments"] == {"hosp/labevents": 0}
+    assert problems["labs_without_admission_kept"] == int(is_chart)
+    assert values(tmp_path / "out", "Potassium") == [(1, 3.0, 4.0)] * is_chart
+
+
+def test_an_item_without_a_label_is_in_its_dictionary(tmp_path):
+    root = write_tree(tmp_path / "raw")
+    change(root, "d_items", ("label",), lambda _: "")
+    report = ingest(Settings(root), tmp_path / "out")
+    assert report["counts"]["Heart Rate"] == 2

@@ -9,7 +9,7 @@ from repro import files
 from repro.data.mimiciv.books import Book
 from repro.data.mimiciv.ingesting import ingest
 from repro.data.mimiciv.layout import Source, header
-from repro.data.mimiciv.lines import blocks
+from repro.data.mimiciv.lines import LONGEST_HEADER, blocks
 from repro.data.mimiciv.reading import whole
 from repro.data.mimiciv.settings import Settings
 from tests.repro.data.mimiciv.mimiciv_tree import (
@@ -155,6 +155,33 @@ def test_the_header_is_read_strictly_and_alone(tmp_path):
     path.write_bytes(b"a,\xff\n1,1\n")
     with pytest.raises(ValueError, match="utf-8"):
         header(path)
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (b"a\rb,c", "cut short or damaged (new-line character"),
+        (b"a" * 200_000 + b",b", "cut short or damaged (field larger"),
+        (b"a,b" + b"," * (LONGEST_HEADER - 3), "the first line has 1048576 bytes"),
+        (b"a," * LONGEST_HEADER, "the first line has 1048576 bytes or more; use"),
+    ],
+    ids=["bare CR", "giant field", "as long as is read", "longer"],
+)
+def test_a_first_line_that_is_no_header(tmp_path, first, told):
+    path = tmp_path / "t.csv"
+    path.write_bytes(first + b"\n1,1\n")
+    with pytest.raises(ValueError) as error:
+        header(path)
+    assert f"{path}: {told}" in str(error.value)
+
+
+def test_no_more_of_a_header_is_skipped_than_is_read(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a" * (LONGEST_HEADER - 2) + b"\n1\n")
+    assert [block.content for block in blocks(path)] == [b"1\n"]
+    path.write_bytes(b"a" * LONGEST_HEADER + b"\n1\n")
+    with pytest.raises(ValueError, match="the first line has"):
+        list(blocks(path))
 
 
 def test_two_columns_of_one_name(tmp_path):
