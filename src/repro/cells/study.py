@@ -9,15 +9,16 @@ import pandas as pd
 
 from repro import paths
 from repro.cells.noise import with_noise
+from repro.cells.refusal import refuse_impossible
 from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
 from repro.features.reading import Features, read_features
 from repro.models.architecture import Architecture, auxiliary_lr, loss_weights
 from repro.models.batch import Inputs
-from repro.models.fusions.interface import ANCHOR, fusion_class, refusal, unable
+from repro.models.fusions.interface import ANCHOR, unable
 from repro.models.tokens.text import FineTuning
 from repro.params import Params
-from repro.params.cells import UNIMODAL, Recipe
+from repro.params.cells import Recipe
 from repro.params.presets import Training
 from repro.params.switches import in_force
 from repro.records import SPLITS, Texts
@@ -182,29 +183,6 @@ def _part(params: Params, runs: Mapping[str, Recipe], fold: int) -> Iterator[Stu
             inputs = tensors(data, device)
         place = paths.part(address, fold) if crossed else address
         yield study_of(params, place, recipe, part, data, inputs)
-
-
-def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
-    """Stop at a recipe that asks a fusion for what it does not have.
-
-    Raises:
-        ValueError: names the run, the fusion and what can be used instead.
-    """
-    tokens = params.dataset(recipe.dataset).tokens
-    missing = recipe.missing or params.weighting.missing
-    needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"
-    if UNIMODAL in recipe.trains and needs_text != "never":
-        where = f"params.yaml: cells.{address.replace('/', '.')}"
-        raise ValueError(
-            f"{where}: fusion {recipe.fusion} relates text to other modalities and has "
-            "no unimodal models; use a run that trains those of another fusion"
-        )
-    for fusion in recipe.built:
-        weighted = recipe.needs_evidence and fusion == recipe.fusion
-        reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
-        if reason:
-            where = f"params.yaml: cells.{address.replace('/', '.')}"
-            raise ValueError(f"{where}: fusion {fusion} {reason}")
 
 
 def study_of(
