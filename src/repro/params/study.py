@@ -101,6 +101,11 @@ class Params(Strict):
                 f"{where}.dataset: {unknown('data set', recipe.dataset, known)}"
             )
         self._check_encoder(f"{where}.encoder", self.encoder_of(recipe))
+        if recipe.encoder and recipe.dataset in self.datasets.stays:
+            raise ValueError(
+                f"{where}.encoder = {recipe.encoder!r}: the notes of stays take the "
+                "encoder of the preset (icu.text); drop the key"
+            )
         trained = known[recipe.dataset]
         try:
             in_force(recipe.switches, task=trained.task)

@@ -90,6 +90,11 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         ),
         (
             BASE,
+            "    mosi: {dataset: icu_all, encoder: bert, trains: [fusemoe]}",
+            ["cells.base.mosi.encoder = 'bert'", "encoder of the preset", "drop the"],
+        ),
+        (
+            BASE,
             "    mosi: {dataset: mosi, fusion: moe, trains: [unimodal, latefusion]}",
             ["cells.base.mosi: fusion", "last_state.fusions", "'late_fusion'?"],
         ),
