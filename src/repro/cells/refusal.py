@@ -4,7 +4,7 @@ from repro import paths
 from repro.models.architecture import sizes_of
 from repro.models.fusions.interface import fusion_class, refusal
 from repro.params import Params
-from repro.params.cells import UNIMODAL, Recipe
+from repro.params.cells import UNIMODAL, Recipe, key_of
 
 
 def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
@@ -14,7 +14,7 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
         ValueError: names the run, the fusion and what can be used instead, or the
             preset with sizes that are not those of the fusion.
     """
-    where = f"params.yaml: cells.{address.replace('/', '.')}"
+    where = f"params.yaml: {key_of(address)}"
     tokens = params.dataset(recipe.dataset).tokens
     missing = recipe.missing or params.weighting.missing
     needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"

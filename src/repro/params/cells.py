@@ -104,6 +104,16 @@ class Cell(Recipe):
             yield f"{address}/{name}", Recipe.model_validate({**own, **row})
 
 
+def key_of(address: str) -> str:
+    """Where params.yaml states a run.
+
+    >>> key_of("base/mosi"), key_of("sweep/mosi/alpha_03")
+    ('cells.base.mosi', 'cells.sweep.mosi.rows.alpha_03')
+    """
+    group, cell, *row = address.split("/")
+    return ".".join(["cells", group, cell, *(["rows", *row] if row else [])])
+
+
 Cells = Mapping[str, Mapping[str, Cell]]
 
 

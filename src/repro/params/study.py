@@ -8,7 +8,15 @@ from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
-from repro.params.cells import UNIMODAL, Cell, Missing, MultimodalTrain, Recipe, recipes
+from repro.params.cells import (
+    UNIMODAL,
+    Cell,
+    Missing,
+    MultimodalTrain,
+    Recipe,
+    key_of,
+    recipes,
+)
 from repro.params.datasets import (
     ClinicalSource,
     Cohort,
@@ -95,7 +103,7 @@ class Params(Strict):
             raise ValueError(f"{where}: {unknown('text encoder', name, known)}")
 
     def _check_recipe(self, address: str, recipe: Recipe) -> None:
-        where, known = f"cells.{address.replace('/', '.')}", self.datasets.every()
+        where, known = key_of(address), self.datasets.every()
         if recipe.dataset not in known:
             raise ValueError(
                 f"{where}.dataset: {unknown('data set', recipe.dataset, known)}"

@@ -28,3 +28,9 @@ def test_a_size_that_is_not_the_fusions_is_named_with_its_preset(
     wanted = rf"presets/tiny\.yaml: last_state\.fusions\.moe: .*{message}"
     with pytest.raises(ValueError, match=wanted):
         refuse_impossible(with_sizes(**sizes), "base/mosi", recipe)
+
+
+def test_a_row_is_named_where_it_stands() -> None:
+    recipe = Recipe(dataset="mosi", fusion="mmim", trains=["unimodal"])
+    with pytest.raises(ValueError, match=r"params\.yaml: cells\.a\.b\.rows\.c: fusion"):
+        refuse_impossible(small_params((0,)), "a/b/c", recipe)

@@ -76,7 +76,10 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         (
             r"switches: \[own_label_variance\]",
             "switches: [own_labels]",
-            ["cells.attribution.weights.own_label_variance.switches: 'own_labels'"],
+            [
+                "cells.attribution.weights.rows.own_label_variance.switches: ",
+                "switches: 'own_labels'",
+            ],
         ),
         (
             BASE,
@@ -87,11 +90,6 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
             BASE,
             "    mosi: {dataset: mosi, encoder: gpt, trains: [unimodal]}",
             ["cells.base.mosi.encoder: text encoder 'gpt' is unknown"],
-        ),
-        (
-            BASE,
-            "    mosi: {dataset: icu_all, encoder: bert, trains: [fusemoe]}",
-            ["cells.base.mosi.encoder = 'bert'", "encoder of the preset", "drop the"],
         ),
         (
             BASE,
@@ -152,7 +150,7 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         (
             r"without: \[ecg\]",
             "without: [egc]",
-            ["cells.removal.icu_complete.ecg.without", "did you mean 'ecg'?"],
+            ["cells.removal.icu_complete.rows.ecg.without", "did you mean 'ecg'?"],
         ),
         (
             r"^  own: \{\}",
