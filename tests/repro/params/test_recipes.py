@@ -14,6 +14,22 @@ from tests.repro.params.test_study import BASE, loaded
             "dataset: icu_all, encoder: bert, trains: [fusemoe]",
             ["encoder = 'bert'", "encoder of the preset", "drop the key"],
         ),
+        (
+            "dataset: mosi, trains: [unimodl]",
+            ["trains: ", "'unimodl' is unknown; did you mean 'unimodal'?", "mult"],
+        ),
+        (
+            "dataset: mosi, trains: [unimodal, moe, bi_levl]",
+            ["trains: ", "'bi_levl' is unknown; did you mean 'bi_level'?"],
+        ),
+        (
+            "dataset: mosi, fusion: mlt, trains: [late_fusion]",
+            ["fusion: fusion with sizes in last_state", "did you mean 'mult'?"],
+        ),
+        (
+            "dataset: icu_all, trains: [unimodal]",
+            ["fusion: fusion with sizes in query", "'moe' is unknown"],
+        ),
     ],
 )
 def test_a_bad_recipe_is_named(recipe: str, parts: list[str], tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         (
             BASE,
             "    mosi: {dataset: mosi, fusion: moe, trains: [unimodal, latefusion]}",
-            ["cells.base.mosi: fusion", "last_state.fusions", "'late_fusion'?"],
+            ["cells.base.mosi.trains: ", "last_state.fusions", "'late_fusion'?"],
         ),
         (
             BASE,
