@@ -1,10 +1,13 @@
-"""What a recipe asks for in vain, told before any data are read."""
+"""What a recipe asks for in vain, told before anything is trained."""
+
+from collections.abc import Collection
 
 from repro import paths
 from repro.models.architecture import sizes_of
 from repro.models.fusions.interface import fusion_class, refusal
 from repro.params import Params
 from repro.params.cells import UNIMODAL, Recipe, key_of
+from repro.params.naming import unknown
 
 
 def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
@@ -40,3 +43,19 @@ def _refuse_sizes(params: Params, recipe: Recipe, fusion: str) -> None:
     except ValueError as error:
         message = f"{preset}: {block}: {error}; correct it there"
         raise ValueError(message) from error
+
+
+def refuse_lacking(
+    params: Params, address: str, recipe: Recipe, modalities: Collection[str]
+) -> None:
+    """Stop at `without` of a modality that a data set of files does not have.
+
+    Of stays, params know the names, and a cohort may lack one of them.
+
+    Raises:
+        ValueError: names the key and the nearest modality.
+    """
+    odd = [name for name in recipe.without if name not in modalities]
+    if odd and recipe.dataset in params.datasets.files:
+        reason = unknown(f"modality of {recipe.dataset}", odd[0], modalities)
+        raise ValueError(f"params.yaml: {key_of(address)}.without: {reason}")

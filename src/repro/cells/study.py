@@ -9,7 +9,7 @@ import pandas as pd
 
 from repro import paths
 from repro.cells.noise import with_noise
-from repro.cells.refusal import refuse_impossible
+from repro.cells.refusal import refuse_impossible, refuse_lacking
 from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
 from repro.features.reading import Features, read_features
@@ -193,8 +193,13 @@ def study_of(
     data: Features,
     inputs: Inputs,
 ) -> Study:
-    """A run on data that were read before."""
+    """A run on data that were read before.
+
+    Raises:
+        ValueError: the data do not have what the recipe leaves out or fine-tunes.
+    """
     meta = data.meta
+    refuse_lacking(params, address, recipe, meta["modalities"])
     inputs = inputs.only(*(n for n in inputs.names if n not in recipe.without))
     protocol = recipe.protocol or params.protocol
     asked = in_force(recipe.switches, protocol, meta["task"])

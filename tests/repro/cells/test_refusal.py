@@ -1,11 +1,21 @@
-"""What a recipe asks for in vain is told before any data are read."""
+"""What a recipe asks for in vain is told before anything is trained."""
 
 import pytest
 
 from repro.cells.refusal import refuse_impossible
+from repro.cells.study import Study, study_of
+from repro.features.reading import Features
 from repro.params import Params
 from repro.params.cells import Recipe
-from tests.repro.small_study import small_params
+from tests.repro.small_study import small_params, small_study
+
+
+def read_again(study: Study, address: str = "a/b", **recipe: object) -> Study:
+    """The study as it is made from features that were read."""
+    meta = {**study.meta, "task": "regression", "classes": 0}
+    data = Features(study.samples, {}, meta)
+    changed = study.recipe.model_copy(update=recipe)
+    return study_of(study.params, address, changed, "mosi", data, study.inputs)
 
 
 def with_sizes(**changes: object) -> Params:
@@ -34,3 +44,16 @@ def test_a_row_is_named_where_it_stands() -> None:
     recipe = Recipe(dataset="mosi", fusion="mmim", trains=["unimodal"])
     with pytest.raises(ValueError, match=r"params\.yaml: cells\.a\.b\.rows\.c: fusion"):
         refuse_impossible(small_params((0,)), "a/b/c", recipe)
+
+
+def test_a_modality_that_files_do_not_have_is_named() -> None:
+    study = small_study(small_params((0,)))
+    message = r"params\.yaml: cells\.a\.b\.rows\.c\.without: modality of mosi 'vidoe' "
+    with pytest.raises(ValueError, match=message + r"is unknown; did you mean 'video'"):
+        read_again(study, "a/b/c", without=["vidoe"])
+
+
+def test_a_modality_that_a_cohort_lacks_is_left_to_the_report() -> None:
+    study = small_study(small_params((0,)))
+    found = read_again(study, dataset="icu_all", without=["cxr"])
+    assert found.unable == "the data do not have cxr anyway"
