@@ -108,7 +108,7 @@ def sizes_of(fusion: str, sizes: Mapping[str, Any]) -> Any:
     try:
         return wanted.model_validate(dict(sizes))
     except ValidationError as error:
-        wrong = "; ".join(sentence(wanted, detail) for detail in error.errors())
+        wrong = "; ".join(sentence(wanted, d, "this block") for d in error.errors())
         raise ValueError(f"sizes of fusion {fusion}: {wrong}") from None
 
 

@@ -91,7 +91,7 @@ class Cell(Recipe):
             try:
                 Recipe.model_validate({**own, **row})
             except ValidationError as error:
-                told = [sentence(Recipe, detail) for detail in error.errors()]
+                told = [sentence(Recipe, d, "this block") for d in error.errors()]
                 raise ValueError(f"rows.{name}: {'; '.join(told)}") from None
         return self
 

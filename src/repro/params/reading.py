@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
 from repro.params.naming import sentence, unknown
+from repro.params.presets import Preset
 from repro.params.study import Params
 
 
@@ -27,13 +29,18 @@ def load(path: Path = paths.PARAMS) -> Params:
     try:
         return Params.model_validate({**content, "active": _content(preset)})
     except ValidationError as error:
-        lines = []
-        for detail in error.errors():
-            told = sentence(Params, detail)
-            of_preset = detail["loc"][:1] == ("active",)
-            where = preset.relative_to(path.parent) if of_preset else path
-            lines.append(f"{where}: {told.removeprefix('active.')}; correct it there")
-        raise ValueError("\n".join(lines)) from None
+        told = [_told(path, preset, detail) for detail in error.errors()]
+        raise ValueError("\n".join(told)) from None
+
+
+def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
+    """One error with the file that it is in, and the key as it stands there."""
+    where, loc = path, detail["loc"]
+    kind: type[BaseModel] = Params
+    if loc[:1] == ("active",):
+        where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
+    told = sentence(kind, {**detail, "loc": loc})
+    return f"{where}: {told}; correct it there"
 
 
 def _content(path: Path) -> dict[str, Any]:

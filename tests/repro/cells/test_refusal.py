@@ -26,7 +26,7 @@ def with_sizes(**changes: object) -> Params:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"hiden": 3}, "hiden: key of .*'hiden' is unknown; .*Known: "),
+        ({"hiden": 3}, "hiden: key of this block 'hiden' is unknown; .*Known: "),
         ({"expert_hiden": 3}, "did you mean 'expert_hidden'"),
         ({"layers": 0}, "layers = 0: Input should be greater than or equal to 1"),
     ],
