@@ -241,7 +241,11 @@ def applicable(
 def _fine_tuning(
     params: Params, recipe: Recipe, modalities: tuple[str, ...]
 ) -> FineTuning | None:
-    """The text encoder that is trained along, when params ask for that."""
+    """The text encoder that is trained along, when params ask for that.
+
+    Raises:
+        ValueError: the data have no raw text, and the run names no encoder of its own.
+    """
     name = params.encoder_of(recipe)
     encoder = params.active.encoders[name]
     is_file = recipe.dataset in params.datasets.files
@@ -253,6 +257,8 @@ def _fine_tuning(
     prepared = read_prepared(paths.prepared(recipe.dataset))
     texts = prepared.modalities["text"]
     if not isinstance(texts, Texts):
+        if recipe.encoder:  # `Study.unable` leaves the run out
+            return None
         raise ValueError(
             f"data set {recipe.dataset} has no raw text to fine-tune on; set "
             f"encoders.{name}.finetune: false in {paths.preset(params.preset)}"

@@ -1,13 +1,21 @@
 """What a recipe asks for in vain is told before anything is trained."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from repro import cells
 from repro.cells.refusal import refuse_impossible
 from repro.cells.study import Study, study_of
+from repro.data.preparing import Prepared
 from repro.features.reading import Features
 from repro.params import Params
 from repro.params.cells import Recipe
+from repro.records import Ragged
 from tests.repro.small_study import small_params, small_study
+
+STORED = Ragged(np.ones((1, 2), np.float32), np.array([0, 1]))
 
 
 def read_again(study: Study, address: str = "a/b", **recipe: object) -> Study:
@@ -57,3 +65,31 @@ def test_a_modality_that_a_cohort_lacks_is_left_to_the_report() -> None:
     study = small_study(small_params((0,)))
     found = read_again(study, dataset="icu_all", without=["cxr"])
     assert found.unable == "the data do not have cxr anyway"
+
+
+def tuned_without_texts(monkeypatch: pytest.MonkeyPatch, **recipe: object) -> Study:
+    """A study with fine-tuned encoders on data whose text comes as features."""
+    settings = small_params((0,))
+    tuned = {
+        name: encoder.model_copy(update={"finetune": True})
+        for name, encoder in settings.active.encoders.items()
+    }
+    active = settings.active.model_copy(update={"encoders": tuned})
+    study = small_study(settings.model_copy(update={"active": active}))
+    study = replace(study, meta={**study.meta, "text": {"absent": True}})
+    prepared = Prepared(study.samples, {"text": STORED}, {})
+    monkeypatch.setattr(cells.study, "read_prepared", lambda _: prepared)
+    return read_again(study, **recipe)
+
+
+def test_an_encoder_on_data_without_texts_leaves_the_run_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = tuned_without_texts(monkeypatch, encoder="deberta")
+    assert found.unable == "the data have no raw text to encode"
+    assert found.text is None
+
+
+def test_fine_tuning_without_texts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"no raw text .* encoders\.bert\.finetune"):
+        tuned_without_texts(monkeypatch)
