@@ -81,16 +81,20 @@ def unweighted_result(study: Study, fusion: str) -> Result:
 
 def held_out_result(study: Study) -> Result:
     """The unweighted fusion with its train rows predicted by models without them."""
-    fusion = study.recipe.fusion
-    outcome = fit(
-        study.inputs,
-        study.rows,
-        study.members(folds=True),
-        study.architecture(fusion),
-        study.settings("cross-fitted", fusion),
-    )
-    train = out_of_fold(outcome, study.rows["train"])
-    return fitted_result(fusion, outcome, {"train": train}, 0.0, study.inputs)
+
+    def run(part: Study) -> Result:
+        fusion = part.recipe.fusion
+        outcome = fit(
+            part.inputs,
+            part.rows,
+            part.members(folds=True),
+            part.architecture(fusion),
+            part.settings("cross-fitted", fusion),
+        )
+        train = out_of_fold(outcome, part.rows["train"])
+        return fitted_result(fusion, outcome, {"train": train}, 0.0, part.inputs)
+
+    return by_seed(study, run)
 
 
 def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
