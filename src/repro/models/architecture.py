@@ -22,6 +22,8 @@ from repro.models.tokens.text import FineTuning
 from repro.params.naming import sentence
 from repro.params.presets import LastState, Query
 
+BALANCE = "balance"  # weighted by the training settings of a preset
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -88,8 +90,21 @@ def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Modu
 
 
 def loss_weights(architecture: Architecture) -> Mapping[str, float]:
-    """What the auxiliary losses of the fusion are multiplied with."""
-    return getattr(_sizes(architecture), "loss_weights", {})
+    """What the auxiliary losses of the fusion are multiplied with.
+
+    Raises:
+        ValueError: it states a loss that its sizes do not weight.
+    """
+    weights: Mapping[str, float] = getattr(_sizes(architecture), "loss_weights", {})
+    stated = fusion_class(architecture.fusion).losses
+    lacking = [n for n in stated if n not in weights and n != BALANCE]
+    if lacking:
+        raise ValueError(
+            f"models/fusions/{architecture.fusion}.py: losses states "
+            f"{', '.join(lacking)}, which Sizes.loss_weights does not weight; add it "
+            "there"
+        )
+    return weights
 
 
 def auxiliary_lr(architecture: Architecture) -> float:

@@ -43,3 +43,11 @@ def test_held_out_seeds_run_one_after_another_with_a_fine_tuned_encoder(
     np.testing.assert_allclose(
         found.predictions["train"], stacked.predictions["train"], **close
     )
+
+
+def test_a_loss_that_the_fusion_does_not_state_is_named() -> None:
+    study = small_study(small_params((0,)), trains=["mmim"])
+    members, shape = study.members(folds=False), study.architecture("mmim")
+    settings = replace(study.settings("mmim", "mmim"), loss_weights={"contrast": 1.0})
+    with pytest.raises(ValueError, match=r"test/mosi: mmim: .* loss 'likelihood' with"):
+        fits.fit(study.inputs, study.rows, members, shape, settings)

@@ -106,3 +106,11 @@ def test_losses_are_weighted_by_the_sizes() -> None:
     assert loss_weights(small_architecture("moe")) == {}
     assert auxiliary_lr(mmim) == 0.001
     assert auxiliary_lr(ithp) == 0.0
+
+
+def test_a_loss_without_a_weight_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        fusion_class("ithp"), "losses", ("balance", "bottleneck", "odd")
+    )
+    with pytest.raises(ValueError, match=r"fusions/ithp\.py: losses states odd, which"):
+        loss_weights(small_architecture("ithp"))
