@@ -19,7 +19,7 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
     """
     where = f"params.yaml: {key_of(address)}"
     tokens = params.dataset(recipe.dataset).tokens
-    missing = recipe.missing or params.weighting.missing
+    missing = params.missing_of(recipe)
     needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"
     if UNIMODAL in recipe.trains and needs_text != "never":
         raise ValueError(

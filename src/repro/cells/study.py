@@ -74,7 +74,7 @@ class Study:
     @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
-        return self.recipe.missing or self.params.weighting.missing
+        return self.params.missing_of(self.recipe)
 
     @property
     def multimodal_train(self) -> str:
@@ -168,20 +168,22 @@ def load_studies(params: Params, cell: str) -> list[Study]:
     runs = params.runs_of(cell)
     for address, recipe in runs.items():
         refuse_impossible(params, address, recipe)
-    folds = params.folds(next(iter(runs.values())).dataset)
-    return [study for k in range(max(folds, 1)) for study in _part(params, runs, k)]
+    shared = next(iter(runs.values()))  # rows of a cell have one data set and encoder
+    return [
+        study
+        for part in params.parts(shared.dataset)
+        for study in _studies(params, runs, part, _read(params, shared, part))
+    ]
 
 
-def _part(params: Params, runs: Mapping[str, Recipe], fold: int) -> Iterator[Study]:
-    """Studies of all runs on one part of their data, which is read once."""
-    for number, (address, recipe) in enumerate(runs.items()):
-        crossed = params.folds(recipe.dataset)
-        part = params.parts(recipe.dataset)[fold]
-        if number == 0:
-            data = _read(params, recipe, part)
-            device = chosen_device(params.device, params.precision)
-            inputs = tensors(data, device)
-        place = paths.part(address, fold) if crossed else address
+def _studies(
+    params: Params, runs: Mapping[str, Recipe], part: str, data: Features
+) -> Iterator[Study]:
+    """Studies of all runs on one part of their data."""
+    inputs = tensors(data, chosen_device(params.device, params.precision))
+    _, _, fold = part.partition("/")
+    for address, recipe in runs.items():
+        place = f"{address}/{fold}" if fold else address
         yield study_of(params, place, recipe, part, data, inputs)
 
 

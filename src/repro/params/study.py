@@ -243,6 +243,10 @@ class Params(Strict):
         """The smoothing factor of a run: its own or the top-level one."""
         return self.alpha if recipe.alpha is None else recipe.alpha
 
+    def missing_of(self, recipe: Recipe) -> Missing:
+        """What stands in for an absent modality in a run: its own or the common one."""
+        return recipe.missing or self.weighting.missing
+
     def parts(self, dataset: str) -> list[str]:
         """The data set itself, or every fold of a cross-validated cohort."""
         folds = self.folds(dataset)
