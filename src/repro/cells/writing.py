@@ -32,7 +32,7 @@ def write_run(
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
     for result in every:
-        if result.checkpoint and study.recipe.checkpoints:
+        if result.checkpoint:
             name = f"checkpoint-{result.method}.safetensors"
             write_arrays(place / name, result.checkpoint)
     report(study, results, left_out).write()

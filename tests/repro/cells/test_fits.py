@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from repro.cells import fits
+from repro.cells import fits, recipes
 from repro.models.tokens.text import FineTuning
 from tests.repro.small_study import small_params, small_study
 
@@ -51,3 +51,13 @@ def test_a_loss_that_the_fusion_does_not_state_is_named() -> None:
     settings = replace(study.settings("mmim", "mmim"), loss_weights={"contrast": 1.0})
     with pytest.raises(ValueError, match=r"test/mosi: mmim: .* loss 'likelihood' with"):
         fits.fit(study.inputs, study.rows, members, shape, settings)
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_checkpoints_are_kept_only_where_the_recipe_asks(checkpoints: bool) -> None:
+    settings = small_params((0,), training={"epochs": 1})
+    trains = ["unimodal", "moe", "instance"]
+    study = small_study(settings, trains=trains, checkpoints=checkpoints)
+    (run,) = recipes.trained([study])
+    kept = {name for name, result in run.results.items() if result.checkpoint}
+    assert kept == ({"moe", "instance"} if checkpoints else set())
