@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repro import paths
-from repro.report import Data, Method, Report
+from repro.report import Data, Method, Report, read_report
 
 # What a fold tells of its own fit; the pooled report has the mean over folds.
 OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
@@ -34,6 +34,12 @@ def pooled_report(address: str, reports: Sequence[Report]) -> Report:
         "data": _pooled_data([report.data for report in reports]),
     }
     return first.model_copy(update=told)
+
+
+def write_folds(address: str, folds: int) -> None:
+    """The report of a cross-validated run, above the folders of its folds."""
+    reports = [read_report(paths.part(address, k)) for k in range(folds)]
+    pooled_report(address, reports).write()
 
 
 def parts_of(report: Report) -> list[str]:
