@@ -40,7 +40,6 @@ class Setup(_Record):
     seeds: list[int]
     experts: int
     top_k: int
-    encoder: str
     text_encoder: str
     text_weights: str
     finetune: bool

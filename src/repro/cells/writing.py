@@ -101,7 +101,6 @@ def _setup(study: Study) -> Setup:
         seeds=study.seeds,
         experts=params.experts,
         top_k=params.top_k,
-        encoder=study.encoder,
         text_encoder=study.encoder,
         text_weights=weights,
         finetune=is_tuned,
