@@ -13,7 +13,7 @@ OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
 def pooled_report(address: str, reports: Sequence[Report]) -> Report:
     """The report of a cross-validated run; each fold keeps its own in its folder.
 
-    Settings are those of every fold. Of sizes and classes it has those of test: every
+    Settings are those of every fold. Of sizes it has those of test: every
     instance is tested once, but trains several models. A method has the epochs of all
     folds, the fields in which they agree and, under `mean_over_folds`, those of
     `OF_A_FOLD`.
@@ -59,9 +59,6 @@ def _pooled_data(told: Sequence[Data]) -> Data:
     }
     if len({data.excluded for data in told}) > 1:
         update["excluded"] = 0
-    if first.counts:
-        tested = [data.counts["test"] for data in told]
-        update["counts"] = {"test": [sum(of) for of in zip(*tested, strict=True)]}
     return first.model_copy(update=update)
 
 
