@@ -14,11 +14,7 @@ class _Record(BaseModel):
 
 
 class Data(_Record):
-    """What a run was trained on.
-
-    `sizes` are samples by split; `counts`, of a classification, samples of each class
-    by split.
-    """
+    """What a run was trained on; `sizes` are samples by split."""
 
     source: str
     simulated: bool
@@ -30,7 +26,6 @@ class Data(_Record):
     excluded: int = 0
     notes: list[str] = []
     warnings: list[str] = []
-    counts: dict[str, list[int]] = {}
 
 
 class Setup(_Record):
@@ -40,7 +35,6 @@ class Setup(_Record):
     seeds: list[int]
     experts: int
     top_k: int
-    encoder: str
     text_encoder: str
     text_weights: str
     finetune: bool

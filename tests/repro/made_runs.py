@@ -102,7 +102,6 @@ def setup_of(params: Params, recipe: Recipe, changes: Mapping[str, Any]) -> Setu
         "seeds": list(SEEDS),
         "experts": params.experts,
         "top_k": params.top_k,
-        "encoder": encoder,
         "text_encoder": encoder,
         "text_weights": "random",
         "finetune": False,

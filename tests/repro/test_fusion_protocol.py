@@ -8,7 +8,7 @@ import torch
 
 from repro.cells import fits, recipes, writing
 from repro.cells.evidence import evidence_of
-from repro.cells.study import refuse_impossible
+from repro.cells.refusal import refuse_impossible
 from repro.models.fusions.interface import fusion_class, fusion_names, refusal
 from repro.models.fusions.mmim import MMIM
 from repro.params.cells import Recipe

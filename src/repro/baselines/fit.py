@@ -91,13 +91,7 @@ def report(
 ) -> Report:
     """The record of a run of predictors without a network."""
     kept = samples[has_modality(samples)]
-    labels = {name: kept.loc[kept["split"] == name, "y"] for name in SPLITS}
     classes = meta["classes"] if meta["task"] == "classification" else 0
-    counts = {
-        name: np.bincount(y.astype(np.int64), minlength=classes).tolist()
-        for name, y in labels.items()
-        if classes
-    }
     return Report(
         address=address,
         dataset=dataset,
@@ -107,12 +101,11 @@ def report(
             simulated=meta["simulated"],
             task=meta["task"],
             classes=classes,
-            sizes={name: len(y) for name, y in labels.items()},
+            sizes={name: int((kept["split"] == name).sum()) for name in SPLITS},
             dims={name: m.values.shape[1] for name, m in modalities.items()},
             modalities=list(modalities),
             excluded=len(samples) - len(kept),
             notes=meta["notes"],
             warnings=meta["warnings"],
-            counts=counts,
         ),
     )

@@ -81,7 +81,7 @@ def refuse_other(study: Study, used: str, report: Report) -> None:
     pairs = {
         "data set": (report.dataset, study.recipe.dataset),
         "seeds": (setup.seeds, study.params.seeds),
-        "text encoder": (setup.encoder, study.encoder),
+        "text encoder": (setup.text_encoder, study.encoder),
     }
     for what, (theirs, own) in pairs.items():
         if theirs != own:

@@ -11,6 +11,7 @@ from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
 from repro.params.cells import Weighting
 from repro.training.fitting import Outcome, fit
+from repro.training.members import leaders
 from repro.training.weighting.evidence import Evidence, Plan
 from repro.training.weighting.loop import Reweighting
 
@@ -72,8 +73,9 @@ def unweighted_result(study: Study, fusion: str) -> Result:
         )
         seconds = process_time() - started
         predictions = dict(outcome.predictions)
+        keep = part.recipe.checkpoints
         return fitted_result(
-            fusion, outcome, predictions, seconds, part.inputs, keep=True
+            fusion, outcome, predictions, seconds, part.inputs, keep=keep
         )
 
     return by_seed(study, run)
@@ -81,16 +83,20 @@ def unweighted_result(study: Study, fusion: str) -> Result:
 
 def held_out_result(study: Study) -> Result:
     """The unweighted fusion with its train rows predicted by models without them."""
-    fusion = study.recipe.fusion
-    outcome = fit(
-        study.inputs,
-        study.rows,
-        study.members(folds=True),
-        study.architecture(fusion),
-        study.settings("cross-fitted", fusion),
-    )
-    train = out_of_fold(outcome, study.rows["train"])
-    return fitted_result(fusion, outcome, {"train": train}, 0.0, study.inputs)
+
+    def run(part: Study) -> Result:
+        fusion = part.recipe.fusion
+        outcome = fit(
+            part.inputs,
+            part.rows,
+            part.members(folds=True),
+            part.architecture(fusion),
+            part.settings("cross-fitted", fusion),
+        )
+        train = out_of_fold(outcome, part.rows["train"])
+        return fitted_result(fusion, outcome, {"train": train}, 0.0, part.inputs)
+
+    return by_seed(study, run)
 
 
 def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
@@ -118,22 +124,23 @@ def _weighted(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
         reweighting,
     )
     seconds = process_time() - started
-    predictions, keep = leading(outcome), not cross_fitted
+    predictions = leading(outcome)
+    keep = study.recipe.checkpoints and not cross_fitted
     result = fitted_result(
         weighting, outcome, predictions, seconds, study.inputs, keep=keep
     )
-    leaders = [i for i, member in enumerate(members) if member.fold == 0]
+    whole = leaders(members)
     return replace(
         result,
-        weights={split: w[leaders] for split, w in outcome.weights.items()},
+        weights={split: w[whole] for split, w in outcome.weights.items()},
         trajectory=[{"method": weighting} | row for row in reweighting.trajectory],
     )
 
 
 def leading(outcome: Outcome) -> dict[str, Float[np.ndarray, "seeds rows *classes"]]:
     """Predictions of the members that learned from all of train."""
-    leaders = [i for i, member in enumerate(outcome.members) if member.fold == 0]
-    return {split: p[leaders] for split, p in outcome.predictions.items()}
+    whole = leaders(outcome.members)
+    return {split: p[whole] for split, p in outcome.predictions.items()}
 
 
 def out_of_fold(
@@ -142,13 +149,13 @@ def out_of_fold(
     """Train predictions of every seed by the members that held each row out."""
     seeds = list(dict.fromkeys(member.seed for member in outcome.members))
     result = np.full_like(outcome.predictions["train"][: len(seeds)], np.nan)
-    leaders = {member.seed: member for member in outcome.members if member.fold == 0}
+    refits = {member.seed: member for member in outcome.members if member.fold == 0}
     for i, member in enumerate(outcome.members):
         if member.fold == 0:
             # Rows without the modality are in no member; the refit's constant stands.
             chosen = ~np.isin(train, member.rows)
         else:
-            known = np.isin(train, leaders[member.seed].rows)
+            known = np.isin(train, refits[member.seed].rows)
             chosen = known & ~np.isin(train, member.rows)
         seed = seeds.index(member.seed)
         result[seed, chosen] = outcome.predictions["train"][i, chosen]

@@ -10,6 +10,7 @@ from repro.models.batch import Inputs
 from repro.models.predictor import parameter_count
 from repro.training.checkpoint import checkpoint_arrays
 from repro.training.fitting import Outcome
+from repro.training.members import leaders
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,13 @@ def fitted_result(
     keep: bool = False,
 ) -> Result:
     """The result of the members that learned from all of train."""
-    leaders = [i for i, member in enumerate(outcome.members) if member.fold == 0]
     return Result(
         method=method,
         predictions=predictions,
         history=[
             {"method": method} | row for row in outcome.history if row["fold"] == 0
         ],
-        epochs=[outcome.epochs[i] for i in leaders],
+        epochs=[outcome.epochs[i] for i in leaders(outcome.members)],
         parameters=parameter_count(outcome.model),
         seconds=seconds,
         modalities=inputs.names,

@@ -9,15 +9,16 @@ import pandas as pd
 
 from repro import paths
 from repro.cells.noise import with_noise
+from repro.cells.refusal import refuse_impossible, refuse_lacking
 from repro.cells.tensors import chosen_device, tensors
 from repro.data.preparing import read_prepared
 from repro.features.reading import Features, read_features
 from repro.models.architecture import Architecture, auxiliary_lr, loss_weights
 from repro.models.batch import Inputs
-from repro.models.fusions.interface import ANCHOR, fusion_class, refusal, unable
+from repro.models.fusions.interface import ANCHOR, unable
 from repro.models.tokens.text import FineTuning
 from repro.params import Params
-from repro.params.cells import UNIMODAL, Recipe
+from repro.params.cells import Recipe
 from repro.params.presets import Training
 from repro.params.switches import in_force
 from repro.records import SPLITS, Texts
@@ -73,7 +74,7 @@ class Study:
     @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
-        return self.recipe.missing or self.params.weighting.missing
+        return self.params.missing_of(self.recipe)
 
     @property
     def multimodal_train(self) -> str:
@@ -167,44 +168,23 @@ def load_studies(params: Params, cell: str) -> list[Study]:
     runs = params.runs_of(cell)
     for address, recipe in runs.items():
         refuse_impossible(params, address, recipe)
-    folds = params.folds(next(iter(runs.values())).dataset)
-    return [study for k in range(max(folds, 1)) for study in _part(params, runs, k)]
+    shared = next(iter(runs.values()))  # rows of a cell have one data set and encoder
+    return [
+        study
+        for part in params.parts(shared.dataset)
+        for study in _studies(params, runs, part, _read(params, shared, part))
+    ]
 
 
-def _part(params: Params, runs: Mapping[str, Recipe], fold: int) -> Iterator[Study]:
-    """Studies of all runs on one part of their data, which is read once."""
-    for number, (address, recipe) in enumerate(runs.items()):
-        crossed = params.folds(recipe.dataset)
-        part = params.parts(recipe.dataset)[fold]
-        if number == 0:
-            data = _read(params, recipe, part)
-            device = chosen_device(params.device, params.precision)
-            inputs = tensors(data, device)
-        place = paths.part(address, fold) if crossed else address
+def _studies(
+    params: Params, runs: Mapping[str, Recipe], part: str, data: Features
+) -> Iterator[Study]:
+    """Studies of all runs on one part of their data."""
+    inputs = tensors(data, chosen_device(params.device, params.precision))
+    _, _, fold = part.partition("/")
+    for address, recipe in runs.items():
+        place = f"{address}/{fold}" if fold else address
         yield study_of(params, place, recipe, part, data, inputs)
-
-
-def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
-    """Stop at a recipe that asks a fusion for what it does not have.
-
-    Raises:
-        ValueError: names the run, the fusion and what can be used instead.
-    """
-    tokens = params.dataset(recipe.dataset).tokens
-    missing = recipe.missing or params.weighting.missing
-    needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"
-    if UNIMODAL in recipe.trains and needs_text != "never":
-        where = f"params.yaml: cells.{address.replace('/', '.')}"
-        raise ValueError(
-            f"{where}: fusion {recipe.fusion} relates text to other modalities and has "
-            "no unimodal models; use a run that trains those of another fusion"
-        )
-    for fusion in recipe.built:
-        weighted = recipe.needs_evidence and fusion == recipe.fusion
-        reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
-        if reason:
-            where = f"params.yaml: cells.{address.replace('/', '.')}"
-            raise ValueError(f"{where}: fusion {fusion} {reason}")
 
 
 def study_of(
@@ -215,8 +195,13 @@ def study_of(
     data: Features,
     inputs: Inputs,
 ) -> Study:
-    """A run on data that were read before."""
+    """A run on data that were read before.
+
+    Raises:
+        ValueError: the data do not have what the recipe leaves out or fine-tunes.
+    """
     meta = data.meta
+    refuse_lacking(params, address, recipe, meta["modalities"])
     inputs = inputs.only(*(n for n in inputs.names if n not in recipe.without))
     protocol = recipe.protocol or params.protocol
     asked = in_force(recipe.switches, protocol, meta["task"])
@@ -258,7 +243,11 @@ def applicable(
 def _fine_tuning(
     params: Params, recipe: Recipe, modalities: tuple[str, ...]
 ) -> FineTuning | None:
-    """The text encoder that is trained along, when params ask for that."""
+    """The text encoder that is trained along, when params ask for that.
+
+    Raises:
+        ValueError: the data have no raw text, and the run names no encoder of its own.
+    """
     name = params.encoder_of(recipe)
     encoder = params.active.encoders[name]
     is_file = recipe.dataset in params.datasets.files
@@ -270,6 +259,8 @@ def _fine_tuning(
     prepared = read_prepared(paths.prepared(recipe.dataset))
     texts = prepared.modalities["text"]
     if not isinstance(texts, Texts):
+        if recipe.encoder:  # `Study.unable` leaves the run out
+            return None
         raise ValueError(
             f"data set {recipe.dataset} has no raw text to fine-tune on; set "
             f"encoders.{name}.finetune: false in {paths.preset(params.preset)}"

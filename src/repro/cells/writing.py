@@ -12,8 +12,7 @@ from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
 from repro.process import cores, peak_memory_bytes
-from repro.report import Data, Method, Report, Setup, read_report
-from repro.results.folds import pooled_report
+from repro.report import Data, Method, Report, Setup
 
 
 def write_run(
@@ -32,7 +31,7 @@ def write_run(
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
     for result in every:
-        if result.checkpoint and study.recipe.checkpoints:
+        if result.checkpoint:
             name = f"checkpoint-{result.method}.safetensors"
             write_arrays(place / name, result.checkpoint)
     report(study, results, left_out).write()
@@ -48,12 +47,6 @@ def write_first_weights(
     ]
     table = pd.concat(frames, ignore_index=True)
     write_table(paths.run(study.address) / "initial.parquet", table)
-
-
-def write_folds(address: str, folds: int) -> None:
-    """The report of a cross-validated run, above the folders of its folds."""
-    reports = [read_report(paths.part(address, k)) for k in range(folds)]
-    pooled_report(address, reports).write()
 
 
 def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:
@@ -108,7 +101,6 @@ def _setup(study: Study) -> Setup:
         seeds=study.seeds,
         experts=params.experts,
         top_k=params.top_k,
-        encoder=study.encoder,
         text_encoder=study.encoder,
         text_weights=weights,
         finetune=is_tuned,

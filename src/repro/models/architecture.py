@@ -19,7 +19,10 @@ from repro.models.tokens.last_state import LastStateTokens
 from repro.models.tokens.query import QueryTokens
 from repro.models.tokens.series import SeriesTokens
 from repro.models.tokens.text import FineTuning
+from repro.params.naming import sentence
 from repro.params.presets import LastState, Query
+
+BALANCE = "balance"  # weighted by the training settings of a preset
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,21 @@ def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Modu
 
 
 def loss_weights(architecture: Architecture) -> Mapping[str, float]:
-    """What the auxiliary losses of the fusion are multiplied with."""
-    return getattr(_sizes(architecture), "loss_weights", {})
+    """What the auxiliary losses of the fusion are multiplied with.
+
+    Raises:
+        ValueError: it states a loss that its sizes do not weight.
+    """
+    weights: Mapping[str, float] = getattr(_sizes(architecture), "loss_weights", {})
+    stated = fusion_class(architecture.fusion).losses
+    lacking = [n for n in stated if n not in weights and n != BALANCE]
+    if lacking:
+        raise ValueError(
+            f"models/fusions/{architecture.fusion}.py: losses states "
+            f"{', '.join(lacking)}, which Sizes.loss_weights does not weight; add it "
+            "there"
+        )
+    return weights
 
 
 def auxiliary_lr(architecture: Architecture) -> float:
@@ -97,18 +113,22 @@ def auxiliary_lr(architecture: Architecture) -> float:
     return _sizes(architecture).lr if has_phase else 0.0
 
 
-def _sizes(architecture: Architecture) -> Any:
-    wanted = fusion_class(architecture.fusion).Sizes
+def sizes_of(fusion: str, sizes: Mapping[str, Any]) -> Any:
+    """The sizes of a fusion as a typed block.
+
+    Raises:
+        ValueError: one is unknown, missing or out of range; names the nearest.
+    """
+    wanted = fusion_class(fusion).Sizes
     try:
-        return wanted.model_validate(dict(architecture.sizes))
+        return wanted.model_validate(dict(sizes))
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}"
-            for e in error.errors()
-        ]
-        raise ValueError(
-            f"sizes of fusion {architecture.fusion}: {'; '.join(wrong)}"
-        ) from None
+        wrong = "; ".join(sentence(wanted, d, "this block") for d in error.errors())
+        raise ValueError(f"sizes of fusion {fusion}: {wrong}") from None
+
+
+def _sizes(architecture: Architecture) -> Any:
+    return sizes_of(architecture.fusion, architecture.sizes)
 
 
 def _is_over_time(architecture: Architecture) -> bool:

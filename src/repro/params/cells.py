@@ -91,7 +91,7 @@ class Cell(Recipe):
             try:
                 Recipe.model_validate({**own, **row})
             except ValidationError as error:
-                told = [sentence(Recipe, detail) for detail in error.errors()]
+                told = [sentence(Recipe, d, "this block") for d in error.errors()]
                 raise ValueError(f"rows.{name}: {'; '.join(told)}") from None
         return self
 
@@ -102,6 +102,16 @@ class Cell(Recipe):
             yield address, Recipe.model_validate(own)
         for name, row in self.rows.items():
             yield f"{address}/{name}", Recipe.model_validate({**own, **row})
+
+
+def key_of(address: str) -> str:
+    """Where params.yaml states a run.
+
+    >>> key_of("base/mosi"), key_of("sweep/mosi/alpha_03")
+    ('cells.base.mosi', 'cells.sweep.mosi.rows.alpha_03')
+    """
+    group, cell, *row = address.split("/")
+    return ".".join(["cells", group, cell, *(["rows", *row] if row else [])])
 
 
 Cells = Mapping[str, Mapping[str, Cell]]

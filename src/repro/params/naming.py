@@ -19,13 +19,18 @@ def unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"{what} {name!r} is unknown; {hint}Known: {', '.join(sorted(known))}"
 
 
-def sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
-    """One validation error in words: field, value, what is wrong with it."""
+def sentence(
+    model: type[BaseModel], detail: ErrorDetails, top: str = "the top level"
+) -> str:
+    """One validation error in words: field, value, what is wrong with it.
+
+    `top` is what the block is called that the model describes.
+    """
     loc = detail["loc"]
     where = ".".join(str(part) for part in loc) or "file"
     if detail["type"] == "extra_forbidden":
         known = [f for f in fields_at(model, loc[:-1]) if f != "active"]
-        parent = ".".join(str(part) for part in loc[:-1]) or "the top level"
+        parent = ".".join(str(part) for part in loc[:-1]) or top
         return f"{where}: key of {unknown(parent, str(loc[-1]), known)}"
     shown = "" if isinstance(detail["input"], dict) else f" = {detail['input']!r}"
     said = detail["msg"].removeprefix("Value error, ")

@@ -1,14 +1,22 @@
-"""A typed, frozen view of params.yaml and its preset; bad values stop here."""
+"""A typed, frozen view of params.yaml and its preset, whose parts must agree."""
 
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML, YAMLError
+from pydantic import Field, model_validator
 
 from repro import paths
-from repro.params.cells import UNIMODAL, Cell, Missing, MultimodalTrain, Recipe, recipes
+from repro.params.cells import (
+    FIRST_WEIGHTS,
+    UNIMODAL,
+    WEIGHTINGS,
+    Cell,
+    Missing,
+    MultimodalTrain,
+    Recipe,
+    key_of,
+    recipes,
+)
 from repro.params.datasets import (
     ClinicalSource,
     Cohort,
@@ -17,7 +25,7 @@ from repro.params.datasets import (
     IcuSimulation,
     Simulation,
 )
-from repro.params.naming import sentence, unknown
+from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
 from repro.params.strict import Count, Name, Share, Strict
 from repro.params.switches import in_force
@@ -95,22 +103,23 @@ class Params(Strict):
             raise ValueError(f"{where}: {unknown('text encoder', name, known)}")
 
     def _check_recipe(self, address: str, recipe: Recipe) -> None:
-        where, known = f"cells.{address.replace('/', '.')}", self.datasets.every()
+        where, known = key_of(address), self.datasets.every()
         if recipe.dataset not in known:
             raise ValueError(
                 f"{where}.dataset: {unknown('data set', recipe.dataset, known)}"
             )
         self._check_encoder(f"{where}.encoder", self.encoder_of(recipe))
+        if recipe.encoder and recipe.dataset in self.datasets.stays:
+            raise ValueError(
+                f"{where}.encoder = {recipe.encoder!r}: the notes of stays take the "
+                "encoder of the preset (icu.text); drop the key"
+            )
         trained = known[recipe.dataset]
         try:
             in_force(recipe.switches, task=trained.task)
         except ValueError as error:
             raise ValueError(f"{where}.switches: {error}") from error
-        block = self.models(recipe.dataset).fusions
-        for fusion in recipe.built:
-            if fusion not in block:
-                what = f"fusion with sizes in {trained.tokens}.fusions of the preset"
-                raise ValueError(f"{where}: {unknown(what, fusion, block)}")
+        self._check_names(where, recipe)
         for used in recipe.uses:
             self._check_use(address, where, recipe, used)
         if recipe.needs_evidence:
@@ -121,6 +130,20 @@ class Params(Strict):
         if recipe.dataset in self.datasets.stays and odd:
             reason = unknown("modality that can be left out", odd[0], OPTIONAL)
             raise ValueError(f"{where}.without: {reason}")
+
+    def _check_names(self, where: str, recipe: Recipe) -> None:
+        """Fusions that have sizes, and what else can be trained."""
+        block = self.models(recipe.dataset).fusions
+        place = f"{self.dataset(recipe.dataset).tokens}.fusions of the preset"
+        every = [*block, UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS]
+        for name in recipe.trains:
+            if name not in every:
+                what = f"method, or fusion with sizes in {place}:"
+                raise ValueError(f"{where}.trains: {unknown(what, name, every)}")
+        is_meant = "fusion" in recipe.model_fields_set or recipe.fusion in recipe.built
+        if is_meant and recipe.fusion not in block:
+            what = f"fusion with sizes in {place}"
+            raise ValueError(f"{where}.fusion: {unknown(what, recipe.fusion, block)}")
 
     def _check_own(self, where: str, recipe: Recipe) -> None:
         """What the stages of one's own cells are written for."""
@@ -220,6 +243,10 @@ class Params(Strict):
         """The smoothing factor of a run: its own or the top-level one."""
         return self.alpha if recipe.alpha is None else recipe.alpha
 
+    def missing_of(self, recipe: Recipe) -> Missing:
+        """What stands in for an absent modality in a run: its own or the common one."""
+        return recipe.missing or self.weighting.missing
+
     def parts(self, dataset: str) -> list[str]:
         """The data set itself, or every fold of a cross-validated cohort."""
         folds = self.folds(dataset)
@@ -231,40 +258,3 @@ class Params(Strict):
         return (
             self.clinical.folds if dataset in self.datasets.stays and is_crossed else 0
         )
-
-
-def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml and its preset with DVC's own parser.
-
-    Raises:
-        ValueError: a file is missing, or a field is unknown, has the wrong type or is
-            out of range; the message names file, field, value and bound.
-    """
-    content = _content(path)
-    name = str(content.get("preset"))
-    preset = path.parent / paths.preset(name)
-    if not preset.is_file():
-        known = [p.stem for p in preset.parent.glob("*.yaml")]
-        raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
-    try:
-        return Params.model_validate({**content, "active": _content(preset)})
-    except ValidationError as error:
-        lines = []
-        for detail in error.errors():
-            told = sentence(Params, detail)
-            of_preset = detail["loc"][:1] == ("active",)
-            where = preset.relative_to(path.parent) if of_preset else path
-            lines.append(f"{where}: {told.removeprefix('active.')}; correct it there")
-        raise ValueError("\n".join(lines)) from None
-
-
-def _content(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; run from the repository root")
-    try:
-        content = YAML(typ="safe").load(path)
-    except YAMLError as error:
-        raise ValueError(f"{path}: not readable as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: holds no keys; restore it from git")
-    return content

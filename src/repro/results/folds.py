@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repro import paths
-from repro.report import Data, Method, Report
+from repro.report import Data, Method, Report, read_report
 
 # What a fold tells of its own fit; the pooled report has the mean over folds.
 OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
@@ -13,7 +13,7 @@ OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
 def pooled_report(address: str, reports: Sequence[Report]) -> Report:
     """The report of a cross-validated run; each fold keeps its own in its folder.
 
-    Settings are those of every fold. Of sizes and classes it has those of test: every
+    Settings are those of every fold. Of sizes it has those of test: every
     instance is tested once, but trains several models. A method has the epochs of all
     folds, the fields in which they agree and, under `mean_over_folds`, those of
     `OF_A_FOLD`.
@@ -36,6 +36,12 @@ def pooled_report(address: str, reports: Sequence[Report]) -> Report:
     return first.model_copy(update=told)
 
 
+def write_folds(address: str, folds: int) -> None:
+    """The report of a cross-validated run, above the folders of its folds."""
+    reports = [read_report(paths.part(address, k)) for k in range(folds)]
+    pooled_report(address, reports).write()
+
+
 def parts_of(report: Report) -> list[str]:
     """Address of the run itself, or of every fold of a cross-validated one."""
     address, folds = report.address, report.folds
@@ -53,9 +59,6 @@ def _pooled_data(told: Sequence[Data]) -> Data:
     }
     if len({data.excluded for data in told}) > 1:
         update["excluded"] = 0
-    if first.counts:
-        tested = [data.counts["test"] for data in told]
-        update["counts"] = {"test": [sum(of) for of in zip(*tested, strict=True)]}
     return first.model_copy(update=update)
 
 

@@ -12,6 +12,7 @@ from repro.files import read_table
 from repro.metrics.bootstrap import Difference, Summary, summary
 from repro.metrics.scores import SCORES, Score
 from repro.params import Params
+from repro.params.cells import key_of
 from repro.params.study import Statistics
 from repro.report import Report, read_report, report_path
 from repro.results.folds import parts_of
@@ -114,7 +115,7 @@ def trained_run(params: Params, address: str) -> Run:
     if run.report.alpha not in (None, wanted):
         raise ValueError(
             f"{report_path(address)}: alpha={run.report.alpha}, but "
-            f"cells.{address.replace('/', '.')} asks for {wanted}; train the cell again"
+            f"{key_of(address)} asks for {wanted}; train the cell again"
         )
     return run
 

@@ -10,8 +10,7 @@ from repro import params, paths  # noqa: E402
 from repro.baselines.fit import Fit, prediction_table, report  # noqa: E402
 from repro.features.reading import Features, read_features  # noqa: E402
 from repro.files import write_table  # noqa: E402
-from repro.report import read_report  # noqa: E402
-from repro.results.folds import pooled_report  # noqa: E402
+from repro.results.folds import write_folds  # noqa: E402
 
 
 def main() -> None:
@@ -33,8 +32,7 @@ def main() -> None:
         place = paths.part(address, k) if folds else address
         write(place, part, features, settings.seeds)
     if folds:
-        reports = [read_report(paths.part(address, k)) for k in range(folds)]
-        pooled_report(address, reports).write()
+        write_folds(address, folds)
 
 
 def write(address: str, part: str, features: Features, seeds: list[int]) -> None:

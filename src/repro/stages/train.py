@@ -14,10 +14,10 @@ from repro.cells.recipes import trained  # noqa: E402
 from repro.cells.study import load_studies  # noqa: E402
 from repro.cells.writing import (  # noqa: E402
     write_first_weights,
-    write_folds,
     write_run,
     write_timing,
 )
+from repro.results.folds import write_folds  # noqa: E402
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from repro.models.architecture import Architecture
+from repro.models.architecture import BALANCE, Architecture
 from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Predictor, Randomness
 from repro.params.presets import Training
@@ -129,7 +129,7 @@ class _Fitting:
         self.randomness = Randomness(dropout=generators, router=generators)
         off = "no_balance_loss" in settings.switches
         balance = 0.0 if off else training.balance_loss
-        self.loss_weights = {"balance": balance, **settings.loss_weights}
+        self.loss_weights = {BALANCE: balance, **settings.loss_weights}
         self.y = inputs.y.double().cpu().numpy()
         # A row without any of the modalities gets a constant, which says nothing.
         self.judged = {
@@ -264,9 +264,15 @@ class _Fitting:
         losses = self.settings.task.losses(output.logits, batch.y) * batch.real
         loss = losses.sum(1) / batch.real.sum(1).clamp(min=1)
         self.optimizer.zero_grad()
-        extra = sum(
-            self.loss_weights[name] * own for name, own in output.losses.items()
-        )
-        (loss + extra).sum().backward()
+        (loss + self._extra(output.losses)).sum().backward()
         self.optimizer.step()
         return loss.detach()
+
+    def _extra(self, losses: Mapping[str, Tensor]) -> Tensor | int:
+        odd = [name for name in losses if name not in self.loss_weights]
+        if odd:
+            raise ValueError(
+                f"{self.settings.label}: the fusion gives a loss {odd[0]!r} without a "
+                "weight; state it in its `losses` and in Sizes.loss_weights"
+            )
+        return sum(self.loss_weights[name] * own for name, own in losses.items())

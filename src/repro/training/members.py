@@ -27,6 +27,15 @@ class Member:
     rows: Int[np.ndarray, " rows"]
 
 
+def leaders(members: Sequence[Member]) -> list[int]:
+    """Places of the members that learn from all of train.
+
+    >>> leaders([Member(0, 0, np.arange(3)), Member(0, 1, np.arange(2))])
+    [0]
+    """
+    return [i for i, member in enumerate(members) if member.fold == 0]
+
+
 def seed_stream(
     seed: int, fold: int, stream: Stream, *more: int
 ) -> np.random.SeedSequence:

@@ -61,9 +61,12 @@ def test_a_fusion_gets_the_tokens_that_it_takes(fusion: str, kind: type) -> None
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hidden": 0}, r"sizes of fusion late_fusion: hidden=0: .*greater than or eq"),
-        ({"dropout": 1.0}, r"dropout=1\.0: .*less than 1"),
-        ({"depth": 3}, r"depth=3: Extra inputs are not permitted"),
+        (
+            {"hidden": 0},
+            r"sizes of fusion late_fusion: hidden = 0: .*greater than or eq",
+        ),
+        ({"dropout": 1.0}, r"dropout = 1\.0: .*less than 1"),
+        ({"hiden": 3}, r"hiden: key of .*'hiden' is unknown; did you mean 'hidden'\?"),
     ],
 )
 def test_sizes_that_are_not_the_fusions_are_named(
@@ -103,3 +106,11 @@ def test_losses_are_weighted_by_the_sizes() -> None:
     assert loss_weights(small_architecture("moe")) == {}
     assert auxiliary_lr(mmim) == 0.001
     assert auxiliary_lr(ithp) == 0.0
+
+
+def test_a_loss_without_a_weight_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        fusion_class("ithp"), "losses", ("balance", "bottleneck", "odd")
+    )
+    with pytest.raises(ValueError, match=r"fusions/ithp\.py: losses states odd, which"):
+        loss_weights(small_architecture("ithp"))

@@ -14,7 +14,7 @@ from repro.metrics.classification import one_versus_rest_auroc
 from repro.metrics.scores import CLASSIFICATION
 from repro.params import Params
 from repro.report import Method, Report, read_report
-from repro.results.folds import pooled_report
+from repro.results.folds import pooled_report, write_folds
 from repro.results.runs import read_run, seed_metrics
 from repro.tables.blocks import not_converged
 from tests.repro.conftest import COHORTS, few_resamples
@@ -197,8 +197,7 @@ def test_the_pooled_report_of_baselines(clinical: Params) -> None:
     for k in range(2):
         haim = {"seeds": [0], "max_depth": 3 + 2 * k, "columns": 40}
         method = Method(settings=haim | {"valid_macro_f1": 20.0 + 10 * k})
-        counts = {"train": [9, 9, 9, 9], "valid": [1, 1, 1, 0], "test": [2, 1, k, 0]}
-        data = {"counts": counts, "dims": {"text": 7 + k, "cxr": 5}, "excluded": k}
+        data = {"dims": {"text": 7 + k, "cxr": 5}, "excluded": k}
         changes.append({"methods": {"haim": method}, "data": data})
     pooled = pooled_report("baselines/icu_complete", folds_of(clinical, *changes))
     # The folds chose other trees, which only their own reports tell.
@@ -206,5 +205,16 @@ def test_the_pooled_report_of_baselines(clinical: Params) -> None:
         settings={"seeds": [0], "columns": 40},
         mean_over_folds={"valid_macro_f1": 25.0},
     )
-    assert pooled.data.counts == {"test": [4, 2, 1, 0]}
     assert pooled.data.dims == {"cxr": 5} and pooled.data.excluded == 0
+
+
+def test_the_report_above_the_folds_is_made_of_theirs(clinical: Params) -> None:
+    made = Method(trained=True, epochs=[2])
+    changes = [{"methods": {"instance": made}, "data": {"excluded": k}} for k in (0, 1)]
+    reports = folds_of(clinical, *changes)
+    for report in reports:
+        report.write()
+    write_folds("btw/icu_complete", len(reports))
+    found = read_report("btw/icu_complete")
+    assert found == pooled_report("btw/icu_complete", reports)
+    assert found.folds == 2 and found.methods["instance"].epochs == [2, 2]

@@ -88,7 +88,7 @@ def test_table5_stands_on_the_other_encoder(study: SimpleNamespace) -> None:
 
 def test_runs_of_two_encoders_cannot_share_a_table(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    change_report("deberta_btw/mosi", setup={"encoder": "bert"})
+    change_report("deberta_btw/mosi", setup={"text_encoder": "bert"})
     with pytest.raises(ValueError, match=r"encoder: deberta and bert.*dvc repro"):
         rows_of("table5", study.params)
 

@@ -76,7 +76,7 @@ class FusionOutput:
     gates: Mapping[str, Tensor]
 
 
-@runtime_checkable
+@runtime_checkable  # tests check types at run time
 class FusionClass(Protocol):
     """What the class of every fusion states.
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from btw import ModalityWeighting, dataset_gaussian_kl
-from repro.training.members import Member
+from repro.training.members import Member, leaders
 from repro.training.weighting.application import Application, Applied
 from repro.training.weighting.evidence import (
     Evidence,
@@ -39,7 +39,7 @@ class Reweighting:
         self._evidence, self._members, self._plan = evidence, members, plan
         self._seeds = range(len(seeds))
         self._seed_of = [seeds.index(member.seed) for member in members]
-        self._leaders = [i for i, member in enumerate(members) if member.fold == 0]
+        self._leaders = leaders(members)
         variances = [unimodal_variance(evidence, plan, s) for s in self._seeds]
         self._weightings = [self._fitted(s, variances[s]) for s in self._seeds]
         self._apply = Application(evidence, members, plan)

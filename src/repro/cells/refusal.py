@@ -1,0 +1,61 @@
+"""What a recipe asks for in vain, told before anything is trained."""
+
+from collections.abc import Collection
+
+from repro import paths
+from repro.models.architecture import sizes_of
+from repro.models.fusions.interface import fusion_class, refusal
+from repro.params import Params
+from repro.params.cells import UNIMODAL, Recipe, key_of
+from repro.params.naming import unknown
+
+
+def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
+    """Stop at a recipe that asks a fusion for what it does not have.
+
+    Raises:
+        ValueError: names the run, the fusion and what can be used instead, or the
+            preset with sizes that are not those of the fusion.
+    """
+    where = f"params.yaml: {key_of(address)}"
+    tokens = params.dataset(recipe.dataset).tokens
+    missing = params.missing_of(recipe)
+    needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"
+    if UNIMODAL in recipe.trains and needs_text != "never":
+        raise ValueError(
+            f"{where}: fusion {recipe.fusion} relates text to other modalities and has "
+            "no unimodal models; use a run that trains those of another fusion"
+        )
+    for fusion in recipe.built:
+        weighted = recipe.needs_evidence and fusion == recipe.fusion
+        reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
+        if reason:
+            raise ValueError(f"{where}: fusion {fusion} {reason}")
+        _refuse_sizes(params, recipe, fusion)
+
+
+def _refuse_sizes(params: Params, recipe: Recipe, fusion: str) -> None:
+    preset = paths.preset(params.preset)
+    block = f"{params.dataset(recipe.dataset).tokens}.fusions.{fusion}"
+    sizes = params.models(recipe.dataset).fusions[fusion]
+    try:
+        sizes_of(fusion, sizes)
+    except ValueError as error:
+        message = f"{preset}: {block}: {error}; correct it there"
+        raise ValueError(message) from error
+
+
+def refuse_lacking(
+    params: Params, address: str, recipe: Recipe, modalities: Collection[str]
+) -> None:
+    """Stop at `without` of a modality that a data set of files does not have.
+
+    Of stays, params know the names, and a cohort may lack one of them.
+
+    Raises:
+        ValueError: names the key and the nearest modality.
+    """
+    odd = [name for name in recipe.without if name not in modalities]
+    if odd and recipe.dataset in params.datasets.files:
+        reason = unknown(f"modality of {recipe.dataset}", odd[0], modalities)
+        raise ValueError(f"params.yaml: {key_of(address)}.without: {reason}")

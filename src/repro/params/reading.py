@@ -1,0 +1,55 @@
+"""params.yaml and its preset, read and checked; bad values stop here."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, YAMLError
+
+from repro import paths
+from repro.params.naming import sentence, unknown
+from repro.params.presets import Preset
+from repro.params.study import Params
+
+
+def load(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml and its preset with DVC's own parser.
+
+    Raises:
+        ValueError: a file is missing, or a field is unknown, has the wrong type or is
+            out of range; the message names file, field, value and bound.
+    """
+    content = _content(path)
+    name = str(content.get("preset"))
+    preset = path.parent / paths.preset(name)
+    if not preset.is_file():
+        known = [p.stem for p in preset.parent.glob("*.yaml")]
+        raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
+    try:
+        return Params.model_validate({**content, "active": _content(preset)})
+    except ValidationError as error:
+        told = [_told(path, preset, detail) for detail in error.errors()]
+        raise ValueError("\n".join(told)) from None
+
+
+def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
+    """One error with the file that it is in, and the key as it stands there."""
+    where, loc = path, detail["loc"]
+    kind: type[BaseModel] = Params
+    if loc[:1] == ("active",):
+        where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
+    told = sentence(kind, {**detail, "loc": loc})
+    return f"{where}: {told}; correct it there"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run from the repository root")
+    try:
+        content = YAML(typ="safe").load(path)
+    except YAMLError as error:
+        raise ValueError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds no keys; restore it from git")
+    return content
