@@ -148,11 +148,12 @@ def numbered(
     beside: Printed | None = None,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
+    only_headline: bool = False,
 ) -> pd.DataFrame:
     """The rows of one data set: metrics, differences with Holm, printed numbers.
 
     `against` names in the heading what differences are to. Notes of the table come
-    `before` or `after` those of its runs.
+    `before` or `after` those of its runs. `only_headline` leaves out other metrics.
 
     Raises:
         ValueError: the runs cannot stand in one table, or two methods hold different
@@ -169,12 +170,17 @@ def numbered(
     entries: list[Entry] = []
     for row in found:
         own = [*_metrics(row, params.statistics)]
+        own = [e for e in own if not only_headline or _is_headline(row, e)]
         own += [entry for entry in differences if entry.row == row.row]
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
     if beside is not None:
         entries += _printed_only(beside.rows, found)
     return frame(replace(block, notes=notes), entries)
+
+
+def _is_headline(row: Line, entry: Entry) -> bool:
+    return entry.metric == row.run.score.headline.name
 
 
 def _metrics(row: Line, statistics: Statistics) -> Iterator[Entry]:

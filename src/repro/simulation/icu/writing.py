@@ -16,7 +16,7 @@ from repro.simulation.icu.settings import Signals, Size
 def write_tree(
     size: Size, signals: Signals, seed: int, folder: Path, truth: Path
 ) -> None:
-    """Write hosp/, icu/, note/, cxr/ and ecg/ into `folder` and the truth beside it.
+    """Write hosp/, icu/, note/, cxr/ and ecg/ into `folder`, and the truth.
 
     The label adds up from parts that one modality knows, that all know, that only
     two know together and that nobody knows; each modality of each stay is reliable
