@@ -23,8 +23,9 @@ def write_tree(
     or pure noise. A modality tells nothing of the latents of another one: a heart
     rate in the charts need not be the one of the ECG. `truth` is Parquet with one row
     per eligible stay: stay_id, `part_*` and their sum `score`, y, and per modality
-    `present_`, `reliable_`, `latent_*`, `seen_*` (what its files show) and
-    `information_` = |E[score | its latents]|, 0 where absent or unreliable.
+    `present_`, `reliable_` (False where absent), `posterior_`, its probability given
+    what all modalities show (0 where absent), `latent_*`, `seen_*` (what its files
+    show) and `information_` = |E[score | its latents]|, 0 where absent or unreliable.
 
     Raises:
         ValueError: a size or a strength is out of range.
