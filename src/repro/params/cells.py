@@ -30,7 +30,8 @@ class Recipe(Strict):
     `trains` lists `unimodal` (a model per modality), fusions by name (unweighted),
     weightings and controls by name (retraining `fusion` with weights) and
     `first_weights` (only computed). What weights are made from comes from the recipe
-    itself or from the runs that it `uses`. `unimodal` beside a used run means the modalities that run lacks.
+    itself or from the runs that it `uses`. `unimodal` beside a used run means the
+    modalities that run lacks.
     """
 
     dataset: str

@@ -197,7 +197,7 @@ def refuse_unpaired(method: Predictions, reference: Predictions) -> None:
             "train both cells again on the same prepared data"
         )
     same = np.array_equal(method.seeds, reference.seeds)
-    if not same and len(method.seeds) > 1:
+    if not same and min(len(method.seeds), len(reference.seeds)) > 1:
         raise ValueError(
             f"{method.method} has seeds {method.seeds.tolist()}, {reference.method} "
             f"{reference.seeds.tolist()}; train both cells with the same seeds"
