@@ -46,9 +46,11 @@ STAYS = {"train": 40, "valid": 40, "test": 160}
 COHORT = Made(
     dict.fromkeys(("timeseries", "text", "cxr", "ecg"), 4), STAYS, classes=4, together=2
 )
+SENTIMENT = Made({"text": 16, "audio": 5, "video": 20}, SMALL)
 MADE = {
-    "mosi": Made({"text": 16, "audio": 5, "video": 20}, SMALL),
+    "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
+    **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
     "icu_complete": COHORT,
     "icu_all": COHORT,
     "gestures": Made({"pose": 9, "sound": 4, "depth": 7}, STAYS, classes=3, together=4),

@@ -1,6 +1,6 @@
 """Small fabricated runs: the folder of every recipe of params, by the typed report."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from repro import paths
 from repro.files import read_json, read_table, write_json, write_table
 from repro.params import Params
-from repro.params.cells import UNIMODAL, WEIGHTINGS, Recipe, recipes
+from repro.params.cells import CONTROLS, UNIMODAL, WEIGHTINGS, Recipe, recipes
 from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
 from tests.repro.made_data import (
@@ -51,6 +51,9 @@ def write_study(params: Params, **changes: Any) -> None:
             write_truth(name)
     for name in params.cells.get("deberta", {}):
         write_baselines(params, f"baselines_deberta/{name}", **changes)
+    if "mosi" in names:
+        methods = ("ridge", *WEIGHTINGS, *CONTROLS)
+        write_baselines(params, "convex/mosi", methods=methods, **changes)
     for address in params.recipes:
         write_run(params, address, **changes)
 
@@ -60,10 +63,11 @@ def methods_of(
 ) -> dict[str, bool]:
     """Methods of a run, and whether it trained them or retells those that it uses."""
     found = {name: True for name in modalities if UNIMODAL in recipe.trains}
-    if recipe.weightings:
+    given = [recipe.fusion, *(f for u in recipe.uses for f in params.recipe(u).fusions)]
+    if recipe.needs_evidence and recipe.fusion in given:
         found[recipe.fusion] = recipe.fusion in recipe.trains
     found |= dict.fromkeys(recipe.fusions, True)
-    return found | dict.fromkeys(recipe.weightings, True)
+    return found | dict.fromkeys([*recipe.weightings, *recipe.controls], True)
 
 
 def trainer(params: Params, address: str, method: str) -> str:
@@ -146,7 +150,8 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
         "uses": recipe.uses,
         "protocol": recipe.protocol or params.protocol,
         "switches": recipe.switches,
-        "control": recipe.control,
+        "site": params.site_of(recipe),
+        "scale": params.scale_of(recipe),
         "alpha": params.alpha_of(recipe) if recipe.weightings else None,
         "missing": recipe.missing or "mask",
         "count_absent": recipe.count_absent,
@@ -173,13 +178,15 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     write_json(timing, told | {"hardware": about})
 
 
-def write_baselines(params: Params, address: str, **changes: Any) -> None:
+def write_baselines(
+    params: Params, address: str, methods: Sequence[str] = (), **changes: Any
+) -> None:
     """The predictors without a network of a data set."""
     dataset = address.partition("/")[2]
     data = data_of(params, dataset, changes.get("data", {}))
-    methods = {name: Method() for name in BASELINES[data.task]}
-    report = Report(address=address, dataset=dataset, methods=methods, data=data)
-    write_folds(params, report, dict.fromkeys(methods, address))
+    told = {name: Method() for name in methods or BASELINES[data.task]}
+    report = Report(address=address, dataset=dataset, methods=told, data=data)
+    write_folds(params, report, dict.fromkeys(told, address))
 
 
 def write_folds(params: Params, report: Report, origins: Mapping[str, str]) -> None:
@@ -206,10 +213,7 @@ def write_tables(
         name: predicted(base, data.classes, name, origins[name])
         for name in report.methods
     }
-    weighted = [name for name in WEIGHTINGS if name in tables]
-    if report.control == "ones":
-        for name in weighted:
-            tables[name] = tables[report.fusion].assign(method=name)
+    weighted = [name for name in (*WEIGHTINGS, *CONTROLS) if name in tables]
     if tables:
         whole = pd.concat(list(tables.values()), ignore_index=True)
         write_table(folder / "predictions.parquet", whole)

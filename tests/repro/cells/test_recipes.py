@@ -79,7 +79,7 @@ def test_first_weights_are_those_of_the_instance_variant(
     present = base.study.inputs.present[base.study.rows["train"]].numpy()
     weights = table[["w_text", "w_audio", "w_video"]].to_numpy().reshape(2, -1, 3)
     assert ((weights > 0) == present).all()
-    assert np.allclose(weights.sum(2), present.sum(1))
+    assert np.allclose(weights.sum(2), present.any(1))
 
 
 @pytest.mark.usefixtures("written")
@@ -90,8 +90,7 @@ def test_unimodal_beside_a_used_run_means_what_that_run_lacks() -> None:
     assert run.results["moe"].history
     weights = run.results["modality"].weights["test"]
     assert weights.shape == (2, 24, 5)
-    present = run.study.inputs.present[study.rows["test"]].sum(1).numpy()
-    assert np.allclose(weights.sum(2), present, atol=1e-5)
+    assert np.allclose(weights.sum(2), 1, atol=1e-5)
 
 
 @pytest.mark.usefixtures("written")

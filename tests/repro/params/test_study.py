@@ -52,10 +52,10 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
             "alpha: 0.5\nalhpa: 0.4",
             ["alhpa: key of", "'alhpa' is unknown; did you mean 'alpha'?"],
         ),
-        (r"^  scale: mean_one", "  scale: rows", ["weighting.scale = 'rows'"]),
+        (r"^  scale: sum_one", "  scale: rows", ["weighting.scale = 'rows'"]),
         (
-            r"^  scale: mean_one",
-            "  scales: mean_one",
+            r"^  scale: sum_one",
+            "  scales: sum_one",
             ["weighting.scales: key of weighting", "did you mean 'scale'?"],
         ),
         (r"alpha_step: 0\.05", "alpha_step: '1e-3'", ["step = '1e-3'", "number"]),

@@ -63,10 +63,11 @@ def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
     expected = ["mean", "ridge", "unimodal", "moe"]
     fusions = ["early_fusion", "late_fusion", "low_rank", "mult", "mmim"]
     weighted = ["averaged_instance", "modality", "instance", "bi_level"]
+    given = ["uniform", "shuffled", "oracle", "posterior"]
     for dataset in SENTIMENT:
         part = rows[(rows["dataset"] == dataset) & rows["mean"].notna()]
         found = [r for r in dict.fromkeys(part["row"]) if r != "concat_transformer"]
-        assert found == [*expected, *fusions, *weighted]
+        assert found == [*expected, *fusions, *weighted, *given]
         assert part.loc[part["row"].isin(fusions), "alpha"].isna().all()
     sweep = rows_of("table6", study.params)
     names = list(dict.fromkeys(sweep["row"]))
