@@ -10,12 +10,19 @@ from repro.metrics.scores import known_metric
 from repro.params import Params
 from repro.params.cells import WEIGHTINGS
 from repro.params.study import Statistics
+from repro.results.comparing import (
+    LEAST_SEEDS,
+    Drawn,
+    differences,
+    drawn,
+    interval,
+    seeds_of,
+)
 from repro.results.published import printed
 from repro.results.runs import (
     Predictions,
     Run,
     best_modality,
-    difference,
     read_run,
     refuse_unpaired,
     seed_metrics,
@@ -165,11 +172,12 @@ def numbered(
     block = block_of([row.run for row in trained])
     tested = tested_note(params, found[0].run, found[0].predictions)
     notes = joined_notes(tested, *before, block.notes, *after)
-    differences = _differences(found, against, params.statistics)
+    resampled = _resampled(found, params.statistics)
+    tests = _differences(found, resampled, against, params.statistics)
     entries: list[Entry] = []
     for row in found:
-        own = [*_metrics(row, params.statistics)]
-        own += [entry for entry in differences if entry.row == row.row]
+        own = [*_metrics(row, resampled, params.statistics)]
+        own += [entry for entry in tests if entry.row == row.row]
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
     if beside is not None:
@@ -177,38 +185,50 @@ def numbered(
     return frame(replace(block, notes=notes), entries)
 
 
-def _metrics(row: Line, statistics: Statistics) -> Iterator[Entry]:
-    score, predictions = row.run.score, row.predictions
+def _resampled(found: Sequence[Line], statistics: Statistics) -> dict[str, Drawn]:
+    """The tested metrics of every row on resamples of the groups."""
+    return {
+        row.row: drawn(
+            row.run.score, row.predictions, statistics, row.run.report.folds > 0
+        )
+        for row in found
+    }
+
+
+def _metrics(
+    row: Line, resampled: Mapping[str, Drawn], statistics: Statistics
+) -> Iterator[Entry]:
+    score, headline = row.run.score, row.run.score.headline.name
     folds = row.run.report.folds > 0
-    found = seed_metrics(score, predictions, is_cross_validated=folds)
+    found = seed_metrics(score, row.predictions, is_cross_validated=folds)
+    # One training tells nothing of another; a predictor without a network is one.
+    is_known = len(row.predictions.seeds) >= LEAST_SEEDS or not row.run.report.setup
     for metric, summary in found.items():
         entry = summary_entry(row.row, row.name, metric, summary)
-        if score.interval is not None and metric == score.headline.name:
-            given = predictions.prediction, predictions.y, predictions.group
-            interval = score.interval(*given, **statistics.model_dump())
-            entry = replace(entry, lower=interval.lower, upper=interval.upper)
+        if score.has_interval and metric == headline and is_known:
+            about = interval(resampled[row.row], metric, statistics)
+            entry = replace(entry, lower=about.lower, upper=about.upper)
         yield entry
 
 
 def _differences(
-    found: Sequence[Line], against: str, statistics: Statistics
+    found: Sequence[Line],
+    resampled: Mapping[str, Drawn],
+    against: str,
+    statistics: Statistics,
 ) -> list[Entry]:
-    """Headline minus that of each row's reference, with interval, p and Holm.
+    """Tested metrics minus those of each row's reference, with Holm over all of them.
 
     Of cross-validated rows without p: too few samples for claims.
     """
-    by_row = {row.row: row for row in found}
     entries = []
     for row in found:
         if row.reference in ("", row.row):
             continue
-        score, reference = row.run.score, by_row[row.reference].predictions
-        value = difference(score, row.predictions, reference, statistics)
-        metric, n = (
-            difference_metric(score.headline.name, against),
-            len(reference.seeds),
-        )
-        entries.append(difference_entry(row.row, row.name, metric, value, n))
+        pair = resampled[row.row], resampled[row.reference]
+        for name, value in differences(*pair, statistics).items():
+            metric, n = difference_metric(name, against), seeds_of(*pair)
+            entries.append(difference_entry(row.row, row.name, metric, value, n))
     adjusted = holm_adjusted(entries)
     if any(row.run.report.folds for row in found):
         return [replace(entry, p=None, p_holm=None) for entry in adjusted]
