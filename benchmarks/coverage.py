@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from tests.repro.metrics.null_data import GROUPS, MIXES, Mix, differences, group_sizes
 
+from benchmarks.null_data import GROUPS, MIXES, Mix, differences, group_sizes
 from repro.metrics.bootstrap import Resampled, crossed_difference, resampled
 from repro.metrics.resampling import mean_statistic
 from repro.metrics.scores import classification_statistics
@@ -25,7 +25,7 @@ Made = Callable[[np.random.Generator, int], dict[str, Resampled]]
 def main() -> None:
     """Print the share of intervals that hold zero, and of p below 0.05."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sets", type=int, default=20_000, help="null data sets")
+    parser.add_argument("--sets", type=int, default=2000, help="null data sets")
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--groups", type=int, default=GROUPS)
     given = parser.parse_args()

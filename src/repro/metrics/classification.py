@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 CALIBRATION_BINS = 15
-LEAST_PROBABILITY = 1e-7  # what a lower one counts as in a log-loss
+SMALLEST = float(np.finfo(np.float64).eps)  # of a probability, as in scikit-learn
 
 # One score per matrix; numpy turns a result without dimensions into a number.
 Scores = Float[np.ndarray, "*batch"] | np.float64
@@ -171,16 +171,16 @@ def log_losses(
 ) -> Float[np.ndarray, "*seeds samples"]:
     """Minus the logarithm of the probability of the true class, of every sample.
 
-    A probability below `LEAST_PROBABILITY` counts as that, so that one sure mistake
-    does not make a mean infinite.
+    A probability below `SMALLEST` counts as that, so that one sure mistake does not
+    make a mean infinite.
 
     Units: nats.
 
     >>> log_losses(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).round(3)
-    array([ 0.693, 16.118])
+    array([ 0.693, 36.044])
     """
     true = probabilities[..., np.arange(len(y)), y]
-    return -np.log(np.maximum(true, LEAST_PROBABILITY))
+    return -np.log(np.maximum(true, SMALLEST))
 
 
 def calibration_error(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from benchmarks.null_data import LEVEL, MIXES, differences, group_sizes
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -19,7 +20,6 @@ from repro.metrics.bootstrap import (
     variances,
 )
 from repro.metrics.resampling import mean_statistic
-from tests.repro.metrics.null_data import LEVEL, MIXES, differences, group_sizes
 
 
 def drawn(values: np.ndarray, group: np.ndarray, **about: int) -> Resampled:
