@@ -34,6 +34,11 @@ def simulated_truth(dataset: str) -> Path:
     return Path("data/simulated") / dataset / "truth.parquet"
 
 
+def planted(part: str) -> Path:
+    """What was planted of the stays of a prepared part, where they are simulated."""
+    return prepared(part) / "planted.parquet"
+
+
 def prepared(dataset: str) -> Path:
     """Folder of samples.parquet, meta.json and one file per modality."""
     return Path("data/prepared") / dataset
@@ -69,6 +74,11 @@ def features(dataset: str, kind: str, encoder: str | None = None) -> Path:
 def simulated_icu() -> Path:
     """The tables of the simulated MIMIC-shaped tree; its modules lie beside them."""
     return Path("data/simulated/icu/mimiciv")
+
+
+def simulated_icu_truth() -> Path:
+    """What the simulator planted of every stay: a file of its tree, with a checksum."""
+    return simulated_icu() / "truth.parquet"
 
 
 def ingested() -> Path:

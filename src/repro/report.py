@@ -82,7 +82,8 @@ class Report(_Record):
     uses: list[str] = []
     protocol: str = "leak_free"
     switches: list[str] = []
-    control: str = "none"
+    site: str = ""
+    scale: str = ""
     alpha: float | None = None
     missing: str = "mask"
     count_absent: bool = False

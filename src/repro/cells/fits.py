@@ -5,11 +5,13 @@ from dataclasses import replace
 from time import process_time
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from repro.cells.planted import given_weights
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
-from repro.params.cells import Weighting
+from repro.params.cells import SHUFFLED, Control, Weighting
 from repro.training.fitting import Outcome, fit
 from repro.training.members import leaders
 from repro.training.weighting.evidence import Evidence, Plan
@@ -99,7 +101,33 @@ def held_out_result(study: Study) -> Result:
     return by_seed(study, run)
 
 
-def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
+def given_result(study: Study, control: Control) -> Result:
+    """Training and prediction with weights that are given and never change."""
+
+    def run(part: Study) -> Result:
+        started, fusion = process_time(), part.recipe.fusion
+        weights = given_weights(part, control)
+        seeds = len(part.seeds)
+        outcome = fit(
+            part.inputs,
+            part.rows,
+            part.members(folds=False),
+            part.architecture(fusion),
+            part.settings(control, fusion),
+            given=torch.from_numpy(weights).float().expand(seeds, -1, -1),
+        )
+        seconds, predictions = process_time() - started, dict(outcome.predictions)
+        result = fitted_result(control, outcome, predictions, seconds, part.inputs)
+        rows = {s: weights[r] for s, r in part.rows.items()}
+        used = {s: np.broadcast_to(w, (seeds, *w.shape)) for s, w in rows.items()}
+        return replace(result, weights=used)
+
+    return by_seed(study, run)
+
+
+def weighted_result(
+    study: Study, evidence: Evidence, weighting: Weighting | Control
+) -> Result:
     """Retraining from a fresh start, same seed and batch order, with weights."""
 
     def run(part: Study) -> Result:
@@ -109,7 +137,9 @@ def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> R
     return by_seed(study, run)
 
 
-def _weighted(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
+def _weighted(
+    study: Study, evidence: Evidence, weighting: Weighting | Control
+) -> Result:
     started = process_time()
     cross_fitted = study.multimodal_train == "cross_fitted"
     members = study.members(folds=cross_fitted)
@@ -162,12 +192,13 @@ def out_of_fold(
     return result
 
 
-def plan(study: Study, weighting: Weighting) -> Plan:
-    """How this run makes and applies its weights."""
+def plan(study: Study, method: Weighting | Control) -> Plan:
+    """How this run makes and applies its weights; shuffled ones are BTW-local's."""
     return Plan(
-        variant=weighting,
+        variant="instance" if method == SHUFFLED else method,
         alpha=study.alpha,
         made=study.params.weighting,
         switches=study.switches,
-        control=study.recipe.control,
+        scale=study.params.scale_of(study.recipe),
+        shuffled=method == SHUFFLED,
     )

@@ -72,6 +72,12 @@ class Study:
         return self.params.models(self.recipe.dataset).training
 
     @property
+    def site(self) -> str:
+        """Where weights act."""
+        is_switched = "embedding_site" in self.switches
+        return "embedding" if is_switched else self.params.site_of(self.recipe)
+
+    @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
         return self.params.missing_of(self.recipe)
@@ -116,7 +122,6 @@ class Study:
     def architecture(self, fusion: str) -> Architecture:
         """The shape of this run's models of a fusion."""
         models = self.params.models(self.recipe.dataset)
-        embedding = "embedding_site" in self.switches
         return Architecture(
             fusion=fusion,
             sizes=models.fusions[fusion],
@@ -125,7 +130,7 @@ class Study:
             top_k=self.params.top_k,
             missing=self.missing,
             scale_absent=self.recipe.count_absent,
-            weight_site="embedding" if embedding else self.params.weighting.site,
+            weight_site=self.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
             outputs=self.task.outputs,

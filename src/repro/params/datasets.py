@@ -80,13 +80,24 @@ class Datasets(Strict):
         return {**self.files, **self.stays}
 
 
-class Simulation(Strict):
-    """What the simulator plants; strengths are standard deviations.
+class SimulatedSet(Strict):
+    """One simulated set: the widths of its series and the kind of its noise.
 
-    `sets` has the widths of audio and video of every simulated set.
+    `unreliable_sd` is how wide an unreliable modality draws its latents; at 1 it
+    cannot be told from a reliable one by its own looks. Sets of the same `draw` share
+    latents, reliability and label noise; without one the name makes the draw.
     """
 
-    sets: dict[Name, dict[str, Count]]
+    audio: Count
+    video: Count
+    unreliable_sd: Positive
+    draw: Count | None = None
+
+
+class Simulation(Strict):
+    """What the simulator plants; strengths are standard deviations."""
+
+    sets: dict[Name, SimulatedSet]
     seed: int
     unique: list[NotNegative]
     shared: NotNegative
@@ -110,6 +121,7 @@ class IcuSimulation(Strict):
     synergy: NotNegative
     label_noise: NotNegative
     unreliable: list[Share]
+    unreliable_sd: Positive
     latent_noise: NotNegative
 
 

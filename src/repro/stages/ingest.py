@@ -20,6 +20,9 @@ def main() -> None:
     report = ingest(_settings(source), folder)
     report["releases"] = releases(source)
     files.write_json(folder / "report.json", report)
+    truth = Path(source.path) / paths.simulated_icu_truth().name
+    if source.source == "simulated" and truth.is_file():
+        files.write_table(folder / paths.planted("").name, files.read_table(truth))
 
 
 def releases(source: ClinicalSource) -> dict[str, str]:

@@ -7,6 +7,8 @@ process.prepare()
 import argparse  # noqa: E402
 import shutil  # noqa: E402
 
+import numpy as np  # noqa: E402
+
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv import prepared  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
@@ -42,6 +44,16 @@ def main() -> None:
             "releases": report["releases"],
         }
         prepared.write(dataset, paths.prepared(part), meta)
+        _write_planted(part, dataset.samples["id"].to_numpy())
+
+
+def _write_planted(part: str, ids: np.ndarray) -> None:
+    """What was planted of the stays of a part, in their order, if it is known."""
+    place = paths.ingested() / paths.planted(part).name
+    if place.is_file():
+        truth = files.read_table(place)
+        truth = truth.assign(id=truth["stay_id"].astype(str)).set_index("id").loc[ids]
+        files.write_table(paths.planted(part), truth.reset_index())
 
 
 if __name__ == "__main__":

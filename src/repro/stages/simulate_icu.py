@@ -21,7 +21,7 @@ def main() -> None:
     folder = paths.simulated_icu()
     planted = settings.icu_simulation
     size = _size(settings.active.icu.tree)
-    truth = paths.simulated_truth("icu")
+    truth = paths.simulated_icu_truth()
     write_tree(size, _signals(planted), planted.seed, folder, truth)
     files.write_text(folder / "SHA256SUMS.txt", checksums(folder))
     for root in paths.SIMULATED_ROOTS:

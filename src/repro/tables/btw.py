@@ -7,12 +7,18 @@ from functools import partial
 import pandas as pd
 
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
+from repro.params.cells import CONTROLS, WEIGHTINGS
 from repro.results.published import contents
 from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
-from repro.tables.btw_checks import attribution, hyperparameters, noise
+from repro.tables.btw_checks import (
+    attribution,
+    attribution_more,
+    hyperparameters,
+    noise,
+)
+from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
 from repro.tables.cohorts import (
     TOTAL,
     cohort_facts,
@@ -20,7 +26,6 @@ from repro.tables.cohorts import (
     score_notes,
     stays_by_class,
 )
-from repro.tables.labels import UNWEIGHTED
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -51,12 +56,6 @@ FUSIONS = (
 TRIVIAL = ("majority", "stratified")
 # Removed modalities, as the paper names them in Tables 8 and 9.
 REMOVED = {"ecg": "ECG", "text": "Text", "cxr": "CXR"}
-FUSION_NOTES = (
-    "each weighted row is set against its own unweighted fusion; the unimodal models "
-    "are the same for all",
-    "in MulT every attention has one sender, where a positive weight cancels in the "
-    "softmax; its weights act on the pooled vectors",
-)
 
 
 def present(params: Params, group: str, datasets: Sequence[str]) -> list[str]:
@@ -80,13 +79,6 @@ def table2(params: Params) -> pd.DataFrame:
         for name in CLINICAL
         if name in params.datasets.stays
     )
-
-
-def fusions(params: Params) -> pd.DataFrame:
-    """Every fusion without weights, with BTW-local and with BTW."""
-    cells = params.cells.get("fusion_btw", {}).values()
-    names = {cell.dataset for cell in cells}
-    return joined(_fusions_block(params, name) for name in SENTIMENT if name in names)
 
 
 def table4(params: Params) -> pd.DataFrame:
@@ -141,10 +133,10 @@ def table3_block(params: Params, dataset: str) -> pd.DataFrame:
     found = [
         *_first_lines(params, f"baselines/{dataset}", base),
         *lines(params, other, FUSIONS, MOE),
-        *lines(params, weighted, WEIGHTINGS, MOE),
+        *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), MOE),
     ]
     beside = printed_table(PAPER, "table3", dataset)
-    told = left_out(params, [other])
+    told = [ORACLE_NOTE, *left_out(params, [other, weighted])]
     return numbered(params, found, MOE, beside=beside, after=told)
 
 
@@ -183,42 +175,15 @@ def table6_block(params: Params, dataset: str) -> pd.DataFrame:
     return numbered(params, found, MOE, beside=beside)
 
 
-def _fusions_block(params: Params, dataset: str) -> pd.DataFrame:
-    base = trained_run(params, f"base/{dataset}")
-    first = _first_lines(params, f"baselines/{dataset}", base)
-    found = [replace(row, reference="") for row in first]
-    found += _weighted(params, trained_run(params, f"btw/{dataset}"))
-    other = trained_run(params, f"fusions/{dataset}")
-    for fusion in FUSIONS:
-        address = f"fusion_btw/{dataset}_{fusion}"
-        if address in params.recipes and fusion in other.report.methods:
-            found.append(line(params, other, fusion))
-            found += _weighted(params, trained_run(params, address))
-    notes = [*FUSION_NOTES, *left_out(params, [other])]
-    return numbered(params, found, UNWEIGHTED, after=notes)
-
-
-def _weighted(params: Params, run: Run) -> list[Line]:
-    fusion = run.report.fusion
-    return [
-        replace(
-            row,
-            row=f"{fusion}_{row.method}",
-            name=f"{params.names[fusion]}, {row.name}",
-            reference=fusion,
-        )
-        for row in lines(params, run, LOCAL)
-    ]
-
-
 def _method_lines(params: Params, cohort: str) -> list[Line]:
     base, baselines = trained_run(params, f"base/{cohort}"), f"baselines/{cohort}"
+    weighted = trained_run(params, f"btw/{cohort}")
     return [
         *baseline_lines(params, baselines, TRIVIAL, FUSEMOE),
         unimodal_line(params, base, FUSEMOE),
         *baseline_lines(params, baselines, ("haim",), FUSEMOE),
         *lines(params, base, ("mult", FUSEMOE), FUSEMOE),
-        *lines(params, trained_run(params, f"btw/{cohort}"), WEIGHTINGS, FUSEMOE),
+        *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), FUSEMOE),
     ]
 
 
@@ -291,7 +256,13 @@ TABLES: dict[str, Table] = {
     ),
     "table10": Table("Table 10. Time", partial(of_each, "btw", table10_block)),
     "attribution": Table("Attribution. What each shortcut is worth", attribution),
+    "attribution_more": Table(
+        "Attribution. What the other switches are worth", attribution_more
+    ),
     "fusions": Table("BTW on other fusions", fusions),
+    "sites": Table("Sites. Where the weights act", sites),
+    "draws": Table("Fresh draws. What knowing the noise would be worth", draws),
+    "convex": Table("Convex check. Ridge fusion of weighted features", convex),
     "noise": Table("Noise. Added modalities that carry nothing", noise),
     "hyperparameters": Table("Hyper-parameters of the MoE", hyperparameters),
 }

@@ -1,4 +1,4 @@
-"""Rows of a table before their numbers, and the one act that gives them numbers."""
+"""Rows of a table from runs, and the one act that gives them numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,25 +8,8 @@ import pandas as pd
 
 from repro.metrics.scores import known_metric
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
-from repro.params.study import Statistics
-from repro.results.comparing import (
-    LEAST_SEEDS,
-    Drawn,
-    differences,
-    drawn,
-    interval,
-    seeds_of,
-)
 from repro.results.published import printed
-from repro.results.runs import (
-    Predictions,
-    Run,
-    best_modality,
-    read_run,
-    refuse_unpaired,
-    seed_metrics,
-)
+from repro.results.runs import Run, best_modality, read_run, refuse_unpaired
 from repro.results.verdict import (
     Conditions,
     conditions,
@@ -35,40 +18,8 @@ from repro.results.verdict import (
     verdict,
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
-from repro.tables.labels import difference_metric
-from repro.tables.rows import (
-    Entry,
-    difference_entry,
-    frame,
-    holm_adjusted,
-    joined_notes,
-    summary_entry,
-)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row before its numbers: whose predictions, under which name.
-
-    `method` is the code name of a printed row. `reference` is the row that it is set
-    against; empty or its own: none. `label` is the smoothing factor that the row
-    stands for, `without` the removed modality as the paper names it.
-    """
-
-    row: str
-    method: str
-    name: str
-    run: Run
-    predictions: Predictions
-    reference: str = ""
-    label: float | None = None
-    without: str = ""
-    remark: str = ""
-
-    @property
-    def alpha(self) -> float | None:
-        """The smoothing factor it was trained with, if it has weights."""
-        return self.run.report.alpha if self.method in WEIGHTINGS else None
+from repro.tables.rows import Entry, frame, joined_notes
+from repro.tables.tested import Line, metrics_of, resampled_rows, tested_differences
 
 
 @dataclass(frozen=True)
@@ -155,11 +106,12 @@ def numbered(
     beside: Printed | None = None,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
+    only_headline: bool = False,
 ) -> pd.DataFrame:
     """The rows of one data set: metrics, differences with Holm, printed numbers.
 
     `against` names in the heading what differences are to. Notes of the table come
-    `before` or `after` those of its runs.
+    `before` or `after` those of its runs. `only_headline` leaves out other metrics.
 
     Raises:
         ValueError: the runs cannot stand in one table, or two methods hold different
@@ -172,11 +124,12 @@ def numbered(
     block = block_of([row.run for row in trained])
     tested = tested_note(params, found[0].run, found[0].predictions)
     notes = joined_notes(tested, *before, block.notes, *after)
-    resampled = _resampled(found, params.statistics)
-    tests = _differences(found, resampled, against, params.statistics)
+    resampled = resampled_rows(found, params.statistics)
+    tests = tested_differences(found, resampled, against, params.statistics)
     entries: list[Entry] = []
     for row in found:
-        own = [*_metrics(row, resampled, params.statistics)]
+        own = [*metrics_of(row, resampled[row.row], params.statistics)]
+        own = [e for e in own if not only_headline or _is_headline(row, e)]
         own += [entry for entry in tests if entry.row == row.row]
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
@@ -185,54 +138,8 @@ def numbered(
     return frame(replace(block, notes=notes), entries)
 
 
-def _resampled(found: Sequence[Line], statistics: Statistics) -> dict[str, Drawn]:
-    """The tested metrics of every row on resamples of the groups."""
-    return {
-        row.row: drawn(
-            row.run.score, row.predictions, statistics, row.run.report.folds > 0
-        )
-        for row in found
-    }
-
-
-def _metrics(
-    row: Line, resampled: Mapping[str, Drawn], statistics: Statistics
-) -> Iterator[Entry]:
-    score, headline = row.run.score, row.run.score.headline.name
-    folds = row.run.report.folds > 0
-    found = seed_metrics(score, row.predictions, is_cross_validated=folds)
-    # One training tells nothing of another; a predictor without a network is one.
-    is_known = len(row.predictions.seeds) >= LEAST_SEEDS or not row.run.report.setup
-    for metric, summary in found.items():
-        entry = summary_entry(row.row, row.name, metric, summary)
-        if score.has_interval and metric == headline and is_known:
-            about = interval(resampled[row.row], metric, statistics)
-            entry = replace(entry, lower=about.lower, upper=about.upper)
-        yield entry
-
-
-def _differences(
-    found: Sequence[Line],
-    resampled: Mapping[str, Drawn],
-    against: str,
-    statistics: Statistics,
-) -> list[Entry]:
-    """Tested metrics minus those of each row's reference, with Holm over all of them.
-
-    Of cross-validated rows without p: too few samples for claims.
-    """
-    entries = []
-    for row in found:
-        if row.reference in ("", row.row):
-            continue
-        pair = resampled[row.row], resampled[row.reference]
-        for name, value in differences(*pair, statistics).items():
-            metric, n = difference_metric(name, against), seeds_of(*pair)
-            entries.append(difference_entry(row.row, row.name, metric, value, n))
-    adjusted = holm_adjusted(entries)
-    if any(row.run.report.folds for row in found):
-        return [replace(entry, p=None, p_holm=None) for entry in adjusted]
-    return adjusted
+def _is_headline(row: Line, entry: Entry) -> bool:
+    return entry.metric == row.run.score.headline.name
 
 
 def _beside(

@@ -72,9 +72,11 @@ def fit(
     architecture: Architecture,
     settings: Settings,
     reweighting: Reweighting | None = None,
+    given: Applied | None = None,
 ) -> Outcome:
     """Train one model per member side by side and predict every split.
 
+    Weights are made by `reweighting`, or `given` once and for all, or there are none.
     Each member keeps its own best epoch. Test rows are predicted once, from the kept
     parameters, unless a switch of the published protocol reads them earlier.
 
@@ -84,7 +86,7 @@ def fit(
     device = inputs.y.device
     model = Predictor(len(members), inputs, architecture).to(device)
     model.initialize(torch_generators(members, "initial", torch.device("cpu")))
-    fitting = _Fitting(inputs, rows, members, model, settings, reweighting)
+    fitting = _Fitting(inputs, rows, members, model, settings, reweighting, given)
     selection = Selection(len(members), settings.training.patience, settings.selection)
     history: list[dict] = []
     epochs = range(1, settings.training.epochs + 1)
@@ -110,9 +112,11 @@ class _Fitting:
         model: Predictor,
         settings: Settings,
         reweighting: Reweighting | None,
+        given: Applied | None,
     ) -> None:
         self.inputs, self.rows, self.members = inputs, rows, members
         self.model, self.settings, self.reweighting = model, settings, reweighting
+        self.given = given
         training = settings.training
         self.first_phase = AuxiliaryPhase(model, training, settings.auxiliary_lr)
         held = {id(parameter) for parameter in auxiliary_parameters(model)}
@@ -143,13 +147,13 @@ class _Fitting:
 
     def epoch(self, epoch: int, selection: Selection) -> list[dict]:
         """Train one pass, predict, let weights and selection look at the scores."""
-        applied = self.reweighting.training(epoch) if self.reweighting else None
+        applied = self.reweighting.training(epoch) if self.reweighting else self.given
         train_loss = self._train(epoch, applied)
         predictor = self.predictor([epoch] * len(self.members))
         if self.reweighting:
             predictions = self.reweighting.predict(predictor)
         else:
-            predictions = {s: predictor(s, None) for s in self._splits_read()}
+            predictions = {s: predictor(s, self.given) for s in self._splits_read()}
         scores = {s: self._errors(p, s) for s, p in predictions.items()}
         judge = "test" if "test_epoch" in self.settings.switches else "valid"
         state = self.reweighting.snapshot() if self.reweighting else None
@@ -178,7 +182,7 @@ class _Fitting:
             predictions = {s: k.predictions for s, k in kept.items()}
             weights = {s: k.weights for s, k in kept.items()}
         else:
-            predictions = {split: predictor(split, None) for split in self.rows}
+            predictions = {split: predictor(split, self.given) for split in self.rows}
         return Outcome(
             self.members,
             predictions,

@@ -22,26 +22,6 @@ PATTERNS = {
 }
 
 
-def planted(signals: Signals, stays: int, generator: np.random.Generator) -> Planted:
-    """Draw the latents of every stay.
-
-    A reliable modality sees its unique, the shared and its synergy latent with a
-    little noise; an unreliable one sees independent draws of the same distribution.
-    """
-    count = len(MODALITIES)
-    unique = generator.standard_normal((stays, count))
-    shared = generator.standard_normal(stays)
-    synergy = generator.standard_normal((stays, count))
-    noise = generator.standard_normal(stays)
-    everywhere = np.repeat(shared[:, None], count, axis=1)
-    latents = np.stack([unique, everywhere, synergy], axis=2)
-    reliable = generator.random((stays, count)) >= np.array(signals.unreliable)
-    independent = generator.standard_normal(latents.shape)
-    blur = signals.latent_noise * generator.standard_normal(latents.shape)
-    seen = np.where(reliable[:, :, None], latents, independent) + blur
-    return Planted(unique, shared, synergy, noise, seen, reliable)
-
-
 def score_scale(signals: Signals) -> float:
     """The factor that gives the sum of the independent parts variance 1.
 
