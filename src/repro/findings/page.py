@@ -106,7 +106,8 @@ def is_simulated(block: str) -> bool:
 
 def _lines(found: Sequence[Comparison]) -> Iterator[str]:
     """Sentences of a block; those of a group are followed by their control."""
-    if not any(c.is_control for c in found):
+    has_control = any(c.is_control for c in found)
+    if not has_control:
         yield f"{NO_CONTROL}\n"
     for _, members in groupby(found, key=lambda c: c.group):
         group = list(members)
@@ -114,6 +115,8 @@ def _lines(found: Sequence[Comparison]) -> Iterator[str]:
         claims = [c for c in group if not c.is_control]
         yield from (f"- {sentence(c)}" for c in claims)
         yield from (f"- {control_sentence(c)}" for c in controls)
+        if has_control and not controls and any(map(is_negative, claims)):
+            yield f"- No control against {group[0].reference}: no oracle row there."
 
 
 def _headline(

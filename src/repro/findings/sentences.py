@@ -74,17 +74,18 @@ def sentence(found: Comparison) -> str:
 
 def control_sentence(control: Comparison) -> str:
     """What the oracle of a table shows, and so what the table can show."""
+    start = f"Control ({control.subject}): the oracle"
     if reason := untested(control):
-        return f"Control: the oracle is not tested ({reason})."
+        return f"{start} is not tested ({reason})."
     numbers = _tested(control)
+    evidence = _evidence(control, numbers)
     if numbers.is_significant and is_better(control):
-        told = f"{_size(control, numbers)} ({_evidence(control, numbers)})"
-        return f"Control: the oracle gains {told}: the table can show a good weighting."
-    told = f"{control.metric.title} {_with_interval(control, numbers)}"
+        told = f"{_size(control, numbers)} ({evidence})"
+        return f"{start} gains {told}: the table can show a good weighting."
+    told = f"{control.metric.title} {_with_interval(control, numbers)}, {evidence}"
     return (
-        f"Control: the oracle shows no gain here ({told}, "
-        f"{_evidence(control, numbers)}): this table cannot tell a good weighting from "
-        "a bad one."
+        f"{start} shows no gain here ({told}): this table cannot tell a good weighting "
+        "from a bad one."
     )
 
 

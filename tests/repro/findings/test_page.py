@@ -30,12 +30,14 @@ def test_headings_tell_simulated_from_real(params) -> None:
 def test_a_negative_claim_is_followed_by_its_control(params, own) -> None:
     found = lines_of(page({"btw_table3": tree(own, numbers(-0.08, 0.001))}, params))
     assert found[0].startswith(("- BTW is worse", "- No difference seen"))
-    assert found[1].startswith("- Control: the oracle gains 0.080")
+    assert found[1].startswith("- Control (planted reliability): the oracle gains")
     assert len(found) == 2
     wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
     told = headlines({"btw_table3": tree(own, numbers(-0.08, 0.001))}, params, wanted)
     (line,) = told.splitlines()[1:-1]
-    assert line.startswith("- MOSI, simulated data: ") and "Control: the oracle" in line
+    assert (
+        line.startswith("- MOSI, simulated data: ") and "the oracle gains 0.080" in line
+    )
 
 
 def test_a_table_whose_oracle_gains_nothing_says_so(params) -> None:
@@ -43,6 +45,14 @@ def test_a_table_whose_oracle_gains_nothing_says_so(params) -> None:
     assert "cannot tell a good weighting from a bad one" in page(content, params)
     without = {"btw_table7": tree(numbers(-0.05, 0.01), metric=SCORE)}
     assert "No oracle row: this table has no positive control." in page(without, params)
+
+
+def test_a_claim_against_a_row_without_a_control_says_so(params) -> None:
+    metric = "auroc_vs_fusemoe"
+    rows = {"fusemoe": {}, "fusemoe_zero": {}, "oracle": {metric: numbers(0.1, 0.001)}}
+    rows["bi_level_zero"] = {metric: numbers(-0.1, 0.001)}
+    text = page({"btw_table7": {"icu_all__simulated": rows}}, params)
+    assert "- No control against FuseMoE, absent = zero: no oracle row there." in text
 
 
 def test_a_better_headline_needs_no_control(params) -> None:

@@ -92,7 +92,9 @@ def test_no_claim_without_its_numbers(params, changes, reason) -> None:
     (found,) = compared(params, LOSS, changed(changes))
     assert sentence(found) == f"BTW and MoE: not tested ({reason}); MAE +0.074."
     assert not is_negative(found)
-    assert control_sentence(found) == f"Control: the oracle is not tested ({reason})."
+    assert control_sentence(found) == (
+        f"Control (BTW): the oracle is not tested ({reason})."
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,8 +116,8 @@ def test_the_control_says_what_the_table_can_show(params) -> None:
     worse = numbers(0.05, 0.01)
     *_, gains = compared(params, LOSS, worse, numbers(-0.08, 0.001))
     assert control_sentence(gains) == (
-        "Control: the oracle gains 0.080 MAE [0.060, 0.100] (6 seeds, seed SE 0.004, "
-        "Holm p 0.001): the table can show a good weighting."
+        "Control (planted reliability): the oracle gains 0.080 MAE [0.060, 0.100] "
+        "(6 seeds, seed SE 0.004, Holm p 0.001): the table can show a good weighting."
     )
     for oracle in (numbers(-0.01, 0.3), numbers(0.08, 0.001)):
         *_, none = compared(params, LOSS, worse, oracle)
