@@ -7,6 +7,8 @@ QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+README = Path("README.md")
+RESULTS = Path("docs/results.md")
 
 # Everything else is byte-identical between two clean runs on one machine.
 NOT_DETERMINISTIC = ("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 CALIBRATION_BINS = 15
+SMALLEST = float(np.finfo(np.float64).eps)  # of a probability, as in scikit-learn
 
 # One score per matrix; numpy turns a result without dimensions into a number.
 Scores = Float[np.ndarray, "*batch"] | np.float64
@@ -28,8 +29,8 @@ def classification_metrics(
 
     Source: Hand and Till 2001 (one class against the rest), Cohen 1968 (kappa),
     Guo et al. 2017 (calibration).
-    Units: accuracy, F1, balanced accuracy and recalls in percent; auroc, kappa and
-    calibration error as plain fractions.
+    Units: accuracy, F1, balanced accuracy and recalls in percent; log-loss in nats;
+    auroc, kappa and calibration error as plain fractions.
     Raises:
         ValueError: there are no samples, a row is no distribution, or a label is no
             class.
@@ -49,6 +50,7 @@ def classification_metrics(
         "weighted_f1": float(weighted_f1(confusion)),
         "balanced_accuracy": float(balanced_accuracy(confusion)),
         "auroc": one_versus_rest_auroc(probabilities, true),
+        "log_loss": float(log_losses(probabilities, true).mean()),
         "quadratic_kappa": float(quadratic_kappa(confusion)),
     }
     for name, value in enumerate(recalls(confusion)):
@@ -161,6 +163,24 @@ def one_versus_rest_auroc(
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
     return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
+
+
+def log_losses(
+    probabilities: Float[np.ndarray, "*seeds samples classes"],
+    y: Int[np.ndarray, " samples"],
+) -> Float[np.ndarray, "*seeds samples"]:
+    """Minus the logarithm of the probability of the true class, of every sample.
+
+    A probability below `SMALLEST` counts as that, so that one sure mistake does not
+    make a mean infinite.
+
+    Units: nats.
+
+    >>> log_losses(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).round(3)
+    array([ 0.693, 36.044])
+    """
+    true = probabilities[..., np.arange(len(y)), y]
+    return -np.log(np.maximum(true, SMALLEST))
 
 
 def calibration_error(

@@ -53,9 +53,10 @@ class Weighting(Strict):
 
 
 class Statistics(Strict):
-    """The paired bootstrap."""
+    """The paired bootstrap over seeds and groups."""
 
     resamples: Count
+    auroc_resamples: Count
     confidence: Share
     seed: int
 

@@ -10,8 +10,9 @@ from repro.metrics.bootstrap import summary
 from repro.params import Params
 from repro.params.cells import CONTROLS, WEIGHTINGS
 from repro.params.switches import SWITCHES
+from repro.results.comparing import differences, drawn, seeds_of
 from repro.results.published import contents
-from repro.results.runs import Run, difference, seed_metrics, trained_run
+from repro.results.runs import Run, seed_metrics, trained_run
 from repro.tables.blocks import (
     block_of,
     encoder_note,
@@ -112,18 +113,19 @@ def noise(params: Params) -> pd.DataFrame:
 
 def gains(params: Params, row: str, name: str, run: Run) -> list[Entry]:
     """MAE of each method of a run, and its gain over the run's MoE with interval."""
-    score, fusion = run.score, run.report.fusion
-    plain = run.predictions(fusion)
+    score, fusion, headline = run.score, run.report.fusion, run.score.headline.name
+    plain = drawn(score, run.predictions(fusion), params.statistics)
     entries = []
     for method in _methods(run):
         found = run.predictions(method)
-        value = seed_metrics(score, found)[score.headline.name]
-        metric = f"{method}_{score.headline.name}"
-        entries.append(summary_entry(row, name, metric, value))
+        value = seed_metrics(score, found)[headline]
+        entries.append(summary_entry(row, name, f"{method}_{headline}", value))
         if method == fusion:
             continue
-        gain = difference(score, plain, found, params.statistics)
-        entries.append(difference_entry(row, name, f"{method}_gain", gain, value.n))
+        own = drawn(score, found, params.statistics)
+        gain = differences(plain, own, params.statistics)[headline]
+        n = seeds_of(plain, own)
+        entries.append(difference_entry(row, name, f"{method}_gain", gain, n))
     remark = "MoE not converged" if not_converged(run, fusion) else ""
     return [replace(e, alpha=run.report.alpha, remark=remark) for e in entries]
 

@@ -75,18 +75,23 @@ def test_differences_have_an_interval_but_no_p(folded: Params) -> None:
     texts = write("table4", folded)
     for text in (texts["md"], texts["tex"]):
         assert "Holm" not in text and "*" not in text.replace("table*", "")
-        assert "macro-F1 minus FuseMoE [interval]" in text
+        assert "macro-F1 minus FuseMoE [interval] seed SE" in text
         found = compared.set_index("row").loc["haim"]
-        shown = "{mean:+.2f} [{lower:+.2f}, {upper:+.2f}]".format(**found)
+        shown = "{mean:+.2f} [{lower:+.2f}, {upper:+.2f}] {se_seeds:.2f}".format(
+            **found
+        )
         assert shown in text
         assert "240 test stays of 120 patients" in text
     tree = numbers("table4", "icu_complete__simulated")
-    assert set(tree["haim"][DIFFERENCE]) == {"mean", "n", "lower", "upper"}
+    assert set(tree["haim"][DIFFERENCE]) == {
+        *("mean", "n"),
+        *("lower", "upper", "se_seeds"),
+    }
 
 
 def test_held_out_tables_keep_p_and_its_heading(clinical: Params) -> None:
     text = write("table4", clinical)["md"]
-    assert "macro-F1 minus FuseMoE [interval], Holm p" in text
+    assert "macro-F1 minus FuseMoE [interval] seed SE, Holm p" in text
     assert "\\* = differs from FuseMoE" in text
     tree = numbers("table4", "icu_complete__simulated")
     assert {"p", "p_holm"} < set(tree["haim"][DIFFERENCE])

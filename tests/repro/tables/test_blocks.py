@@ -41,14 +41,14 @@ def test_not_converged_stands_in_the_row_but_not_among_names(
     assert "(MoE, BTW-global (KL), BTW-global (MI), BTW-local (KL), BTW):" in text
 
 
-def test_intervals_say_what_is_not_in_them(study: SimpleNamespace) -> None:
+def test_intervals_say_what_is_in_them(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     scores, seconds = (write(name, study.params) for name in ("table3", "table10"))
     for kind in ("md", "tex"):
         text = scores[kind]
-        assert text.count("over test groups (videos), for these trained models") == 2
-        assert "noise of training itself (another seed, another run)" in text
-        assert "over test groups" not in seconds[kind]
+        assert text.count("seeds and test groups (videos) both drawn") == 2
+        assert text.count("seed SE: sd over seeds of the difference") == 2
+        assert "test groups" not in seconds[kind] and "seed SE" not in seconds[kind]
 
 
 @pytest.mark.parametrize(

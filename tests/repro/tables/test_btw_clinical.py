@@ -99,10 +99,21 @@ def test_rows_are_set_against_their_own_fusemoe(
 def test_holm_covers_all_comparisons_of_a_table(clinical: Params) -> None:
     tested = rows_of("table4", clinical)
     tested = tested[tested["p"].notna()]
-    assert len(tested) == 13 and set(tested["metric"]) == {"macro_f1_vs_fusemoe"}
+    names = ("macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss")
+    assert set(tested["metric"]) == {f"{name}_vs_fusemoe" for name in names}
+    assert len(tested) == 13 * len(names)
+    assert tested["se_seeds"].notna().all()
     smallest = tested["p"].min()
     found = tested.loc[tested["p"].idxmin(), "p_holm"]
-    assert found == pytest.approx(min(1.0, 13 * smallest))
+    assert found == pytest.approx(min(1.0, 65 * smallest))
+
+
+def test_every_tested_difference_is_that_of_the_means(clinical: Params) -> None:
+    rows = rows_of("table4", clinical).set_index(["row", "metric"])["mean"]
+    for name in ("macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss"):
+        for row in ("haim", "bi_level"):
+            gap = rows[row, name] - rows["fusemoe", name]
+            assert rows[row, f"{name}_vs_fusemoe"] == pytest.approx(gap), name
 
 
 def test_best_modality_has_the_highest_macro_f1_on_valid(clinical: Params) -> None:
@@ -141,7 +152,7 @@ def test_real_data_get_a_difference_and_the_reason(clinical: Params) -> None:
     assert entry["difference"] == pytest.approx(entry["mean"] - 37.67)
     assert "not comparable" in text and "simulated" not in text
     assert "time policy strict, paper charttime" in text
-    assert "over test groups (patients)" in text and "videos" not in text
+    assert "test groups (patients)" in text and "videos" not in text
     write("table2", clinical)
     counts = numbers("table2", "icu_complete__mimiciv")
     stays = int((samples("icu_complete")["y"] == 0).sum())

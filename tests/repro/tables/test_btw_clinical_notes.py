@@ -61,17 +61,19 @@ def test_one_seed_is_singular(clinical: Params) -> None:
     assert "; 3 seeds; " in block_title(rows.assign(notes=""), clinical)
 
 
-def test_wide_metrics_stand_in_a_second_table(clinical: Params) -> None:
+def test_details_and_differences_stand_in_tables_of_their_own(clinical: Params) -> None:
     written = write("table4", clinical)
     text = written["md"]
     heads = [line for line in text.splitlines() if line.startswith("| method")]
-    assert len(heads) == 3  # main, details, printed
+    assert len(heads) == 4  # main, details, differences, printed
     assert "recall" not in heads[0] and "accuracy" not in heads[1]
     assert "recall, over 14 days" in heads[1] and "AUROC" in heads[1]
+    tested = "weighted F1 minus FuseMoE [interval] seed SE, Holm p"
+    assert tested in heads[2] and "minus" not in heads[0] + heads[1] + heads[3]
     labels = [
         line for line in written["tex"].splitlines() if line.startswith(r"\label")
     ]
-    assert len(labels) == len(set(labels)) == 3
+    assert len(labels) == len(set(labels)) == 4
 
 
 def test_other_samples_or_seeds_are_refused(clinical: Params) -> None:

@@ -67,7 +67,7 @@ def test_holm_covers_the_weighted_rows_only(study: SimpleNamespace) -> None:
 def test_the_notes_say_what_a_row_is_set_against(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     text = write("fusions", study.params)["md"]
-    assert "MAE minus unweighted [interval], Holm p" in text
+    assert "MAE minus unweighted [interval] seed SE, Holm p" in text
     assert "set against its own unweighted fusion" in text
     assert "differs from its unweighted fusion" in text
 

@@ -235,7 +235,7 @@ def test_printed_rows_of_a_factor_that_is_not_trained_stay(
 def test_the_notes_say_what_numbers_and_signs_are(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     text = write("table3", study.params)["md"]
-    for told in ("F1 in percent", "± sd over seeds", "[interval]: 95 %, over test"):
+    for told in ("F1 in percent", "± sd over seeds", "[interval]: 95 %, seeds and"):
         assert text.count(told) == 2, told
     assert "two standard errors" not in text
 
@@ -283,3 +283,17 @@ def test_numbers_survive_the_csv_to_the_last_digit(study: SimpleNamespace) -> No
         check_exact=True,
     )
     assert np.isfinite(back["mean"].dropna()).all()
+
+
+def test_one_seed_is_told_and_not_tested(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params)
+    for address in ("base/mosi", "btw/mosi", "fusions/mosi"):
+        change_table(address, lambda table: table[table["seed"] == 0])
+    text = write("table3", params)["md"]
+    block = numbers("table3", "mosi__simulated")
+    for row in ("ridge", "bi_level"):
+        assert set(block[row]["mae_vs_moe"]) == {"mean", "n"}
+        assert block[row]["mae_vs_moe"]["n"] == 1
+    assert "not tested: one seed" in text and "| MAE minus MoE   |" in text
+    assert "[interval]" not in text and "differs from" not in text
