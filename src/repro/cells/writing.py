@@ -11,6 +11,7 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
+from repro.metrics.convergence import trends
 from repro.process import cores, peak_memory_bytes
 from repro.report import Data, Method, Report, Setup
 
@@ -147,7 +148,7 @@ def _method(study: Study, result: Result) -> Method:
         settings=known[fusion],
         modalities=list(result.modalities),
         epochs=result.epochs,
-        last_epoch=study.training.epochs,
+        trends=[round(trend, 6) for trend in trends(result.history)],
         parameters=result.parameters,
         error={
             split: study.task.errors(p, _labels(study, split)).round(6).tolist()

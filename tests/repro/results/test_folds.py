@@ -158,7 +158,7 @@ def test_the_pooled_report_of_trained_methods(clinical: Params) -> None:
             trained=True,
             settings={"layers": 1},
             epochs=epochs,
-            last_epoch=6,
+            trends=[-0.02, -0.03],
             parameters=9,
             error={"test": [0.5, 0.25 + 0.5 * k]},
             weight_shift=shifts[k],
@@ -172,7 +172,7 @@ def test_the_pooled_report_of_trained_methods(clinical: Params) -> None:
         trained=True,
         settings={"layers": 1},
         epochs=[1, 6, 6, 6],
-        last_epoch=6,
+        trends=[-0.02, -0.03, -0.02, -0.03],
         parameters=9,
         mean_over_folds={
             "error": {"test": [0.5, 0.5]},
