@@ -7,7 +7,7 @@ from repro import paths
 from repro.report import Data, Method, Report, read_report
 
 # What a fold tells of its own fit; the pooled report has the mean over folds.
-OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
+OF_A_FOLD = ("error", "weight_shift", "valid_log_loss")
 
 
 def pooled_report(address: str, reports: Sequence[Report]) -> Report:
