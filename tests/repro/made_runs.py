@@ -8,7 +8,7 @@ import pandas as pd
 from repro import paths
 from repro.files import read_json, read_table, write_json, write_table
 from repro.params import Params
-from repro.params.cells import UNIMODAL, WEIGHTINGS, Recipe, recipes
+from repro.params.cells import STACKED, UNIMODAL, WEIGHTINGS, Recipe, recipes
 from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
 from tests.repro.made_data import (
@@ -26,7 +26,7 @@ SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "la
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
 BASELINES = {
     "regression": ("mean", "ridge"),
-    "classification": ("majority", "stratified", "haim"),
+    "classification": ("majority", "stratified", "logistic", "haim"),
 }
 TEXT_OF_STAYS = {"text_encoder": "tfidf", "text_weights": "none"}
 
@@ -60,6 +60,8 @@ def methods_of(
 ) -> dict[str, bool]:
     """Methods of a run, and whether it trained them or retells those that it uses."""
     found = {name: True for name in modalities if UNIMODAL in recipe.trains}
+    if STACKED in recipe.trains:
+        found[STACKED] = True
     if recipe.weightings:
         found[recipe.fusion] = recipe.fusion in recipe.trains
     found |= dict.fromkeys(recipe.fusions, True)
@@ -156,6 +158,8 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
 
 
 def _fusion(method: str, recipe: Recipe, fusions: Mapping[str, object]) -> str:
+    if method == STACKED:
+        return ""
     return method if method in fusions else recipe.fusion
 
 
@@ -164,7 +168,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     report = report_of(params, address, **changes)
     origins = {name: trainer(params, address, name) for name in report.methods}
     write_folds(params, report, origins)
-    seconds = {name: 10.0 + k for k, name in enumerate(report.methods)}
+    timed = [name for name in report.methods if name != STACKED]
+    seconds = {name: 10.0 + k for k, name in enumerate(timed)}
     cell = "/".join(address.split("/")[:2])
     timing = paths.timing(cell)
     before = read_json(timing)["seconds"] if timing.is_file() else {}

@@ -1,4 +1,4 @@
-"""Classifiers without a network: class frequencies, and boosted trees as in HAIM."""
+"""Classifiers without a network: frequencies, regression, boosted trees as in HAIM."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from repro.baselines.fit import Fit, checked_split
+from repro.baselines.logistic import logistic
 from repro.baselines.series_statistics import last_mean, series_statistics
 from repro.metrics.log_loss import log_loss
 from repro.records import Ragged
@@ -31,7 +32,7 @@ def baselines(
     classes: int,
     dims: int | None = DIMS,
 ) -> dict[str, Fit]:
-    """majority, stratified (one draw per seed) and haim.
+    """majority, stratified (one draw per seed), logistic and haim.
 
     `samples` has split, y and `present_<modality>`; row i of every modality belongs to
     row i of it. Samples without any modality take no part in a fit.
@@ -49,6 +50,7 @@ def baselines(
     return {
         "majority": Fit((0,), np.tile(shares, (1, len(y), 1))),
         "stratified": stratified(shares, len(y), seeds),
+        "logistic": logistic(columns, y, split, classes),
         "haim": haim(columns, y, split, classes),
     }
 
@@ -84,8 +86,8 @@ def haim(
     samples, or a tenth of them where that is fewer, so that a small fold splits, too.
 
     Source: Soenksen et al. 2022 (HAIM).
-    Departure: HAIM and its use by BTW fit XGBoost and choose by cross-validated accuracy
-    or AUROC; here the valid split decides, by what chooses the epoch of a network.
+    Departure: HAIM and its use by BTW fit XGBoost and choose by cross-validated
+    accuracy or AUROC; here the valid split decides, by what chooses a network's epoch.
     Classes have no weights, there as here, so that all rows decide alike.
     """
     if not trees or not iterations:

@@ -142,10 +142,12 @@ def _data(study: Study) -> Data:
 def _method(study: Study, result: Result) -> Method:
     known = study.params.models(study.recipe.dataset).fusions
     fusion = result.method if result.method in known else study.recipe.fusion
+    if result.settings:
+        fusion = ""  # no network
     return Method(
         fusion=fusion,
-        trained=bool(result.history),
-        settings=known[fusion],
+        trained=bool(result.history or result.settings),
+        settings=result.settings or known[fusion],
         modalities=list(result.modalities),
         epochs=result.epochs,
         trends=[round(trend, 6) for trend in trends(result.history)],

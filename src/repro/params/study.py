@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from repro import paths
 from repro.params.cells import (
     FIRST_WEIGHTS,
+    STACKED,
     UNIMODAL,
     WEIGHTINGS,
     Cell,
@@ -135,7 +136,7 @@ class Params(Strict):
         """Fusions that have sizes, and what else can be trained."""
         block = self.models(recipe.dataset).fusions
         place = f"{self.dataset(recipe.dataset).tokens}.fusions of the preset"
-        every = [*block, UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS]
+        every = [*block, UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS]
         for name in recipe.trains:
             if name not in every:
                 what = f"method, or fusion with sizes in {place}:"

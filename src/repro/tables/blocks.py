@@ -66,6 +66,8 @@ def _settings(run: Run) -> Iterator[tuple[str, object]]:
     for field in Setup.model_fields:
         yield f"setup.{field}", getattr(run.report.setup, field)
     for method in run.report.methods.values():
+        if not method.fusion:
+            continue
         yield f"settings of {method.fusion}", method.settings
 
 

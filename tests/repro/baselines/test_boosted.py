@@ -72,7 +72,7 @@ def metrics(probabilities: np.ndarray, samples: pd.DataFrame) -> dict[str, float
 def test_trees_find_the_signal_and_frequencies_do_not() -> None:
     samples, modalities = planted()
     fits = baselines(samples, modalities, seeds=(0, 1), classes=4, dims=4)
-    assert list(fits) == ["majority", "stratified", "haim"]
+    assert list(fits) == ["majority", "stratified", "logistic", "haim"]
     for fit in fits.values():
         assert fit.predictions.shape == (len(fit.seeds), SAMPLES, 4)
         np.testing.assert_allclose(fit.predictions.sum(axis=2), 1)
@@ -237,7 +237,7 @@ def test_table_and_report_hold_every_seed_and_leave_empty_stays_out(
         *("method", "seed", "split", "id", "group", "y"),
         *("p_0", "p_1", "p_2", "p_3"),
     ]
-    assert len(table) == (1 + 3 + 1) * (SAMPLES - 2)
+    assert len(table) == (1 + 3 + 1 + 1) * (SAMPLES - 2)
     assert not {"3", "300"} & set(table["id"])
     rows = table[(table["method"] == "stratified") & (table["seed"] == 2)]
     kept = samples.index.difference([3, 300])
