@@ -133,7 +133,9 @@ def test_attention_dropout_reaches_every_modality_in_training_only() -> None:
     inputs = small_icu_inputs()
     batch = gather(inputs, ROWS)
     sizes = QUERY.model_copy(update={"dropout": 0.0, "attention_dropout": 0.5})
-    plain = predictor(inputs, tokens=sizes.model_copy(update={"attention_dropout": 0}))
+    plain = predictor(
+        inputs, tokens=sizes.model_copy(update={"attention_dropout": 0.0})
+    )
     model = predictor(inputs, tokens=sizes)
     draws = [torch.Generator().manual_seed(s) for s in range(2)]
     kept, clean = model.tokens(batch, draws), plain.tokens(batch, draws)
