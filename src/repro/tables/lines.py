@@ -29,6 +29,7 @@ from repro.results.verdict import (
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
 from repro.tables.labels import difference_metric
+from repro.tables.oracle import ORACLE, oracle_notes
 from repro.tables.rows import (
     Entry,
     difference_entry,
@@ -164,8 +165,9 @@ def numbered(
             refuse_unpaired(row.predictions, trained[0].predictions)
     block = block_of([row.run for row in trained])
     tested = tested_note(params, found[0].run, found[0].predictions)
-    notes = joined_notes(tested, *before, block.notes, *after)
     differences = _differences(found, against, params.statistics)
+    told = oracle_notes(_oracles(found), differences)
+    notes = joined_notes(tested, *before, block.notes, *after, *told)
     entries: list[Entry] = []
     for row in found:
         own = [*_metrics(row, params.statistics)]
@@ -175,6 +177,13 @@ def numbered(
     if beside is not None:
         entries += _printed_only(beside.rows, found)
     return frame(replace(block, notes=notes), entries)
+
+
+def _oracles(found: Sequence[Line]) -> dict[str, str]:
+    """Names of the rows that oracle weightings are set against, by their own row."""
+    names = {row.row: row.name for row in found}
+    oracles = [row for row in found if row.method == ORACLE and row.reference]
+    return {row.row: names[row.reference] for row in oracles}
 
 
 def _metrics(row: Line, statistics: Statistics) -> Iterator[Entry]:
