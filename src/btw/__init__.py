@@ -11,6 +11,7 @@
 
 from btw.combination import (
     combined_weights,
+    common_weights,
     dataset_gaussian_kl,
     present_mean,
     scaled,
@@ -38,6 +39,7 @@ __all__ = [
     "Smoothing",
     "categorical_kl",
     "combined_weights",
+    "common_weights",
     "continuous_information",
     "dataset_gaussian_kl",
     "discrete_information",

@@ -31,7 +31,8 @@ def unimodal_result(study: Study, modality: str) -> Result:
     """The fusion of the run on one modality, cross-fitted on train.
 
     Train predictions are out-of-fold: each row is predicted by the member that did not
-    learn from its group. `train_in_sample` holds those of the refit on all of train.
+    learn from its group. `train_in_sample` holds those of the refit on all of train. A
+    row without the modality has the class shares, or the mean, of train.
 
     Source: BTW eq. (1)-(3): the same model, trained on one modality at a time.
     Departure: out-of-fold on train; in-sample residuals are too small (BTW code).
@@ -55,6 +56,10 @@ def unimodal_result(study: Study, modality: str) -> Result:
         predictions["train_in_sample"] = predictions["train"]
         if folds:
             predictions["train"] = out_of_fold(outcome, part.rows["train"])
+        predictions = {
+            split: without_input(part, modality, split.removesuffix("_in_sample"), p)
+            for split, p in predictions.items()
+        }
         seconds = process_time() - started
         return fitted_result(modality, outcome, predictions, seconds, inputs)
 
@@ -182,7 +187,7 @@ def out_of_fold(
     refits = {member.seed: member for member in outcome.members if member.fold == 0}
     for i, member in enumerate(outcome.members):
         if member.fold == 0:
-            # Rows without the modality are in no member; the refit's constant stands.
+            # Rows without the modality are in no member; `without_input` fills them.
             chosen = ~np.isin(train, member.rows)
         else:
             known = np.isin(train, refits[member.seed].rows)
@@ -190,6 +195,28 @@ def out_of_fold(
         seed = seeds.index(member.seed)
         result[seed, chosen] = outcome.predictions["train"][i, chosen]
     return result
+
+
+def without_input(
+    study: Study,
+    modality: str,
+    split: str,
+    predictions: Float[np.ndarray, "seeds rows *classes"],
+) -> Float[np.ndarray, "seeds rows *classes"]:
+    """The predictions, with what train says of anyone where the modality is absent.
+
+    There a network gives an untrained constant; class shares, or the mean label, of
+    train are the best guess without any input.
+    """
+    m = study.inputs.names.index(modality)
+    is_absent = ~study.inputs.present[:, m].cpu().numpy()[study.rows[split]]
+    y = study.inputs.y.double().cpu().numpy()[study.rows["train"]]
+    guess: np.ndarray | float = float(y.mean())
+    if study.task.kind == "classification":
+        guess = np.bincount(y.astype(np.int64), minlength=study.task.classes) / len(y)
+    filled = predictions.copy()
+    filled[:, is_absent] = guess
+    return filled
 
 
 def plan(study: Study, method: Weighting | Control) -> Plan:

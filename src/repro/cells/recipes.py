@@ -19,8 +19,9 @@ from repro.cells.fits import (
 from repro.cells.parallel import Task, in_parallel
 from repro.cells.planted import unplanted
 from repro.cells.result import Result
+from repro.cells.stacking import stacked_result
 from repro.cells.study import Study
-from repro.params.cells import FIRST_WEIGHTS, SHUFFLED, UNIMODAL, Control
+from repro.params.cells import FIRST_WEIGHTS, SHUFFLED, STACKED, UNIMODAL, Control
 from repro.training.weighting.evidence import Evidence
 from repro.training.weighting.loop import Reweighting
 
@@ -99,12 +100,14 @@ def _assembled(
     reason = study.cannot_fuse(recipe.fusion) if recipe.needs_evidence else None
     if reason:
         return Trained(study, results, {**left_out, recipe.fusion: reason})
+    every = {**known, **results}
+    if STACKED in recipe.trains and not study.unable:
+        results = {**results, STACKED: stacked_result(study, every)}
     is_weighted = recipe.weightings or recipe.controls
     if is_weighted and recipe.fusion not in results and recipe.fusion in known:
         results = {recipe.fusion: known[recipe.fusion], **results}
     if not recipe.needs_evidence:
         return Trained(study, results, left_out)
-    every = {**known, **results}
     evidence = evidence_of(study, every)
     if HELD_OUT in first:
         evidence = _held_out(study, evidence, first[HELD_OUT])

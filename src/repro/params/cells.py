@@ -22,16 +22,17 @@ Missing = Literal["mask", "zero", "embedding"]
 MultimodalTrain = Literal["current", "cross_fitted"]
 UNIMODAL = "unimodal"
 FIRST_WEIGHTS = "first_weights"
+STACKED = "stacked"
 
 
 class Recipe(Strict):
     """What one run trains on which data, and which runs give it the rest.
 
     `trains` lists `unimodal` (a model per modality), fusions by name (unweighted),
-    weightings and controls by name (retraining `fusion` with weights) and
-    `first_weights` (only computed). What weights are made from comes from the recipe
-    itself or from the runs that it `uses`. `unimodal` beside a used run means the
-    modalities that run lacks.
+    weightings and controls by name (retraining `fusion` with weights), `first_weights`
+    (only computed) and `stacked` (a linear model on the predictions of `unimodal`).
+    What weights are made from comes from the recipe itself or from the runs that it
+    `uses`. `unimodal` beside a used run means the modalities that run lacks.
     """
 
     dataset: str
@@ -57,6 +58,11 @@ class Recipe(Strict):
             names = getattr(self, field)
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}={names} repeats a name; list each one once")
+        if STACKED in self.trains and UNIMODAL not in self.trains:
+            raise ValueError(
+                f"trains={self.trains}: {STACKED} is made of what {UNIMODAL} predicts; "
+                f"add {UNIMODAL}"
+            )
         return self
 
     @property
@@ -72,7 +78,7 @@ class Recipe(Strict):
     @property
     def fusions(self) -> list[str]:
         """The unweighted fusions it trains."""
-        known = {UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS, *CONTROLS}
+        known = {UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS, *CONTROLS}
         return [name for name in self.trains if name not in known]
 
     @property

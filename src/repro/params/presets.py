@@ -27,6 +27,7 @@ class Query(Strict):
     heads: Count
     time_embedding: Annotated[int, Field(ge=2)]
     dropout: Rate
+    attention_dropout: Rate  # of the weights of observations in time
 
 
 class Training(Strict):

@@ -10,6 +10,7 @@ from repro.params.cells import (
     CONTROLS,
     FIRST_WEIGHTS,
     PLANTED,
+    STACKED,
     UNIMODAL,
     WEIGHTINGS,
     Cell,
@@ -140,7 +141,7 @@ class Params(Strict):
         """Fusions that have sizes, and what else can be trained."""
         block = self.models(recipe.dataset).fusions
         place = f"{self.dataset(recipe.dataset).tokens}.fusions of the preset"
-        every = [*block, UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS, *CONTROLS]
+        every = [*block, UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS, *CONTROLS]
         for name in recipe.trains:
             if name not in every:
                 what = f"method, or fusion with sizes in {place}:"

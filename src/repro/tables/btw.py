@@ -26,6 +26,7 @@ from repro.tables.cohorts import (
     score_notes,
     stays_by_class,
 )
+from repro.tables.first_rows import FUSEMOE, MOE, first_lines, linear_lines
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -42,7 +43,6 @@ PAPER = "btw"
 SENTIMENT = ("mosi", "mosei")
 COMPLETE, ALL = "icu_complete", "icu_all"
 CLINICAL = (COMPLETE, ALL)
-MOE, FUSEMOE = "moe", "fusemoe"
 LOCAL = ("instance", "bi_level")
 # Rows of other fusions on the sentiment data, in the order of the tables.
 FUSIONS = (
@@ -117,21 +117,12 @@ def of_each(
     return joined(block(params, name) for name in names)
 
 
-def _first_lines(params: Params, baselines: str, base: Run) -> list[Line]:
-    """The rows every sentiment table has: mean, ridge, best unimodal, MoE."""
-    return [
-        *baseline_lines(params, baselines, ("mean", "ridge"), MOE),
-        unimodal_line(params, base, MOE),
-        line(params, base, MOE),
-    ]
-
-
 def table3_block(params: Params, dataset: str) -> pd.DataFrame:
     """Every method; the weighted ones with the alpha they ran at."""
     base, other = (trained_run(params, f"{g}/{dataset}") for g in ("base", "fusions"))
     weighted = trained_run(params, f"btw/{dataset}")
     found = [
-        *_first_lines(params, f"baselines/{dataset}", base),
+        *first_lines(params, f"baselines/{dataset}", base),
         *lines(params, other, FUSIONS, MOE),
         *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), MOE),
     ]
@@ -147,7 +138,7 @@ def table5_block(params: Params, dataset: str) -> pd.DataFrame:
         return pd.DataFrame(columns=list(TYPES)).astype(TYPES)
     baselines, weighted = f"baselines_deberta/{dataset}", f"deberta_btw/{dataset}"
     found = [
-        *_first_lines(params, baselines, base),
+        *first_lines(params, baselines, base),
         *lines(params, base, ("mmim", "ithp"), MOE),
         *lines(params, trained_run(params, weighted), LOCAL, MOE),
     ]
@@ -159,7 +150,7 @@ def table5_block(params: Params, dataset: str) -> pd.DataFrame:
 def table6_block(params: Params, dataset: str) -> pd.DataFrame:
     """BTW-local and BTW at each smoothing factor that the sweep pins."""
     base = trained_run(params, f"base/{dataset}")
-    found = _first_lines(params, f"baselines/{dataset}", base)
+    found = first_lines(params, f"baselines/{dataset}", base)
     runs = {
         address: trained_run(params, address)
         for address in params.runs_of(f"sweep/{dataset}")
@@ -181,6 +172,7 @@ def _method_lines(params: Params, cohort: str) -> list[Line]:
     return [
         *baseline_lines(params, baselines, TRIVIAL, FUSEMOE),
         unimodal_line(params, base, FUSEMOE),
+        *linear_lines(params, cohort, base),
         *baseline_lines(params, baselines, ("haim",), FUSEMOE),
         *lines(params, base, ("mult", FUSEMOE), FUSEMOE),
         *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), FUSEMOE),
@@ -209,6 +201,7 @@ def without_one(table: str, cohort: str, params: Params) -> pd.DataFrame:
     found = [
         *baseline_lines(params, f"baselines/{cohort}", TRIVIAL, FUSEMOE),
         unimodal_line(params, base, FUSEMOE),
+        *linear_lines(params, cohort, base),
         *lines(params, base, (FUSEMOE,)),
         *lines(params, trained_run(params, f"btw/{cohort}"), LOCAL, FUSEMOE),
     ]

@@ -18,6 +18,7 @@ from repro.results.verdict import (
     verdict,
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
+from repro.tables.oracle import ORACLE, oracle_notes
 from repro.tables.rows import Entry, frame, joined_notes
 from repro.tables.tested import Line, metrics_of, resampled_rows, tested_differences
 
@@ -123,9 +124,10 @@ def numbered(
             refuse_unpaired(row.predictions, trained[0].predictions)
     block = block_of([row.run for row in trained])
     tested = tested_note(params, found[0].run, found[0].predictions)
-    notes = joined_notes(tested, *before, block.notes, *after)
     resampled = resampled_rows(found, params.statistics)
     tests = tested_differences(found, resampled, against, params.statistics)
+    told = oracle_notes(_oracles(found), tests)
+    notes = joined_notes(tested, *before, block.notes, *after, *told)
     entries: list[Entry] = []
     for row in found:
         own = [*metrics_of(row, resampled[row.row], params.statistics)]
@@ -140,6 +142,13 @@ def numbered(
 
 def _is_headline(row: Line, entry: Entry) -> bool:
     return entry.metric == row.run.score.headline.name
+
+
+def _oracles(found: Sequence[Line]) -> dict[str, str]:
+    """Names of the rows that oracle weightings are set against, by their own row."""
+    names = {row.row: row.name for row in found}
+    oracles = [row for row in found if row.method == ORACLE and row.reference]
+    return {row.row: names[row.reference] for row in oracles}
 
 
 def _beside(

@@ -15,6 +15,7 @@ from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Predictor, Randomness
 from repro.params.presets import Training
 from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
+from repro.training.decay import exempt_parameters
 from repro.training.members import Member, epoch_order, seed_stream, torch_generators
 from repro.training.optimization import StackedAdam
 from repro.training.prediction import predict, weights_of
@@ -128,6 +129,7 @@ class _Fitting:
             own_lr=settings.text_lr,
             weight_decay=training.weight_decay,
             clip=training.clip,
+            exempt=exempt_parameters(model),
         )
         generators = torch_generators(members, "training", inputs.y.device)
         self.randomness = Randomness(dropout=generators, router=generators)

@@ -121,6 +121,8 @@ def test_cross_validation_tests_every_stay_once(ingested: Path) -> None:
     stays = files.read_table(paths.ingested() / "stays.parquet")
     for name, method in (
         ("baselines", "haim"),
+        ("baselines", "logistic"),
+        ("base", "stacked"),
         ("base", "fusemoe"),
         ("btw", "bi_level"),
     ):

@@ -20,8 +20,9 @@ def only_mosi(params: Params) -> Params:
 
 def test_not_converged_is_said(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    for epochs, expected in (([12, 12, 3], True), ([12, 3, 4], False)):
-        change_report("base/mosi", methods={"moe": {"epochs": epochs}})
+    falling, noisy = [-0.02, -0.03, -0.02], [-0.06, 0.05, -0.02]
+    for trends, expected in ((falling, True), (noisy, False)):
+        change_report("base/mosi", methods={"moe": {"trends": trends}})
         rows = rows_of("table3", only_mosi(study.params))
         said = rows.loc[rows["remark"] == "not converged", "name"]
         assert set(said) == ({"MoE"} if expected else set())
@@ -34,7 +35,7 @@ def test_not_converged_stands_in_the_row_but_not_among_names(
 ) -> None:
     params = only_mosi(study.params)
     study.write_runs(params, **REAL)
-    change_report("btw/mosi", methods={"bi_level": {"epochs": [12, 12, 3]}})
+    change_report("btw/mosi", methods={"bi_level": {"trends": [-0.02] * 3}})
     text = write("table3", params)["md"]
     # Once: our row, and not the printed one.
     assert text.count("| BTW, not converged") == 1

@@ -60,7 +60,7 @@ def test_table3_numbers_by_hand(study: SimpleNamespace) -> None:
 def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     rows = rows_of("table3", study.params)
-    expected = ["mean", "ridge", "unimodal", "moe"]
+    expected = ["mean", "ridge", "unimodal", "stacked", "moe"]
     fusions = ["early_fusion", "late_fusion", "low_rank", "mult", "mmim"]
     weighted = ["averaged_instance", "modality", "instance", "bi_level"]
     given = ["uniform", "shuffled", "oracle", "posterior"]
@@ -71,8 +71,8 @@ def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
         assert part.loc[part["row"].isin(fusions), "alpha"].isna().all()
     sweep = rows_of("table6", study.params)
     names = list(dict.fromkeys(sweep["row"]))
-    assert names[:4] == expected[:4]
-    assert set(names[4:]) == {
+    assert names[:5] == expected
+    assert set(names[5:]) == {
         f"{method}_{alpha}"
         for method in ("instance", "bi_level")
         for alpha in ("03", "05", "07")

@@ -72,7 +72,7 @@ def test_rows_and_metrics_follow_the_task(params: Params) -> None:
     signs, storms = (own_table(params, f"own/{key}") for key in CELLS)
     weighted = ["instance", "bi_level"]
     assert list(dict.fromkeys(signs["row"])) == [
-        *("majority", "stratified", "haim", "unimodal", "late_fusion"),
+        *("majority", "stratified", "logistic", "haim", "unimodal", "late_fusion"),
         *weighted,
     ]
     assert list(dict.fromkeys(storms["row"])) == [

@@ -55,7 +55,7 @@ class TwoPasses:
     apply: Application
 
     def first(self, split: str, snapshots: Sequence[Snapshot]) -> Applied:
-        """Weights of pass 1: fixed ones, or train means over what is present."""
+        """Weights of pass 1: fixed ones, or the mean weights of what is present."""
         present = self.evidence.present_in(split)
         rows = [
             snapshot.fixed[split]
