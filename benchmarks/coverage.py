@@ -7,49 +7,72 @@ trained with that noise in their logits.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from benchmarks.null_data import GROUPS, MIXES, Mix, differences, group_sizes
-from repro.metrics.bootstrap import Resampled, crossed_difference, resampled
+from repro.metrics.bootstrap import Resampled, crossed_interval, resampled
 from repro.metrics.resampling import mean_statistic
 from repro.metrics.scores import classification_statistics
 
 CLASSES, SIGNAL = 4, 1.2
 SHARES = (0.28, 0.45, 0.18, 0.09)
+TAILS = (0.025, 0.975)
 TRAINING = Mix(seed=0.3, group=0.3, both=0.3, sample=0.8)  # noise of a logit
 Made = Callable[[np.random.Generator, int], dict[str, Resampled]]
 
 
 def main() -> None:
-    """Print the share of intervals that hold zero, and of p below 0.05."""
+    """Print the share of intervals that hold zero."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sets", type=int, default=2000, help="null data sets")
+    parser.add_argument(
+        "--score-sets", type=int, default=400, help="the same of scores"
+    )
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--groups", type=int, default=GROUPS)
     given = parser.parse_args()
-    print(f"{given.sets} sets, {given.resamples} resamples, {given.groups} groups")
+    print(f"{given.sets} and {given.score_sets} sets, {given.groups} groups")
     for name, mix in MIXES.items():
-        for _, held in covered(means(mix, given.groups, given.resamples), given.sets):
-            print(f"mean, {name}: {100 * held:.1f} %", flush=True)
+        make = means(mix, given.groups, given.resamples)
+        for shares in covered(make, given.sets).values():
+            print(f"mean, {name}: {told(shares)}", flush=True)
     scored = scores(given.groups, given.resamples)
-    for name, held in covered(scored, max(1, given.sets // 10)):
-        print(f"{name}: {100 * held:.1f} %", flush=True)
+    for name, shares in covered(scored, given.score_sets).items():
+        print(f"{name}: {told(shares)}", flush=True)
 
 
-def covered(make: Made, sets: int) -> Iterator[tuple[str, float]]:
-    """Share of the sets whose interval holds zero, by statistic."""
+def told(shares: Mapping[str, float]) -> str:
+    """Shares in percent, by construction."""
+    return ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+
+
+def covered(make: Made, sets: int) -> dict[str, dict[str, float]]:
+    """Share of the sets whose interval holds zero, by statistic and construction."""
     generator = np.random.default_rng(20)
-    held: dict[str, int] = {}
+    held: dict[str, dict[str, float]] = {}
     for seed in range(sets):
         for name, values in make(generator, seed).items():
-            found = crossed_difference(values, seed=seed)
-            assert found.lower is not None and found.upper is not None
-            inside = found.lower <= 0 <= found.upper
-            held[name] = held.get(name, 0) + inside
-    for name, count in held.items():
-        yield name, count / sets
+            counts = held.setdefault(name, {})
+            for construction, (lower, upper) in intervals(values, seed).items():
+                inside = lower <= 0 <= upper
+                counts[construction] = counts.get(construction, 0) + inside / sets
+    return held
+
+
+def intervals(values: Resampled, seed: int) -> dict[str, tuple[float, float]]:
+    """The interval in use beside the percentiles of both draws and of groups alone."""
+    found, seeds = crossed_interval(values, seed=seed), values.drawn.shape[1]
+    generator = np.random.default_rng([seed, 1])
+    even = np.full(seeds, 1 / seeds)
+    share = generator.multinomial(seeds, even, len(values.drawn)) / seeds
+    both, alone = (share * values.drawn).sum(axis=1), values.drawn.mean(axis=1)
+    return {
+        "this": (found.lower, found.upper),
+        "percentiles": tuple(np.quantile(both, TAILS)),
+        "percentiles of groups alone": tuple(np.quantile(alone, TAILS)),
+    }
 
 
 def means(mix: Mix, groups: int, resamples: int) -> Made:

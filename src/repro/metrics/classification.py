@@ -7,8 +7,9 @@ they may carry leading dimensions (resamples, seeds), which the statistics keep.
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from repro.metrics.log_loss import log_loss
+
 CALIBRATION_BINS = 15
-SMALLEST = float(np.finfo(np.float64).eps)  # of a probability, as in scikit-learn
 
 # One score per matrix; numpy turns a result without dimensions into a number.
 Scores = Float[np.ndarray, "*batch"] | np.float64
@@ -50,7 +51,7 @@ def classification_metrics(
         "weighted_f1": float(weighted_f1(confusion)),
         "balanced_accuracy": float(balanced_accuracy(confusion)),
         "auroc": one_versus_rest_auroc(probabilities, true),
-        "log_loss": float(log_losses(probabilities, true).mean()),
+        "log_loss": float(log_loss(probabilities, true)),
         "quadratic_kappa": float(quadratic_kappa(confusion)),
     }
     for name, value in enumerate(recalls(confusion)):
@@ -163,24 +164,6 @@ def one_versus_rest_auroc(
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
     return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
-
-
-def log_losses(
-    probabilities: Float[np.ndarray, "*seeds samples classes"],
-    y: Int[np.ndarray, " samples"],
-) -> Float[np.ndarray, "*seeds samples"]:
-    """Minus the logarithm of the probability of the true class, of every sample.
-
-    A probability below `SMALLEST` counts as that, so that one sure mistake does not
-    make a mean infinite.
-
-    Units: nats.
-
-    >>> log_losses(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).round(3)
-    array([ 0.693, 36.044])
-    """
-    true = probabilities[..., np.arange(len(y)), y]
-    return -np.log(np.maximum(true, SMALLEST))
 
 
 def calibration_error(

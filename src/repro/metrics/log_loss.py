@@ -21,5 +21,21 @@ def log_loss(
     >>> round(float(log_loss(p, np.array([0, 1]))), 4)
     0.4581
     """
+    return np.asarray(log_losses(probabilities, y).mean(axis=-1))
+
+
+def log_losses(
+    probabilities: Float[np.ndarray, "*batch samples classes"],
+    y: Num[np.ndarray, " samples"],
+) -> Float[np.ndarray, "*batch samples"]:
+    """The negative log-probability of the true class of every sample.
+
+    A probability below `SMALLEST` counts as that: no sure mistake is infinitely bad.
+
+    Units: nats.
+
+    >>> log_losses(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 1])).round(3)
+    array([ 0.693, 36.044])
+    """
     chosen = probabilities[..., np.arange(len(y)), np.asarray(y, dtype=np.int64)]
-    return np.asarray(-np.log(np.maximum(chosen, SMALLEST)).mean(axis=-1))
+    return -np.log(np.maximum(chosen, SMALLEST))

@@ -12,10 +12,10 @@ from repro.metrics.classification import (
     accuracy,
     classification_metrics,
     confusion_matrix,
-    log_losses,
     macro_f1,
     weighted_f1,
 )
+from repro.metrics.log_loss import log_losses
 from repro.metrics.regression import sentiment_metrics
 from repro.metrics.resampling import (
     auroc_statistic,
