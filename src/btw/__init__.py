@@ -6,7 +6,7 @@
 >>> weighting = ModalityWeighting("classification", modalities=("text", "audio"))
 >>> weights = weighting.fit(np.stack([text, audio], axis=1), joint)
 >>> weights.shape, weights.sum(axis=1).round(6).tolist()
-((4, 2), [2.0, 2.0, 2.0, 2.0])
+((4, 2), [1.0, 1.0, 1.0, 1.0])
 """
 
 from btw.combination import (

@@ -25,7 +25,7 @@ DATASET_VARIANTS = ("averaged_instance", "modality")
 ROUNDS, TOLERANCE = 1000, 1e-14
 
 
-def scaled(weights: Array, present: Array | None, scale: str = "mean_one") -> Array:
+def scaled(weights: Array, present: Array | None, scale: str = "sum_one") -> Array:
     """Weights of the present modalities, scaled per row.
 
     `mean_one`: they average 1 over the modalities present, so uniform weights are 1.
@@ -136,7 +136,7 @@ def combined_weights(
     information: Array | None,
     present: Array,
     variant: str,
-    scale: str = "mean_one",
+    scale: str = "sum_one",
     averaged: Array | None = None,
 ) -> Array:
     """Weights of a variant, restricted to the modalities present and scaled.
@@ -151,7 +151,7 @@ def combined_weights(
         ValueError: unknown variant or scale, or what the variant needs is missing.
 
     >>> combined_weights([[0.5, 0.5]], [0.2, 0.8], [[1, 1]], "bi_level").tolist()
-    [[0.4, 1.6]]
+    [[0.2, 0.8]]
     """
     check_choice(variant, "variant", VARIANTS)
     mask = as_numpy(present)

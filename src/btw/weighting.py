@@ -50,9 +50,9 @@ class ModalityWeighting:
     >>> weighting = ModalityWeighting("classification", "instance")
     >>> text, audio, joint = [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]
     >>> weighting.fit([[text, audio]] * 4, [joint] * 4)[0].round(3).tolist()
-    [2.0, 0.0]
+    [1.0, 0.0]
     >>> weighting.update([[0.9, 0.1]] * 4, score=0.7)[0].round(3).tolist()
-    [1.0, 1.0]
+    [0.5, 0.5]
     """
 
     def __init__(

@@ -29,7 +29,7 @@ def test_scaled_by_hand() -> None:
     present = [[True, True, False], [True, False, True], [True] * 3, [False] * 3]
     weights = [[3.0, 1.0, np.nan], [0.0, 5.0, 0.0], [1.0, 2.0, 3.0], [1.0] * 3]
     expected = [[1.5, 0.5, 0], [1, 0, 1], [0.5, 1, 1.5], [0, 0, 0]]
-    assert scaled(weights, present).tolist() == expected
+    assert scaled(weights, present, "mean_one").tolist() == expected
 
 
 def test_shares_at_the_floor_are_uniform() -> None:
@@ -109,7 +109,7 @@ def test_common_weights_where_nothing_compares_two_modalities() -> None:
 def test_tensors_come_back_as_tensors() -> None:
     result = scaled(torch.tensor([[3.0, 1.0]]), torch.tensor([[True, True]]))
     assert isinstance(result, torch.Tensor)
-    assert result.tolist() == [[1.5, 0.5]]
+    assert result.tolist() == [[0.75, 0.25]]
     combined = combined_weights(torch.ones(1, 2), None, np.ones((1, 2)), "instance")
     assert isinstance(combined, torch.Tensor)
 

@@ -61,5 +61,5 @@ def _planted(study: Study, column: str) -> Float[np.ndarray, "samples modalities
 
 def _truth(study: Study) -> Path:
     dataset = study.recipe.dataset
-    is_file = dataset in study.params.datasets.files
+    is_file = dataset in study.params.datasets.of_files
     return paths.simulated_truth(dataset) if is_file else paths.planted(study.part)

@@ -58,6 +58,6 @@ def refuse_lacking(
         ValueError: names the key and the nearest modality.
     """
     odd = [name for name in recipe.without if name not in modalities]
-    if odd and recipe.dataset in params.datasets.files:
+    if odd and recipe.dataset in params.datasets.of_files:
         reason = unknown(f"modality of {recipe.dataset}", odd[0], modalities)
         raise ValueError(f"params.yaml: {key_of(address)}.without: {reason}")

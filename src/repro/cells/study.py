@@ -231,7 +231,7 @@ def study_of(
 
 
 def _read(params: Params, recipe: Recipe, part: str) -> Features:
-    is_file = recipe.dataset in params.datasets.files
+    is_file = recipe.dataset in params.datasets.of_files
     return read_features(part, params.encoder_of(recipe) if is_file else None)
 
 
@@ -255,7 +255,7 @@ def _fine_tuning(
     """
     name = params.encoder_of(recipe)
     encoder = params.active.encoders[name]
-    is_file = recipe.dataset in params.datasets.files
+    is_file = recipe.dataset in params.datasets.of_files
     if not (is_file and encoder.finetune and "text" in modalities):
         return None
     # Costs seconds to import, and only fine-tuning needs it here.

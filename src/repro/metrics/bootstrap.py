@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 CHUNK = 1000
 DRAWN_AT_ONCE = 1 << 20
 LEAST_DEFINED = 0.5  # share of the resamples in which a statistic must have a value
+ROUNDING = 1e-9
 
 # The statistic of every seed, from how often each group is drawn.
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -60,9 +61,12 @@ class Resampled:
     groups: int
 
     def __sub__(self, other: "Resampled") -> "Resampled":
-        """The difference, seed by seed; one seed is set against every other."""
-        found, drawn = self.found - other.found, self.drawn - other.drawn
-        return Resampled(found, drawn, self.groups)
+        """The difference, seed by seed; one seed is set against every other.
+
+        What only rounding makes different is equal: 1e-9 of the larger value.
+        """
+        found = _gap(self.found, other.found)
+        return Resampled(found, _gap(self.drawn, other.drawn), self.groups)
 
 
 @dataclass(frozen=True)
@@ -272,6 +276,14 @@ def _defined(
             "choose one that is defined when a class is absent, such as macro_f1"
         )
     return drawn[known]
+
+
+def _gap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    difference = one - other
+    is_rounding = np.abs(difference) <= ROUNDING * np.maximum(
+        np.abs(one), np.abs(other)
+    )
+    return np.where(is_rounding, 0.0, difference)
 
 
 def _chunk(groups: int) -> int:

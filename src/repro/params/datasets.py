@@ -66,18 +66,26 @@ class Datasets(Strict):
     """All data sets by how they are made."""
 
     files: dict[Name, FileSet]
+    fresh: dict[Name, FileSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
-        both = sorted(set(self.files) & set(self.stays))
+        names = [*self.files, *self.fresh, *self.stays]
+        both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            raise ValueError(f"{', '.join(both)}: in files and in stays; rename one")
+            what = "in more than one of files, fresh and stays"
+            raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
+
+    @property
+    def of_files(self) -> dict[str, FileSet]:
+        """Those that are read from files, fresh draws of the simulator included."""
+        return {**self.files, **self.fresh}
 
     def every(self) -> dict[str, FileSet | Cohort]:
         """All of them by name."""
-        return {**self.files, **self.stays}
+        return {**self.of_files, **self.stays}
 
 
 class SimulatedSet(Strict):
@@ -98,6 +106,7 @@ class Simulation(Strict):
     """What the simulator plants; strengths are standard deviations."""
 
     sets: dict[Name, SimulatedSet]
+    draws: dict[Name, SimulatedSet] = Field(default_factory=dict)
     seed: int
     unique: list[NotNegative]
     shared: NotNegative

@@ -64,7 +64,7 @@ def _run_at(params: Params, fusion: str, site: str) -> Run:
     """The run of a fusion at a site; of the MoE at the paper's that of Table 3."""
     if fusion == MOE and site == EMBEDDING:
         return trained_run(params, f"btw/{DATASET}")
-    return trained_run(params, f"sites/{DATASET}_{fusion}/{site}")
+    return trained_run(params, f"sites/{DATASET}/{fusion}_{site}")
 
 
 def _clinical_sites(params: Params) -> pd.DataFrame:

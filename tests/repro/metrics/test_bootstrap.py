@@ -195,3 +195,11 @@ def test_holm_is_monotone_and_never_smaller(values: list[float]) -> None:
     adjusted = holm(p)
     assert (adjusted >= p).all() and (adjusted <= 1).all()
     assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+def test_rounding_makes_no_difference() -> None:
+    group = np.repeat(np.arange(5), 4)
+    values = np.random.default_rng(2).random((3, 20))
+    same = values * (1 + 1e-13 * np.random.default_rng(3).standard_normal((3, 20)))
+    found = crossed_difference(drawn(values, group) - drawn(same, group))
+    assert (found.mean, found.lower, found.upper, found.p) == (0.0, 0.0, 0.0, 1.0)

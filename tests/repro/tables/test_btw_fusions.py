@@ -45,7 +45,7 @@ def test_every_fusion_is_set_against_itself(study: SimpleNamespace) -> None:
         assert (fusion, AGAINST) not in rows.index
         for method in ("instance", "bi_level", "oracle"):
             found = rows.loc[(f"{fusion}_{method}", AGAINST)]
-            own = errors(f"sites/mosi_{fusion}/embedding", method)
+            own = errors(f"sites/mosi/{fusion}_embedding", method)
             assert found["mean"] == pytest.approx(own.mean() - plain)
             has_factor = method != "oracle"
             assert found["alpha"] == study.params.alpha if has_factor else True
