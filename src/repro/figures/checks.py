@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from repro import paths
 from repro.figures.canvas import (
@@ -20,6 +18,7 @@ from repro.figures.canvas import (
     shared_legend,
 )
 from repro.files import read_table
+from repro.metrics.classification import auroc
 from repro.params import Params
 from repro.results.runs import trained_run
 
@@ -139,22 +138,6 @@ def _scored(
         int(reliable.sum()) // count,
         int((~reliable).sum()) // count,
     )
-
-
-def auroc(
-    score: Float[np.ndarray, " samples"], positive: Bool[np.ndarray, " samples"]
-) -> float:
-    """Area under the ROC curve, ties counted half; NaN with one class only.
-
-    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
-    0.75
-    """
-    hits = int(positive.sum())
-    misses = len(positive) - hits
-    if hits == 0 or misses == 0:
-        return float("nan")
-    ranks = rankdata(score)[positive].sum()
-    return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def truth_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:

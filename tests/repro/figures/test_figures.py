@@ -12,9 +12,10 @@ from repro import paths
 from repro.figures.btw import FIGURES
 from repro.figures.canvas import styled, write_figure
 from repro.figures.changes import changes, densities, density, error_changes
-from repro.figures.checks import auroc, noise_series, truth_bars, truth_series
+from repro.figures.checks import noise_series, truth_bars, truth_series
 from repro.figures.trajectories import trajectories, trajectory_columns
 from repro.files import read_table, write_table
+from repro.metrics.classification import auroc
 from repro.tables.btw import SENTIMENT
 from repro.tables.btw_checks import noise
 from tests.repro.made_runs import change_table
