@@ -12,6 +12,7 @@ from repro.results.published import contents
 from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
+from repro.tables.btw_ceilings import ceilings
 from repro.tables.btw_checks import attribution, hyperparameters, noise
 from repro.tables.cohorts import (
     TOTAL,
@@ -292,6 +293,7 @@ TABLES: dict[str, Table] = {
     "table10": Table("Table 10. Time", partial(of_each, "btw", table10_block)),
     "attribution": Table("Attribution. What each shortcut is worth", attribution),
     "fusions": Table("BTW on other fusions", fusions),
+    "ceilings": Table("Ceilings. What can be known of what was planted", ceilings),
     "noise": Table("Noise. Added modalities that carry nothing", noise),
     "hyperparameters": Table("Hyper-parameters of the MoE", hyperparameters),
 }
