@@ -86,6 +86,11 @@ def ingested() -> Path:
     return Path("data/ingested/icu")
 
 
+def planted_stays() -> Path:
+    """What was planted of all simulated stays, as the ingest found it in their tree."""
+    return ingested() / "planted.parquet"
+
+
 def object_cache() -> Path:
     """Decoded notes, images and waveforms by content; safe to delete."""
     return Path("data/cache/icu")

@@ -163,3 +163,26 @@ def trajectory(modalities: Sequence[str], methods: Sequence[str]) -> pd.DataFram
         for k, modality in enumerate(modalities)
     ]
     return pd.DataFrame(rows)
+
+
+def truth_of(dataset: str) -> pd.DataFrame:
+    """Where each modality is reliable."""
+    rows = samples(dataset)
+    truth = rows[["id"]].copy()
+    for modality in MADE[dataset].modalities:
+        chance = generator(dataset, modality, "reliable").random(len(rows))
+        truth[f"reliable_{modality}"] = chance > 0.3
+        truth[f"posterior_{modality}"] = chance
+    return truth
+
+
+def reliability_of(dataset: str) -> pd.DataFrame:
+    """AUROC of classifiers that are trained on the truth."""
+    sources = {"predictions": 0.55, "features": 0.7, "posterior": 0.9}
+    rows = [
+        (modality, source, area, 10, 5)
+        for modality in MADE[dataset].modalities
+        for source, area in sources.items()
+    ]
+    names = ["modality", "source", "auroc", "n_reliable", "n_unreliable"]
+    return pd.DataFrame(rows, columns=names)

@@ -22,10 +22,11 @@ from tests.repro.made_data import (
     MADE,
     SEEDS,
     divided,
-    generator,
     predicted,
+    reliability_of,
     samples,
     trajectory,
+    truth_of,
     weights,
 )
 
@@ -35,11 +36,12 @@ BASELINES = {
     "regression": ("mean", "ridge"),
     "classification": ("majority", "stratified", "logistic", "haim"),
 }
+ATTAINABLE = ("attainable", "attainable_known")
 TEXT_OF_STAYS = {"text_encoder": "tfidf", "text_weights": "none"}
 
 
 def write_study(params: Params, **changes: Any) -> None:
-    """Every run of params, its baselines and what was planted.
+    """Every run of params, its baselines and ceilings.
 
     Fields of `changes` are those of a report, of its `setup`, of its `data` and the
     `sizes` of the experts; `ingested` and `prepared` are of the clinical source.
@@ -54,8 +56,7 @@ def write_study(params: Params, **changes: Any) -> None:
         write_cohort(params, name, {**changes.get("data", {}), **prepared})
     for name in names:
         write_baselines(params, f"baselines/{name}", **changes)
-        if params.dataset(name).task == "regression":
-            write_truth(name)
+        write_ceilings(params, name, **changes)
     for name in params.cells.get("deberta", {}):
         write_baselines(params, f"baselines_deberta/{name}", **changes)
     if "mosi" in names:
@@ -238,14 +239,20 @@ def write_tables(
         write_table(folder / "initial.parquet", first)
 
 
-def write_truth(dataset: str) -> None:
-    """Where each modality is reliable."""
-    rows = samples(dataset)
-    truth = rows[["id"]].copy()
-    for modality in MADE[dataset].modalities:
-        chance = generator(dataset, modality, "reliable").random(len(rows))
-        truth[f"reliable_{modality}"] = chance > 0.3
-    write_table(paths.simulated_truth(dataset), truth)
+def write_ceilings(params: Params, dataset: str, **changes: Any) -> None:
+    """What a data set allows at best; of real data no more than a report."""
+    address, data = (
+        f"ceilings/{dataset}",
+        data_of(params, dataset, changes.get("data", {})),
+    )
+    methods = {name: Method() for name in ATTAINABLE if data.simulated}
+    report = Report(address=address, dataset=dataset, methods=methods, data=data)
+    write_folds(params, report, dict.fromkeys(methods, address))
+    folds = params.folds(dataset)
+    for k in range(max(folds, 1)) if data.simulated else ():
+        folder = paths.run(paths.part(address, k) if folds else address)
+        write_table(folder / "truth.parquet", truth_of(dataset))
+        write_table(folder / "reliability.parquet", reliability_of(dataset))
 
 
 def write_cohort(params: Params, cohort: str, changes: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ they may carry leading dimensions (resamples, seeds), which the statistics keep.
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
 from repro.metrics.log_loss import log_loss
 
@@ -164,6 +164,24 @@ def one_versus_rest_auroc(
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
     return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
+
+
+def auroc(
+    score: Float[np.ndarray, " samples"], positive: Bool[np.ndarray, " samples"]
+) -> float:
+    """Area under the ROC curve, ties counted half; NaN with one class only.
+
+    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    hits = int(positive.sum())
+    misses = len(positive) - hits
+    if hits == 0 or misses == 0:
+        return float("nan")
+    from scipy.stats import rankdata  # as above
+
+    ranks = rankdata(score)[positive].sum()
+    return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def calibration_error(

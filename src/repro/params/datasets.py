@@ -120,6 +120,11 @@ class Simulation(Strict):
     frames: list[Count]
     zero_length: Share
 
+    @property
+    def every(self) -> dict[str, SimulatedSet]:
+        """Sets and fresh draws by name."""
+        return {**self.sets, **self.draws}
+
 
 class IcuSimulation(Strict):
     """What the simulator of a MIMIC-shaped tree plants."""

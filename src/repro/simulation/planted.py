@@ -1,5 +1,6 @@
 """What a simulation plants, whatever the data: known to it, hidden from the models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,16 @@ class Law:
     unreliable: tuple[float, ...]
     unreliable_sd: float
     latent_noise: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Standard deviations of the parts of a score, in its units."""
+
+    unique: tuple[float, ...]
+    shared: float
+    synergy: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -57,3 +68,32 @@ def drawn(law: Law, samples: int, generator: np.random.Generator) -> Planted:
     blur = law.latent_noise * generator.standard_normal(latents.shape)
     seen = np.where(reliable[:, :, None], latents, independent) + blur
     return Planted(unique, shared, synergy, noise, seen, reliable)
+
+
+def score_parts(
+    parts: Parts, names: Sequence[str], planted: Planted
+) -> dict[str, Float[np.ndarray, " samples"]]:
+    """The parts of the score by name, `unique_<modality>` first; their sum is it."""
+    found = {
+        f"unique_{name}": strength * planted.unique[:, m]
+        for m, (name, strength) in enumerate(zip(names, parts.unique, strict=True))
+    }
+    found["shared"] = parts.shared * planted.shared
+    found["synergy"] = parts.synergy * pair_products(planted.synergy)
+    found["noise"] = parts.noise * planted.noise
+    return found
+
+
+def pair_products(
+    synergy: Float[np.ndarray, "*samples modalities"],
+) -> Float[np.ndarray, "*samples"]:
+    """Sum of the products of every two modalities, scaled to variance 1.
+
+    The products are independent, and each has mean 0 given either factor.
+
+    >>> pair_products(np.array([[1.0, 2.0, 3.0]])) * np.sqrt(3)
+    array([11.])
+    """
+    count = synergy.shape[-1]
+    twice = synergy.sum(axis=-1) ** 2 - (synergy**2).sum(axis=-1)
+    return twice / 2 / np.sqrt(max(count * (count - 1) / 2, 1))

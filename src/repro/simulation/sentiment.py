@@ -17,7 +17,7 @@ from repro import files
 from repro.data import frames, words
 from repro.params.datasets import SimulatedSet, Simulation
 from repro.records import SPLITS
-from repro.simulation.planted import LATENTS, Law, Planted, drawn
+from repro.simulation.planted import LATENTS, Law, Parts, Planted, drawn, score_parts
 from repro.simulation.posterior import reliability
 
 MODALITIES = ("text", "audio", "video")
@@ -48,7 +48,27 @@ def label_scale(simulation: Simulation) -> float:
     return simulation.label_sd / total
 
 
-def law(simulation: Simulation, planned: SimulatedSet) -> Law:
+def label_of(score: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+    """The label as raters give it: within -3 and 3, in steps of 0.2.
+
+    >>> label_of(np.array([-4.0, 0.29, 0.31])).tolist()
+    [-3.0, 0.2, 0.4]
+    """
+    return np.round(np.clip(score, -3, 3) * 5) / 5
+
+
+def parts_of(simulation: Simulation) -> Parts:
+    """Standard deviations of the parts of the label, in label units."""
+    scale = label_scale(simulation)
+    return Parts(
+        unique=tuple(scale * strength for strength in simulation.unique),
+        shared=scale * simulation.shared,
+        synergy=scale * simulation.synergy,
+        noise=scale * simulation.label_noise,
+    )
+
+
+def law_of(simulation: Simulation, planned: SimulatedSet) -> Law:
     """How the modalities of one set see the latents."""
     return Law(
         tuple(simulation.unreliable), planned.unreliable_sd, simulation.latent_noise
@@ -82,9 +102,9 @@ def simulate(
 
     The truth has one row per sample, all label parts in label units:
     `unique_<modality>`, `shared`, `synergy`, `noise`, their sum `unclipped`;
-    `reliable_<modality>` (False where the modality is pure noise or absent) and
-    `posterior_<modality>`, its probability given what all modalities show (0 where
-    absent); `seen_<modality>_<latent>`, the latents as the modality sees them;
+    `present_<modality>`; `reliable_<modality>`, False where it is pure noise or absent,
+    and `posterior_<modality>`, the probability of that given what all modalities show
+    (0 where absent); `seen_<modality>_<latent>`, the latents as the modality sees them;
     `information_<modality>` = |E[y | seen latents, reliability]|, how far from the mean
     the modality alone can place the unclipped label, 0 where it is not reliable.
 
@@ -93,10 +113,10 @@ def simulate(
     """
     _check(simulation, sizes)
     total = sum(sizes)
-    rule = law(simulation, planned)
-    planted = drawn(rule, total, generator)
-    parts = _label_parts(simulation, planted)
-    label = np.round(np.clip(sum(parts.values()), -3, 3) * 5) / 5
+    law = law_of(simulation, planned)
+    planted = drawn(law, total, generator)
+    parts = score_parts(parts_of(simulation), MODALITIES, planted)
+    label = label_of(np.sum(list(parts.values()), axis=0))
     groups, clips = _groups(sizes, generator)
     spoken = words.utterances(planted.seen[:, 0], simulation.words, generator)
     series, lengths = _series(simulation, planted, groups, planned, generator)
@@ -121,7 +141,7 @@ def simulate(
     }
     present = np.stack([lengths["video"] >= 0, *(lengths[m] > 0 for m in series)], 1)
     truth = _truth(simulation, planted, parts, ids, present)
-    certain = reliability(rule, planted.seen, present)
+    certain = reliability(law, planted.seen, present)
     names = [f"posterior_{name}" for name in MODALITIES]
     return content, truth.assign(**dict(zip(names, certain.T, strict=True)))
 
@@ -153,25 +173,6 @@ def _check(simulation: Simulation, sizes: Sequence[int]) -> None:
             )
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"sizes={list(sizes)}: give one positive count per split")
-
-
-def _label_parts(
-    simulation: Simulation, planted: Planted
-) -> dict[str, Float[np.ndarray, " samples"]]:
-    scale = label_scale(simulation)
-    text, audio, video = planted.synergy.T
-    # Three independent products of variance 1: each has mean 0 given either factor.
-    products = (text * audio + text * video + audio * video) / np.sqrt(3)
-    parts = {
-        f"unique_{name}": scale * strength * planted.unique[:, m]
-        for m, (name, strength) in enumerate(
-            zip(MODALITIES, simulation.unique, strict=True)
-        )
-    }
-    parts["shared"] = scale * simulation.shared * planted.shared
-    parts["synergy"] = scale * simulation.synergy * products
-    parts["noise"] = scale * simulation.label_noise * planted.noise
-    return parts
 
 
 def _groups(
@@ -230,6 +231,7 @@ def _truth(
         expected = scale * (
             simulation.unique[m] * seen[:, 0] + simulation.shared * seen[:, 1]
         )
+        columns[f"present_{name}"] = present[:, m]
         columns[f"reliable_{name}"] = reliable
         columns[f"information_{name}"] = np.where(reliable, np.abs(expected), 0.0)
         for k, latent in enumerate(LATENTS):

@@ -49,7 +49,7 @@ def main() -> None:
 
 def _write_planted(part: str, ids: np.ndarray) -> None:
     """What was planted of the stays of a part, in their order, if it is known."""
-    place = paths.ingested() / paths.planted(part).name
+    place = paths.planted_stays()
     if place.is_file():
         truth = files.read_table(place)
         truth = truth.assign(id=truth["stay_id"].astype(str)).set_index("id").loc[ids]

@@ -25,12 +25,11 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = parser.parse_args(arguments).dataset
     parameters = params.load()
     planted, sizes = parameters.simulation, parameters.active.simulated
-    every = {**planted.sets, **planted.draws}
-    for where, known in (("simulation.sets", every), ("simulated", sizes)):
+    for where, known in (("simulation.sets", planted.every), ("simulated", sizes)):
         if dataset not in known:
             what = f"simulated data set of {where} (preset {parameters.preset})"
             raise ValueError(f"params.yaml: {unknown(what, dataset, known)}")
-    planned = every[dataset]
+    planned = planted.every[dataset]
     # Two data sets differ by their name, or by their draw where they state one.
     own = planned.draw or zlib.crc32(dataset.encode())
     generator = np.random.default_rng([planted.seed, own])

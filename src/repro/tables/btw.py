@@ -12,6 +12,7 @@ from repro.results.published import contents
 from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
+from repro.tables.btw_ceilings import ceilings
 from repro.tables.btw_checks import (
     attribution,
     attribution_more,
@@ -256,6 +257,7 @@ TABLES: dict[str, Table] = {
     "sites": Table("Sites. Where the weights act", sites),
     "draws": Table("Fresh draws. What knowing the noise would be worth", draws),
     "convex": Table("Convex check. Ridge fusion of weighted features", convex),
+    "ceilings": Table("Ceilings. What can be known of what was planted", ceilings),
     "noise": Table("Noise. Added modalities that carry nothing", noise),
     "hyperparameters": Table("Hyper-parameters of the MoE", hyperparameters),
 }

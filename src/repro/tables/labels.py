@@ -21,6 +21,7 @@ SUFFIX_LABELS = {
     "_mae": "MAE ↓",
     GAIN: "gain ↑ [interval] seed SE, Holm p",
     "_noise_share": "noise share",
+    "_reliability": "reliability AUROC ↑",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against

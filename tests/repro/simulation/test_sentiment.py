@@ -183,13 +183,14 @@ def test_unreliable_instances_are_as_often_as_asked_and_see_noise():
 
 
 def test_noise_that_can_be_seen_is_wider_and_hidden_noise_is_not():
-    for planned, expected in ((PLANNED, np.hypot(2.5, 0.3)), (HIDDEN, 1.044)):
+    blur = PARAMETERS.simulation.latent_noise
+    for planned in (PLANNED, HIDDEN):
         _, truth = drawn(PARAMETERS.simulation, (8000, 20, 20), planned=planned)
         for name in ("text", "audio"):  # never absent
             kept = truth[f"reliable_{name}"].to_numpy()
-            rows = seen(truth, name)
-            assert rows[kept].std() == pytest.approx(1.044, rel=0.02)
-            assert rows[~kept].std() == pytest.approx(expected, rel=0.04)
+            rows, wide = seen(truth, name), planned.unreliable_sd
+            assert rows[kept].std() == pytest.approx(np.hypot(1, blur), rel=0.02)
+            assert rows[~kept].std() == pytest.approx(np.hypot(wide, blur), rel=0.04)
 
 
 def test_both_kinds_of_noise_share_all_else_in_one_draw():

@@ -16,7 +16,7 @@ from repro.simulation.icu.settings import (
     Size,
     check,
 )
-from repro.simulation.planted import LATENTS, Planted, drawn
+from repro.simulation.planted import LATENTS, Planted, drawn, score_parts
 from repro.simulation.posterior import reliability
 
 LONGEST_DAYS = 60
@@ -53,7 +53,7 @@ def drawn_plan(size: Size, signals: Signals, seed: int) -> Plan:
     generator = generator_of(seed, "plan")
     kind = _kinds(size, generator)
     planted = drawn(signals.law, len(kind), generator)
-    parts = latents.score_parts(signals, planted)
+    parts = score_parts(latents.parts_of(signals), MODALITIES, planted)
     eligible = kind == "eligible"
     y = np.full(len(kind), -1)
     score = np.sum(list(parts.values()), axis=0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
+from repro.params.datasets import IcuSimulation
 from repro.simulation.planted import Law
 
 MODALITIES = ("timeseries", "text", "cxr", "ecg")
@@ -99,6 +100,13 @@ class Signals:
     def law(self) -> Law:
         """How the modalities see the latents."""
         return Law(self.unreliable, self.unreliable_sd, self.latent_noise)
+
+
+def signals_of(planted: IcuSimulation) -> Signals:
+    """The strengths that params.yaml gives."""
+    values = planted.model_dump(exclude={"seed"})
+    lists = {name: tuple(values[name]) for name in ("unique", "unreliable")}
+    return Signals(**(values | lists))
 
 
 def check(size: Size, signals: Signals) -> None:

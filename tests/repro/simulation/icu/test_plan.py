@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from repro.simulation.icu import latents, plan
 from repro.simulation.icu.settings import MODALITIES, Dirt, Signals, Size, check
-from repro.simulation.planted import Planted
+from repro.simulation.planted import Planted, score_parts
 
 PRESENT = [f"present_{name}" for name in MODALITIES]
 
@@ -121,7 +121,7 @@ def test_score_parts_by_hand() -> None:
         seen=np.zeros((1, 4, 3)),
         reliable=np.ones((1, 4), bool),
     )
-    parts = latents.score_parts(signals, drawn)
+    parts = score_parts(latents.parts_of(signals), MODALITIES, drawn)
     # Total strength sqrt(4 * 2**2) = 4; pairs 2 + 3 + 4 + 6 + 8 + 12 = 35.
     assert parts["unique_timeseries"] == pytest.approx([0.5])
     assert parts["unique_text"] == pytest.approx([0])
