@@ -1,6 +1,7 @@
 """Files are written whole or not at all: a temporary name, then a rename."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -60,9 +61,27 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write strict JSON (no NaN, no Infinity) with sorted keys."""
+    """Write strict JSON with sorted keys.
+
+    Raises:
+        ValueError: a number is NaN or infinite; the message names its field.
+    """
+    for field, value in _not_finite(content):
+        raise ValueError(
+            f"{path}: not written: {field} is {value}; check the data and settings "
+            "that it is computed from"
+        )
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def _not_finite(content: object, field: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that JSON has no form for, by the place where they stand."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield field or "the whole content", content
+    named = enumerate(content) if isinstance(content, list | tuple) else ()
+    for key, value in content.items() if isinstance(content, Mapping) else named:
+        yield from _not_finite(value, f"{field}.{key}" if field else str(key))
 
 
 def read_text(path: Path) -> str:
@@ -81,10 +100,14 @@ def read_json(path: Path) -> dict:
     """Read a JSON object.
 
     Raises:
-        ValueError: the file is missing or is not JSON.
+        ValueError: the file is missing or is not JSON, which has no NaN.
     """
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{path}: holds {word}, which is no number; make it again")
+
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}); make it again") from error
 

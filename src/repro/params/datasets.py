@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro import paths
-from repro.params.strict import Count, Name, NotNegative, Positive, Share, Strict
+from repro.params.strict import (
+    Few,
+    Name,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    Shown,
+    Strict,
+    Width,
+)
+
+Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
 
 class Facts(Strict):
@@ -17,10 +29,10 @@ class Facts(Strict):
     see, and the block of the preset with their sizes.
     """
 
-    title: str
+    title: Shown
     task: Literal["regression", "classification"]
-    classes: list[str] = Field(default_factory=list)
-    groups: str
+    classes: list[Shown] = Field(default_factory=list)
+    groups: Shown
     tokens: Literal["last_state", "query"]
 
     @model_validator(mode="after")
@@ -86,30 +98,30 @@ class Simulation(Strict):
     `sets` has the widths of audio and video of every simulated set.
     """
 
-    sets: dict[Name, dict[str, Count]]
-    seed: int
-    unique: list[NotNegative]
+    sets: dict[Name, dict[str, Width]]
+    seed: Seed
+    unique: Annotated[list[NotNegative], Field(min_length=3, max_length=3)]
     shared: NotNegative
     synergy: NotNegative
     label_noise: NotNegative
     label_sd: Positive
-    unreliable: list[Share]
+    unreliable: Annotated[list[Share], Field(min_length=3, max_length=3)]
     latent_noise: NotNegative
     frame_noise: NotNegative
-    words: list[Count]
-    frames: list[Count]
+    words: Range
+    frames: Range
     zero_length: Share
 
 
 class IcuSimulation(Strict):
     """What the simulator of a MIMIC-shaped tree plants."""
 
-    seed: int
-    unique: list[NotNegative]
+    seed: Seed
+    unique: Annotated[list[NotNegative], Field(min_length=4, max_length=4)]
     shared: NotNegative
     synergy: NotNegative
     label_noise: NotNegative
-    unreliable: list[Share]
+    unreliable: Annotated[list[Share], Field(min_length=4, max_length=4)]
     latent_noise: NotNegative
 
 
@@ -128,9 +140,9 @@ class ClinicalSource(Strict):
     min_los_days: NotNegative
     views: list[str]
     split: Literal["patient", "published"]
-    split_seed: int
+    split_seed: Seed
     evaluation: Literal["holdout", "grouped_cv"]
-    folds: Annotated[int, Field(ge=3)]
+    folds: Annotated[int, Field(ge=3, le=100)]
     divide_series: bool
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
+from repro.params.bounded import refuse_bomb
 from repro.params.naming import sentence, unknown
 from repro.params.presets import Preset
 from repro.params.study import Params
@@ -47,7 +48,12 @@ def _content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; run from the repository root")
     try:
-        content = YAML(typ="safe").load(path)
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as text: {error}") from None
+    try:
+        refuse_bomb(text, path)
+        content = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise ValueError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(content, dict):

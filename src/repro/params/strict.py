@@ -14,6 +14,12 @@ class Strict(BaseModel):
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]  # a part of paths
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+# What is finite but larger than these fills memory or overflows, which a study of any
+# size does not need; the bound stands in the message.
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=16_384)]  # units, dimensions, tokens, pixels
+Few = Annotated[int, Field(ge=1, le=1024)]  # layers, heads, experts, rows of a sample
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
+Shown = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=80)]  # one line
