@@ -7,6 +7,8 @@ QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+# Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
+LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
 
 # Everything else is byte-identical between two clean runs on one machine.
 NOT_DETERMINISTIC = ("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*")
@@ -72,6 +74,11 @@ def simulated_icu() -> Path:
 def ingested() -> Path:
     """What was taken from the raw clinical tables, before any cohort or split."""
     return Path("data/ingested/icu")
+
+
+def watched(root: str) -> Path:
+    """Names, sizes and times of the files of a clinical root that DVC does not hash."""
+    return Path("data/watched") / f"{root}.json"
 
 
 def object_cache() -> Path:

@@ -133,6 +133,7 @@ class ClinicalSource(Strict):
     note: str = "none"
     cxr: str = "none"
     ecg: str = "none"
+    watch: list[Literal["cxr", "ecg"]]
     variables: Literal["corrected", "published"]
     time_policy: Literal["strict", "charttime"]
     deaths: Literal["keep", "exclude"]
