@@ -145,6 +145,7 @@ class ClinicalSource(Strict):
     evaluation: Literal["holdout", "grouped_cv"]
     folds: Annotated[int, Field(ge=3, le=100)]
     divide_series: bool
+    small_cells: Literal["suppress", "show"]
 
     @model_validator(mode="after")
     def _roots_are_of_the_source(self) -> "ClinicalSource":

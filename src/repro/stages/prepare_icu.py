@@ -35,8 +35,8 @@ def main() -> None:
     shutil.rmtree(paths.prepared(name), ignore_errors=True)
     for part, dataset in zip(settings.parts(name), made, strict=True):
         meta = {
-            "source": source.source,
-            "simulated": source.source == "simulated",
+            "source": "simulated" if report["simulated"] else source.source,
+            "simulated": report["simulated"],
             "evaluation": source.evaluation,
             "attrition": report["attrition"],
             "releases": report["releases"],

@@ -13,13 +13,7 @@ from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
 from repro.tables.btw_checks import attribution, hyperparameters, noise
-from repro.tables.cohorts import (
-    TOTAL,
-    cohort_facts,
-    read_cohort,
-    score_notes,
-    stays_by_class,
-)
+from repro.tables.cohorts import cohort_facts, read_cohort, score_notes
 from repro.tables.labels import UNWEIGHTED
 from repro.tables.lines import (
     Line,
@@ -31,6 +25,7 @@ from repro.tables.lines import (
     unimodal_line,
 )
 from repro.tables.rows import TYPES, Table, joined
+from repro.tables.stays_by_class import TOTAL, protected_of, stays_by_class
 from repro.tables.timing import times
 
 PAPER = "btw"
@@ -70,15 +65,17 @@ def table2(params: Params) -> pd.DataFrame:
     counts = enumerate(told["los_days_count"].values())
     printed = {f"class_{k}": int(count) for k, count in counts}
     printed[TOTAL] = int(told["total"])
+    cohorts = [name for name in CLINICAL if name in params.datasets.stays]
+    protected = protected_of(params, cohorts)
     return joined(
         stays_by_class(
             params,
             name,
             printed if name == COMPLETE else {},
             conditions(PAPER, "table2", name),
+            protected,
         )
-        for name in CLINICAL
-        if name in params.datasets.stays
+        for name in cohorts
     )
 
 
@@ -264,7 +261,7 @@ def _clinical(
 ) -> pd.DataFrame:
     files = read_cohort(params, cohort)
     beside = printed_table(PAPER, table, cohort, cohort_facts(params, files))
-    after = score_notes(files)
+    after = score_notes(params, files)
     return numbered(params, found, FUSEMOE, beside=beside, before=notes, after=after)
 
 

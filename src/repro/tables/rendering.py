@@ -58,9 +58,9 @@ def latex(name: str, title: str, rows: pd.DataFrame, params: Params) -> str:
     for key, block in rows.groupby("block", sort=False):
         heading = f"{title}. {block_title(block, params)}"
         caption = f"{heading}. {'. '.join(notes(block, params))}."
-        main, *details = ours(block, params)
-        floats.append(latex_table(main, caption, f"{name}:{key}"))
-        for part in details:
+        parts = ours(block, params) or [pd.DataFrame({"": ["nothing is told"]})]
+        floats.append(latex_table(parts[0], caption, f"{name}:{key}"))
+        for part in parts[1:]:
             more = f"{heading}. More metrics."
             floats.append(latex_table(part, more, f"{name}:{key}:more"))
         beside = printed(block, params)

@@ -15,6 +15,7 @@ from repro.tables.rendering import (
     markdown_table,
 )
 from repro.tables.rows import TYPES, PlainTable, Table
+from repro.tables.suppression import stale, suppressed
 
 # Number in metrics/*.json -> column of plots/*/*.csv.
 METRIC_COLUMNS = {
@@ -43,11 +44,11 @@ def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> N
     """Write metrics/<name>.json and plots/<paper>/<item>.{csv,md,tex} from new rows.
 
     A block is a data set from one source under one protocol. Blocks that are not in
-    `rows` keep what they had.
+    `rows` keep what they had, unless they tell of few patients.
     """
     csv = paths.plot(name, "csv")
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
-    every = merged(kept, rows)
+    every = merged(kept[~stale(kept, params)], suppressed(rows, params))
     write_json(paths.table_metrics(name), metric_tree(every))
     write_text(csv, every.to_csv(index=False))
     write_text(paths.plot(name, "md"), markdown(title, every, params))

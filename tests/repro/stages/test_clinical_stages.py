@@ -133,6 +133,23 @@ def test_cross_validation_tests_every_stay_once(ingested: Path) -> None:
     assert params.load().parts("icu_all")[2] == "icu_all/fold_2"
 
 
+def test_the_simulated_tree_stays_simulated_under_another_name(
+    ingested: Path,
+) -> None:
+    """Neither path nor `source` makes made-up patients real."""
+    kept = files.read_json(paths.ingested() / "report.json")
+    shutil.copytree(paths.simulated_icu(), "elsewhere")
+    none = dict.fromkeys(("note", "cxr", "ecg"), "none")
+    settings(source="mimiciv", path="elsewhere", **none)
+    run(ingest)
+    report = files.read_json(paths.ingested() / "report.json")
+    run(prepare_icu, "icu_all")
+    meta = files.read_json(paths.prepared("icu_all") / "meta.json")
+    files.write_json(paths.ingested() / "report.json", kept)
+    assert report["simulated"] is meta["simulated"] is True
+    assert meta["source"] == "simulated"
+
+
 def test_an_unknown_cohort_or_kind_is_named(ingested: Path) -> None:
     settings()
     with pytest.raises(ValueError, match="cohort 'icu_none' is unknown; did you mean"):
