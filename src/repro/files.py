@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+_COMPUTED = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # Types of numpy and their names in safetensors, in its order.
 _TYPES = (
     *(("b1", "BOOL"), ("u1", "U8"), ("i1", "I8"), ("i2", "I16"), ("u2", "U16")),
@@ -82,6 +85,25 @@ def _not_finite(content: object, field: str = "") -> Iterator[tuple[str, float]]
     named = enumerate(content) if isinstance(content, list | tuple) else ()
     for key, value in content.items() if isinstance(content, Mapping) else named:
         yield from _not_finite(value, f"{field}.{key}" if field else str(key))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a frame as CSV whose texts are no formula and no markup to anyone."""
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    plain = table.assign(**{name: table[name].map(_inert) for name in texts})
+    write_text(path, plain.to_csv(index=False))
+
+
+def _inert(value: object) -> object:
+    """A cell of text as it may be opened anywhere; others as they are.
+
+    >>> _inert("=1+1"), _inert("a</script>b"), _inert("<3 days"), _inert(-1.0)
+    ("'=1+1", 'a‹/script>b', '<3 days', -1.0)
+    """
+    if not isinstance(value, str):
+        return value
+    line = _TAG.sub("‹", " ".join(value.splitlines()))
+    return f"'{line}" if line.lstrip().startswith(_COMPUTED) else line
 
 
 def read_text(path: Path) -> str:

@@ -163,8 +163,8 @@ class Icu(Strict):
 class Preset(Strict):
     """One size of the whole study."""
 
-    simulated: dict[str, Sizes]
-    encoders: dict[str, Encoder]
+    simulated: dict[Name, Sizes]
+    encoders: dict[Name, Encoder]
     last_state: LastStateModels
     query: QueryModels
     icu: Icu

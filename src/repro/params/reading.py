@@ -1,5 +1,6 @@
 """params.yaml and its preset, read and checked; bad values stop here."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from repro.params.naming import sentence, unknown
 from repro.params.presets import Preset
 from repro.params.study import Params
 
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
 
 def load(path: Path = paths.PARAMS) -> Params:
     """Read and check params.yaml and its preset with DVC's own parser.
@@ -24,7 +27,7 @@ def load(path: Path = paths.PARAMS) -> Params:
     content = _content(path)
     name = str(content.get("preset"))
     preset = path.parent / paths.preset(name)
-    if not preset.is_file():
+    if not _NAME.fullmatch(name) or not preset.is_file():
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
     try:
