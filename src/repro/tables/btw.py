@@ -13,7 +13,7 @@ from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
 from repro.tables.btw_checks import attribution, hyperparameters, noise
-from repro.tables.cohorts import cohort_facts, read_cohort, score_notes
+from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
 from repro.tables.labels import UNWEIGHTED
 from repro.tables.lines import (
     Line,
@@ -65,7 +65,8 @@ def table2(params: Params) -> pd.DataFrame:
     counts = enumerate(told["los_days_count"].values())
     printed = {f"class_{k}": int(count) for k, count in counts}
     printed[TOTAL] = int(told["total"])
-    cohorts = [name for name in CLINICAL if name in params.datasets.stays]
+    known = [name for name in CLINICAL if name in params.datasets.stays]
+    cohorts = [name for name in known if not is_empty(params, name)]
     protected = protected_of(params, cohorts)
     return joined(
         stays_by_class(

@@ -68,6 +68,12 @@ def read_cohort(params: Params, cohort: str) -> CohortFiles:
     )
 
 
+def is_empty(params: Params, cohort: str) -> bool:
+    """Whether the data have no stay of a cohort: then there is nothing to read."""
+    folder = paths.prepared(params.parts(cohort)[0])
+    return "empty" in read_json(folder / "meta.json")
+
+
 def cohort_facts(params: Params, cohort: CohortFiles) -> Facts:
     """What decides whether the stays can be those of a paper, in words."""
     rules = params.clinical

@@ -16,6 +16,7 @@ from repro.tables.cohorts import (
     CohortFiles,
     cohort_facts,
     evaluation_notes,
+    is_empty,
     read_cohort,
 )
 from repro.tables.rows import Block, Entry, frame, joined_notes
@@ -111,7 +112,7 @@ def stays_by_class(
 
 def protected_of(params: Params, names: Sequence[str]) -> Protected:
     """What the table of these cohorts does not tell; nothing of simulated patients."""
-    every = [read_cohort(params, name) for name in names]
+    every = [read_cohort(params, n) for n in names if not is_empty(params, n)]
     kept = {
         c.name: c
         for c in every
