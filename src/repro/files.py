@@ -1,7 +1,9 @@
 """Files are written whole or not at all: a temporary name, then a rename."""
 
 import json
+import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+_COMPUTED = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # Types of numpy and their names in safetensors, in its order.
 _TYPES = (
     *(("b1", "BOOL"), ("u1", "U8"), ("i1", "I8"), ("i2", "I16"), ("u2", "U16")),
@@ -60,9 +64,46 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write strict JSON (no NaN, no Infinity) with sorted keys."""
+    """Write strict JSON with sorted keys.
+
+    Raises:
+        ValueError: a number is NaN or infinite; the message names its field.
+    """
+    for field, value in _not_finite(content):
+        raise ValueError(
+            f"{path}: not written: {field} is {value}; check the data and settings "
+            "that it is computed from"
+        )
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def _not_finite(content: object, field: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that JSON has no form for, by the place where they stand."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield field or "the whole content", content
+    named = enumerate(content) if isinstance(content, list | tuple) else ()
+    for key, value in content.items() if isinstance(content, Mapping) else named:
+        yield from _not_finite(value, f"{field}.{key}" if field else str(key))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a frame as CSV whose texts are no formula and no markup to anyone."""
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    plain = table.assign(**{name: table[name].map(_inert) for name in texts})
+    write_text(path, plain.to_csv(index=False))
+
+
+def _inert(value: object) -> object:
+    """A cell of text as it may be opened anywhere; others as they are.
+
+    >>> _inert("=1+1"), _inert("a</script>b"), _inert("<3 days"), _inert(-1.0)
+    ("'=1+1", 'a‹/script>b', '<3 days', -1.0)
+    """
+    if not isinstance(value, str):
+        return value
+    line = _TAG.sub("‹", " ".join(value.splitlines()))
+    return f"'{line}" if line.lstrip().startswith(_COMPUTED) else line
 
 
 def read_text(path: Path) -> str:
@@ -81,10 +122,14 @@ def read_json(path: Path) -> dict:
     """Read a JSON object.
 
     Raises:
-        ValueError: the file is missing or is not JSON.
+        ValueError: the file is missing or is not JSON, which has no NaN.
     """
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{path}: holds {word}, which is no number; make it again")
+
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}); make it again") from error
 

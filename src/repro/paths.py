@@ -9,6 +9,8 @@ METRICS = Path("metrics")
 PLOTS = Path("plots")
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
+# Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
+LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
 
 # Everything else is byte-identical between two clean runs on one machine.
 NOT_DETERMINISTIC = ("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*")
@@ -89,6 +91,11 @@ def ingested() -> Path:
 def planted_stays() -> Path:
     """What was planted of all simulated stays, as the ingest found it in their tree."""
     return ingested() / "planted.parquet"
+
+
+def watched(root: str) -> Path:
+    """Names, sizes and times of the files of a clinical root that DVC does not hash."""
+    return Path("data/watched") / f"{root}.json"
 
 
 def object_cache() -> Path:

@@ -79,7 +79,7 @@ def test_a_failing_block_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_json_refuses_nan_and_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Out of range float"):
+    with pytest.raises(ValueError, match="x is nan"):
         write_json(tmp_path / "j.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
@@ -150,3 +150,13 @@ def test_truncated_files_are_named(tmp_path: Path) -> None:
 def test_missing_files_are_named(read: object, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.x: no such file; run the stage"):
         read(tmp_path / "none.x")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan")])
+def test_json_that_is_no_number_is_named(tmp_path: Path, value: float) -> None:
+    content = {"methods": {"moe": {"error": [1.0, value]}}}
+    with pytest.raises(ValueError, match=r"j\.json: .*methods\.moe\.error\.1 is "):
+        write_json(tmp_path / "j.json", content)
+    (tmp_path / "j.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"j\.json: holds (NaN|Infinity), which is"):
+        read_json(tmp_path / "j.json")

@@ -26,7 +26,8 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     Ids are `video$_$clip`, so the video is the group. Frames are those of the stored
     lengths, or what is left without all-zero rows at either end. -inf in audio and
     video becomes 0 and is counted in the notes. The sum of the file is compared with
-    that of the public one of `dataset`, unless simulated.
+    that of the public one of `dataset`, unless simulated: ids that are all of the
+    simulator make a file so, whatever it is called.
 
     Source: the layout described in the README of MMSA; its loader sets -inf to 0.
     Raises:
@@ -39,7 +40,7 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     samples = pd.concat(
         [_samples(content[split], split, path) for split in SPLITS], ignore_index=True
     )
-    warnings = _origin_warnings(samples["id"], path, simulated=simulated)
+    simulated = _is_made_up(samples["id"], path, simulated=simulated)
     texts: list[str] = []
     for split in SPLITS:
         stored = content[split]["raw_text"]
@@ -57,24 +58,23 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
         source="simulated" if simulated else "mmsa",
         simulated=simulated,
         notes=notes,
-        warnings=warnings if simulated else (*warnings, *sum_warnings(path, dataset)),
+        warnings=() if simulated else sum_warnings(path, dataset),
     )
 
 
-def _origin_warnings(ids: pd.Series, path: Path, *, simulated: bool) -> tuple[str, ...]:
-    """Stop before real data are called made up, warn of made-up ones called real."""
+def _is_made_up(ids: pd.Series, path: Path, *, simulated: bool) -> bool:
+    """Whether the simulator wrote the file, by the ids of all its utterances.
+
+    Raises:
+        ValueError: it is called simulated and is not.
+    """
     made_up = ids.str.fullmatch(_SIMULATED).astype(bool)
     if simulated and not made_up.all():
         raise ValueError(
             f"{path}: the simulator did not write it, {int((~made_up).sum())} ids are "
             f"not its own (first {ids[~made_up].iloc[0][:80]!r}); set source: mmsa"
         )
-    if simulated or not made_up.all():
-        return ()
-    return (
-        f"{path}: the ids are those of the simulator (first {ids.iloc[0]!r}); unless "
-        "the data are real, set source: simulated",
-    )
+    return bool(made_up.all())
 
 
 def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:

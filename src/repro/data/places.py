@@ -79,6 +79,19 @@ def inside(root: Path, name: str) -> Path:
     return path
 
 
+def watched(field: str, value: str, folder: Path) -> None:
+    """Stop at a file on this machine that DVC would not see changing.
+
+    Raises:
+        ValueError: it lies outside `folder`, which is a dependency of the stage.
+    """
+    if not Path(value).resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"{field}={value!r}: lies outside {folder}, so DVC would not see it "
+            "change; put it there (a copy or a hard link) and name it so"
+        )
+
+
 def check_name(name: str, where: str) -> None:
     """Stop when the name of a modality would not do as the name of a file.
 

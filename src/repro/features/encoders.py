@@ -20,6 +20,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from repro import paths
+from repro.data import places
 from repro.data.checksums import sha256
 from repro.features.tokens import (
     follow_sentencepiece,
@@ -51,6 +53,7 @@ _REMEDY = (
     "connect to the network for a model of the hub"
 )
 LEAST_VOCABULARY = 0.8  # of the model's entries; some models pad theirs
+READ = (".json", ".model", ".safetensors", ".txt")  # files of a model and tokenizer
 LOOKED_AT = 256  # train texts whose words a tokenizer is asked for
 
 
@@ -61,8 +64,8 @@ def load_encoder(
 
     `random`: the sizes of `encoder`, parameters drawn from its seed, a vocabulary made
     from `train_texts`. A folder is read without any network and without unpickling;
-    anything else is the name of a model on the Hugging Face hub. The global random
-    state is left as it was.
+    anything else is the name of a model on the Hugging Face hub, at its newest commit
+    or at the one behind an `@`. The global random state is left as it was.
 
     Raises:
         ValueError: there is no such model, it has another architecture, or its folder
@@ -74,12 +77,23 @@ def load_encoder(
     return _stored_encoder(encoder, train_texts)
 
 
+def refuse_unwatched(weights: str) -> None:
+    """Stop at weights on this machine that DVC would not see changing.
+
+    Raises:
+        ValueError: they lie outside data/weights.
+    """
+    if Path(weights).exists():
+        places.watched("weights", weights, paths.WEIGHTS)
+
+
 def weight_sums(encoder: Encoder) -> dict[str, str]:
-    """SHA-256 of each safetensors file of a local folder; empty for other weights."""
+    """SHA-256 of each file of a local folder that is read; empty for other weights."""
     folder = Path(encoder.weights)
     if not folder.is_dir():
         return {}
-    return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+    found = sorted(p for p in folder.iterdir() if p.suffix in READ and p.is_file())
+    return {path.name: sha256(path) for path in found}
 
 
 def revision(model: PreTrainedModel) -> dict[str, int | str]:
@@ -127,15 +141,17 @@ def _stored_encoder(
             "or the name of a model on the hub"
         )
     kind = BertModel if encoder.architecture == "bert" else DebertaV2Model
-    with loading(name):
-        config = AutoConfig.from_pretrained(
-            name, local_files_only=is_local, trust_remote_code=False
-        )
+    given: dict[str, Any] = {"local_files_only": is_local}
+    if not is_local:
+        name, _, commit = name.partition("@")
+        given["revision"] = commit or "main"
+    with loading(encoder.weights):
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False, **given)
         _check_type(encoder, config.model_type)
         if is_local:
             refuse_pickled(Path(name))
-        tokenizer = _stored_tokenizer(name, is_local)
-        model = whole_model(kind, name, local_files_only=is_local)
+        tokenizer = _stored_tokenizer(name, given)
+        model = whole_model(kind, name, **given)
     refuse_other_vocabulary(name, tokenizer, config.vocab_size)
     refuse_unknown_words(name, tokenizer, train_texts)
     return tokenizer, model
@@ -192,13 +208,11 @@ def refuse_unknown_words(
         )
 
 
-def _stored_tokenizer(name: str, is_local: bool) -> PreTrainedTokenizerBase:
+def _stored_tokenizer(name: str, given: dict[str, Any]) -> PreTrainedTokenizerBase:
     found = Path(name) / "spm.model"
-    if is_local and found.is_file():
+    if given["local_files_only"] and found.is_file():
         sentencepiece_model(found)  # transformers misreads a damaged one
-    tokenizer = AutoTokenizer.from_pretrained(
-        name, local_files_only=is_local, trust_remote_code=False
-    )
+    tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **given)
     if isinstance(tokenizer, DebertaV2Tokenizer):
         file = tokenizer.init_kwargs.get("vocab_file")
         if file is None:  # transformers would go on with special tokens only

@@ -45,6 +45,8 @@ def read_features(
     """
     folder = paths.prepared(dataset)
     meta = files.read_json(folder / "meta.json")
+    if "empty" in meta:
+        raise ValueError(meta["empty"])
     samples = files.read_table(folder / "samples.parquet")
     if encoder is not None:
         path = paths.features(dataset, "text", encoder) / "meta.json"

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro import paths
-from repro.files import write_bytes, write_text
+from repro.files import write_bytes, write_csv
 from repro.params import Params
 
 # Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
@@ -35,6 +35,7 @@ STYLE: Any = {
     "figure.dpi": 100.0,
     "savefig.dpi": 200.0,
     "svg.hashsalt": "btw",
+    "text.parse_math": False,  # a title may hold dollars
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
@@ -102,7 +103,7 @@ def said_in_words(sentence: str) -> Figure:
 
 def write_figure(name: str, series: pd.DataFrame, figure: Figure) -> None:
     """Write plots/<paper>/<item>.csv, .svg and .pdf; call it inside `styled`."""
-    write_text(paths.plot(name, "csv"), series.to_csv(index=False))
+    write_csv(paths.plot(name, "csv"), series)
     write_bytes(paths.plot(name, "svg"), rendered(figure, "svg", {"Date": None}))
     dates = {"CreationDate": None, "ModDate": None}
     write_bytes(paths.plot(name, "pdf"), rendered(figure, "pdf", dates))

@@ -49,7 +49,7 @@ class Recipe(Strict):
     count_absent: bool = False
     multimodal_train: MultimodalTrain | None = None
     without: list[str] = Field(default_factory=list)
-    noise: Annotated[int, Field(ge=0)] = 0
+    noise: Annotated[int, Field(ge=0, le=100)] = 0
     checkpoints: bool = True
 
     @model_validator(mode="after")

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from repro import paths
-from repro.params.strict import Count, Name, NotNegative, Positive, Share, Strict
+from repro.params.strict import (
+    Few,
+    Name,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    Shown,
+    Strict,
+    Width,
+)
+
+Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
 
 class Facts(Strict):
@@ -17,10 +29,10 @@ class Facts(Strict):
     see, and the block of the preset with their sizes.
     """
 
-    title: str
+    title: Shown
     task: Literal["regression", "classification"]
-    classes: list[str] = Field(default_factory=list)
-    groups: str
+    classes: list[Shown] = Field(default_factory=list)
+    groups: Shown
     tokens: Literal["last_state", "query"]
 
     @model_validator(mode="after")
@@ -96,10 +108,10 @@ class SimulatedSet(Strict):
     latents, reliability and label noise; without one the name makes the draw.
     """
 
-    audio: Count
-    video: Count
+    audio: Width
+    video: Width
     unreliable_sd: Positive
-    draw: Count | None = None
+    draw: Few | None = None
 
 
 class Simulation(Strict):
@@ -107,17 +119,17 @@ class Simulation(Strict):
 
     sets: dict[Name, SimulatedSet]
     draws: dict[Name, SimulatedSet] = Field(default_factory=dict)
-    seed: int
-    unique: list[NotNegative]
+    seed: Seed
+    unique: Annotated[list[NotNegative], Field(min_length=3, max_length=3)]
     shared: NotNegative
     synergy: NotNegative
     label_noise: NotNegative
     label_sd: Positive
-    unreliable: list[Share]
+    unreliable: Annotated[list[Share], Field(min_length=3, max_length=3)]
     latent_noise: NotNegative
     frame_noise: NotNegative
-    words: list[Count]
-    frames: list[Count]
+    words: Range
+    frames: Range
     zero_length: Share
 
     @property
@@ -129,12 +141,12 @@ class Simulation(Strict):
 class IcuSimulation(Strict):
     """What the simulator of a MIMIC-shaped tree plants."""
 
-    seed: int
-    unique: list[NotNegative]
+    seed: Seed
+    unique: Annotated[list[NotNegative], Field(min_length=4, max_length=4)]
     shared: NotNegative
     synergy: NotNegative
     label_noise: NotNegative
-    unreliable: list[Share]
+    unreliable: Annotated[list[Share], Field(min_length=4, max_length=4)]
     unreliable_sd: Positive
     latent_noise: NotNegative
 
@@ -147,6 +159,7 @@ class ClinicalSource(Strict):
     note: str = "none"
     cxr: str = "none"
     ecg: str = "none"
+    watch: list[Literal["cxr", "ecg"]]
     variables: Literal["corrected", "published"]
     time_policy: Literal["strict", "charttime"]
     deaths: Literal["keep", "exclude"]
@@ -154,10 +167,11 @@ class ClinicalSource(Strict):
     min_los_days: NotNegative
     views: list[str]
     split: Literal["patient", "published"]
-    split_seed: int
+    split_seed: Seed
     evaluation: Literal["holdout", "grouped_cv"]
-    folds: Annotated[int, Field(ge=3)]
+    folds: Annotated[int, Field(ge=3, le=100)]
     divide_series: bool
+    small_cells: Literal["suppress", "show"]
 
     @model_validator(mode="after")
     def _roots_are_of_the_source(self) -> "ClinicalSource":

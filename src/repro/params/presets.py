@@ -1,31 +1,58 @@
 """One size of the whole study: the blocks of presets/<name>.yaml."""
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from repro.params.strict import Count, NotNegative, Positive, Rate, Share, Strict
+from repro.params.strict import (
+    Count,
+    Few,
+    Name,
+    NotNegative,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Strict,
+    Width,
+)
 
 Sizes = Annotated[list[Count], Field(min_length=3, max_length=3)]
 Mix = Annotated[list[Positive], Field(min_length=4, max_length=4)]
+Hours = Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)]
+MOST_UNITS, LARGEST = 16_384, 1e6  # of a size of a fusion: whole, and not
+
+
+def _bounded(value: Any) -> Any:
+    """A size of a fusion that fits into memory; the fusion itself checks the rest."""
+    most = MOST_UNITS if isinstance(value, int) else LARGEST
+    if isinstance(value, int | float) and not (isfinite(value) and abs(value) <= most):
+        raise ValueError(f"a size of a fusion lies between -{most:g} and {most:g}")
+    if not isinstance(value, int | float | str):
+        raise ValueError("a size of a fusion is a number, a word, true or false")
+    return value
+
+
+Size = Annotated[Any, AfterValidator(_bounded)]
 
 
 class LastState(Strict):
     """Sizes of tokens from the last state of a sequence, or from its moments."""
 
-    width: Count
-    lstm_hidden: Count
-    lstm_output: Count
-    moments: Count  # equal parts that a fusion over time sees of a sequence
+    width: Width
+    lstm_hidden: Width
+    lstm_output: Width
+    moments: Width  # equal parts that a fusion over time sees of a sequence
 
 
 class Query(Strict):
     """Sizes of tokens at common query times."""
 
-    width: Count
-    query_times: Count
-    heads: Count
-    time_embedding: Annotated[int, Field(ge=2)]
+    width: Width
+    query_times: Width
+    heads: Few
+    time_embedding: Annotated[Width, Field(ge=2)]
     dropout: Rate
     attention_dropout: Rate  # of the weights of observations in time
 
@@ -39,8 +66,8 @@ class Training(Strict):
     weight_decay: NotNegative
     clip: Positive
     balance_loss: NotNegative
-    patience: Annotated[int, Field(ge=0)]
-    folds: Annotated[int, Field(ge=2)]
+    patience: Annotated[int, Field(ge=0, le=1_000_000)]
+    folds: Annotated[int, Field(ge=2, le=100)]
     evaluation_batch: Count
 
 
@@ -52,7 +79,7 @@ class LastStateModels(Strict):
 
     tokens: LastState
     training: Training
-    fusions: dict[str, dict[str, Any]]
+    fusions: dict[Name, dict[Name, Size]]
 
 
 class QueryModels(Strict):
@@ -60,7 +87,7 @@ class QueryModels(Strict):
 
     tokens: Query
     training: Training
-    fusions: dict[str, dict[str, Any]]
+    fusions: dict[Name, dict[Name, Size]]
 
 
 class Encoder(Strict):
@@ -68,16 +95,16 @@ class Encoder(Strict):
 
     architecture: Literal["bert", "deberta"]
     weights: str
-    hidden: Count
-    layers: Count
-    heads: Count
-    vocabulary: Annotated[int, Field(ge=50)]
-    max_length: Annotated[int, Field(ge=3)]
+    hidden: Width
+    layers: Few
+    heads: Few
+    vocabulary: Annotated[Count, Field(ge=50)]
+    max_length: Annotated[Width, Field(ge=3)]
     pooling: Literal["mean", "first"]
     batch: Count
     finetune: bool
     lr: Positive
-    seed: int
+    seed: Seed
 
 
 class Tree(Strict):
@@ -85,14 +112,14 @@ class Tree(Strict):
 
     stays: Count
     complete: Share
-    short_stays: Annotated[int, Field(ge=0)]
+    short_stays: Annotated[int, Field(ge=0, le=1_000_000)]
     mix: Mix
     complete_mix: Mix
-    image: Count
-    ecg_hz: Count
-    ecg_seconds: Count
-    hours_between_vitals: Positive
-    hours_between_labs: Positive
+    image: Width
+    ecg_hz: Width
+    ecg_seconds: Few
+    hours_between_vitals: Hours
+    hours_between_labs: Hours
 
 
 class Notes(Strict):
@@ -100,9 +127,9 @@ class Notes(Strict):
 
     encoder: Literal["tfidf", "transformer"]
     weights: str
-    notes: Count
-    dims: Count
-    max_length: Annotated[int, Field(ge=3)]
+    notes: Few
+    dims: Width
+    max_length: Annotated[Width, Field(ge=3)]
     pooling: Literal["mean", "first"]
 
 
@@ -111,17 +138,17 @@ class Images(Strict):
 
     encoder: Literal["pixels", "densenet", "vit"]
     weights: str
-    size: Count
-    dims: Count
+    size: Width
+    dims: Width
 
 
 class Waveforms(Strict):
     """How electrocardiograms become vectors."""
 
     encoder: Literal["resnet", "measurements"]
-    hz: Count
-    seconds: Count
-    dims: Count
+    hz: Width
+    seconds: Few
+    dims: Width
     epochs: Count
 
 
@@ -137,8 +164,8 @@ class Icu(Strict):
 class Preset(Strict):
     """One size of the whole study."""
 
-    simulated: dict[str, Sizes]
-    encoders: dict[str, Encoder]
+    simulated: dict[Name, Sizes]
+    encoders: dict[Name, Encoder]
     last_state: LastStateModels
     query: QueryModels
     icu: Icu

@@ -1,5 +1,6 @@
 """params.yaml and its preset, read and checked; bad values stop here."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
+from repro.params.bounded import refuse_bomb
 from repro.params.naming import sentence, unknown
 from repro.params.presets import Preset
 from repro.params.study import Params
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load(path: Path = paths.PARAMS) -> Params:
@@ -23,7 +27,7 @@ def load(path: Path = paths.PARAMS) -> Params:
     content = _content(path)
     name = str(content.get("preset"))
     preset = path.parent / paths.preset(name)
-    if not preset.is_file():
+    if not _NAME.fullmatch(name) or not preset.is_file():
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
     try:
@@ -47,7 +51,12 @@ def _content(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; run from the repository root")
     try:
-        content = YAML(typ="safe").load(path)
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as text: {error}") from None
+    try:
+        refuse_bomb(text, path)
+        content = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise ValueError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(content, dict):

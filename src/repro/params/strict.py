@@ -1,8 +1,9 @@
 """What every block of params.yaml is made of: frozen, and refusing unknown keys."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Strict(BaseModel):
@@ -11,9 +12,27 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+_TAG = re.compile(r"<[A-Za-z/!?]")
+
+
+def _shown(text: str) -> str:
+    """One line of text, as tables, figures and pages show it."""
+    if not text or text != " ".join(text.split()) or _TAG.search(text):
+        raise ValueError(
+            "is shown in tables; write one line, no spaces at its ends and no <tag>"
+        )
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]  # a part of paths
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+# What is finite but larger than these fills memory or overflows, which a study of any
+# size does not need; the bound stands in the message.
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=16_384)]  # units, dimensions, tokens, pixels
+Few = Annotated[int, Field(ge=1, le=1024)]  # layers, heads, experts, rows of a sample
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
+Shown = Annotated[str, Field(max_length=80), AfterValidator(_shown)]

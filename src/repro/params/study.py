@@ -32,7 +32,7 @@ from repro.params.datasets import (
 )
 from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
-from repro.params.strict import Count, Name, Share, Strict
+from repro.params.strict import Count, Few, Name, Seed, Share, Shown, Strict
 from repro.params.switches import in_force
 
 OPTIONAL = ("ecg", "text", "cxr")  # modalities of stays that can be left out
@@ -43,8 +43,8 @@ class Weighting(Strict):
 
     scale: Scale
     alpha_step: Share
-    neighbors: Count
-    random_state: int
+    neighbors: Few
+    random_state: Seed
     site: Site
     missing: Missing
     multimodal_train: MultimodalTrain
@@ -59,22 +59,22 @@ class Statistics(Strict):
     resamples: Count
     auroc_resamples: Count
     confidence: Share
-    seed: int
+    seed: Seed
 
 
 class Params(Strict):
     """All of params.yaml; `active` is the preset in force, from its own file."""
 
     alpha: Share
-    experts: Count
-    top_k: Count
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    experts: Few
+    top_k: Few
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000)]
     preset: str
     encoder: str
     protocol: Literal["leak_free", "published"]
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["float32", "tf32", "bfloat16"]
-    names: dict[str, str]
+    names: dict[Name, Shown]
     datasets: Datasets
     clinical: ClinicalSource
     simulation: Simulation
@@ -93,10 +93,22 @@ class Params(Strict):
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds={self.seeds} repeats a seed; list each one once")
+        self._check_shown()
         self._check_encoder("encoder", self.encoder)
         for address, recipe in self.recipes.items():
             self._check_recipe(address, recipe)
         return self
+
+    def _check_shown(self) -> None:
+        """No two methods have one name; tables could not tell them apart."""
+        owners: dict[str, str] = {}
+        for method, name in self.names.items():
+            other = owners.setdefault(name.casefold(), method)
+            if other != method:
+                raise ValueError(
+                    f"names.{method} = {name!r} is also the name of {other}; give each "
+                    "method its own"
+                )
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:

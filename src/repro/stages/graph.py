@@ -78,7 +78,9 @@ def _expanded(
             yield f"@{item}", None, entry["do"], {"item": item}
     else:
         source = entry["foreach"].removeprefix("${").removesuffix("}")
-        for key, item in lookup(params, source).items():
+        found = lookup(params, source)
+        named = found if isinstance(found, Mapping) else {item: item for item in found}
+        for key, item in named.items():
             yield f"@{key}", source, entry["do"], {"key": key, "item": item}
 
 

@@ -7,7 +7,7 @@ process.prepare()
 import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
-from repro.data import checking, preparing, reading  # noqa: E402
+from repro.data import checking, places, preparing, reading  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 
 
@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     if name not in datasets:
         raise ValueError(f"params.yaml: {unknown('data set', name, datasets)}")
     source = datasets[name]
+    if source.labels != "none":
+        places.watched(f"datasets.files.{name}.labels", source.labels, paths.LABELS)
     dataset = reading.read(source, name)
     checked = checking.check(dataset, source.path, source.shared_groups)
     preparing.write(checked, paths.prepared(name))

@@ -5,17 +5,24 @@ from repro import process
 process.prepare()
 
 import argparse  # noqa: E402
+import logging  # noqa: E402
 import shutil  # noqa: E402
 
 import numpy as np  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv import prepared  # noqa: E402
+from repro.params import Params  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
+
+_log = logging.getLogger("repro.stages.prepare_icu")
 
 
 def main() -> None:
-    """Write data/prepared/<cohort>, or a folder in it for every fold."""
+    """Write data/prepared/<cohort>, or a folder in it for every fold.
+
+    Of a cohort without any stay only the reason is written.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cohort")
     name = parser.parse_args().cohort
@@ -23,7 +30,18 @@ def main() -> None:
     cohorts = settings.datasets.stays
     if name not in cohorts:
         raise ValueError(f"params.yaml: {unknown('cohort', name, cohorts)}")
-    source = settings.clinical
+    shutil.rmtree(paths.prepared(name), ignore_errors=True)
+    try:
+        _write(settings, name)
+    except prepared.EmptyCohort as error:
+        # Another cohort may exist alone: what reads this one stops with the reason.
+        _log.warning("%s", error)
+        for part in settings.parts(name):
+            files.write_json(paths.prepared(part) / "meta.json", {"empty": str(error)})
+
+
+def _write(settings: Params, name: str) -> None:
+    cohorts, source = settings.datasets.stays, settings.clinical
     made = prepared.cohort_dataset(
         paths.ingested(),
         cohorts[name].complete,
@@ -34,11 +52,10 @@ def main() -> None:
         seed=source.split_seed,
     )
     report = files.read_json(paths.ingested() / "report.json")
-    shutil.rmtree(paths.prepared(name), ignore_errors=True)
     for part, dataset in zip(settings.parts(name), made, strict=True):
         meta = {
-            "source": source.source,
-            "simulated": source.source == "simulated",
+            "source": "simulated" if report["simulated"] else source.source,
+            "simulated": report["simulated"],
             "evaluation": source.evaluation,
             "attrition": report["attrition"],
             "releases": report["releases"],

@@ -26,7 +26,8 @@ from ruamel.yaml import YAML  # noqa: E402
 from repro import paths  # noqa: E402
 from repro.stages.graph import Stage, stages  # noqa: E402
 
-COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "data/published")
+COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/published")
+OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
 # What stages import only where they need it, and that takes long.
 SLOW = ("repro.cells.recipes", "repro.baselines.boosted", "repro.features.ecg_encoder")
 Process = multiprocessing.process.BaseProcess
@@ -55,9 +56,9 @@ def copied(source: Path, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (source / name).is_dir() else shutil.copy
         copy(source / name, folder / name)
-    raw = source / "data/raw"  # your own files; no stage writes there
-    if raw.is_dir():
-        (folder / "data/raw").symlink_to(raw.resolve())
+    for name in OWN_FILES:
+        if (source / name).is_dir():
+            (folder / name).symlink_to((source / name).resolve())
     yaml, file = YAML(), folder / paths.PARAMS
     content = yaml.load(file)
     content["preset"] = "tiny"

@@ -14,7 +14,7 @@ from transformers.utils import logging  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
-from repro.features.encoders import weight_sums  # noqa: E402
+from repro.features.encoders import refuse_unwatched, weight_sums  # noqa: E402
 from repro.features.text import encoded, token_ids  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.params.presets import Encoder  # noqa: E402
@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     encoders = params.load().active.encoders
     if given.encoder not in encoders:
         raise ValueError(unknown("text encoder", given.encoder, encoders))
+    refuse_unwatched(encoders[given.encoder].weights)
     prepared = read_prepared(paths.prepared(given.dataset))
     folder = paths.features(given.dataset, "text", given.encoder)
     meta = _write(prepared, folder, encoders[given.encoder])

@@ -20,13 +20,7 @@ from repro.tables.btw_checks import (
     noise,
 )
 from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
-from repro.tables.cohorts import (
-    TOTAL,
-    cohort_facts,
-    read_cohort,
-    score_notes,
-    stays_by_class,
-)
+from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
 from repro.tables.first_rows import FUSEMOE, MOE, first_lines, linear_lines
 from repro.tables.lines import (
     Line,
@@ -38,6 +32,7 @@ from repro.tables.lines import (
     unimodal_line,
 )
 from repro.tables.rows import TYPES, Table, joined
+from repro.tables.stays_by_class import TOTAL, protected_of, stays_by_class
 from repro.tables.timing import times
 
 PAPER = "btw"
@@ -70,15 +65,18 @@ def table2(params: Params) -> pd.DataFrame:
     counts = enumerate(told["los_days_count"].values())
     printed = {f"class_{k}": int(count) for k, count in counts}
     printed[TOTAL] = int(told["total"])
+    known = [name for name in CLINICAL if name in params.datasets.stays]
+    cohorts = [name for name in known if not is_empty(params, name)]
+    protected = protected_of(params, cohorts)
     return joined(
         stays_by_class(
             params,
             name,
             printed if name == COMPLETE else {},
             conditions(PAPER, "table2", name),
+            protected,
         )
-        for name in CLINICAL
-        if name in params.datasets.stays
+        for name in cohorts
     )
 
 
@@ -223,7 +221,7 @@ def _clinical(
 ) -> pd.DataFrame:
     files = read_cohort(params, cohort)
     beside = printed_table(PAPER, table, cohort, cohort_facts(params, files))
-    after = score_notes(files)
+    after = score_notes(params, files)
     return numbered(params, found, FUSEMOE, beside=beside, before=notes, after=after)
 
 

@@ -34,6 +34,16 @@ VERDICT = (
     "digit, higher or lower = outside; a standard deviation that is not printed counts "
     "as zero"
 )
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_STARRED = re.compile(r"[\d\s.±+-]+\*")  # a number whose star means something
+_SIGNS = {  # of LaTeX; the others take a backslash
+    "<": "$<$",
+    ">": "$>$",
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
+_BRACKET = re.compile(r"^(\s*)\[", re.MULTILINE)  # after \\ it would be an option
 LATEX = (
     ("±", r"$\pm$"),
     ("↓", r"$\downarrow$"),
@@ -43,15 +53,15 @@ LATEX = (
 
 def markdown(title: str, rows: pd.DataFrame, params: Params) -> str:
     """The whole table as Markdown, one section per block."""
-    sections = [f"# {title}"]
+    sections = [f"# {plain(title)}"]
     for _, block in rows.groupby("block", sort=False):
-        sections.append(f"## {block_title(block, params)}")
+        sections.append(f"## {plain(block_title(block, params))}")
         sections += [markdown_table(part) for part in ours(block, params)]
         beside = printed(block, params)
         if not beside.empty:
             sections += [f"{printed_title(block)}:", markdown_table(beside)]
         told = notes(block, params)
-        sections.append("\n".join(f"- {_plain(note)}" for note in told))
+        sections.append("\n".join(f"- {plain(note)}" for note in told))
     return "\n\n".join(sections) + "\n"
 
 
@@ -61,9 +71,9 @@ def latex(name: str, title: str, rows: pd.DataFrame, params: Params) -> str:
     for key, block in rows.groupby("block", sort=False):
         heading = f"{title}. {block_title(block, params)}"
         caption = f"{heading}. {'. '.join(notes(block, params))}."
-        main, *details = ours(block, params)
-        floats.append(latex_table(main, caption, f"{name}:{key}"))
-        for number, part in enumerate(details, 1):
+        parts = ours(block, params) or [pd.DataFrame({"": ["nothing is told"]})]
+        floats.append(latex_table(parts[0], caption, f"{name}:{key}"))
+        for number, part in enumerate(parts[1:], 1):
             more = f"{heading}. More metrics."
             floats.append(latex_table(part, more, f"{name}:{key}:more{number}"))
         beside = printed(block, params)
@@ -162,7 +172,9 @@ def printed(block: pd.DataFrame, params: Params) -> pd.DataFrame:
 
 def markdown_table(rows: pd.DataFrame) -> str:
     """A frame of texts as a Markdown table."""
-    return rows.to_markdown(index=False, disable_numparse=True)
+    shown = rows.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
+    shown.columns = [plain(str(name)) for name in rows.columns]
+    return shown.to_markdown(index=False, disable_numparse=True)
 
 
 def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
@@ -176,6 +188,7 @@ def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
         position_float="centering",
         column_format="l" + "r" * (rows.shape[1] - 1),
     )
+    text = _BRACKET.sub(r"\1{[}", text)
     for symbol, command in LATEX:
         text = text.replace(symbol, command)
     return text
@@ -247,10 +260,18 @@ def _tested_notes(block: pd.DataFrame) -> list[str]:
     return [note for note in _stored_notes(block) if TESTED.fullmatch(note)]
 
 
-def _plain(note: str) -> str:
-    """A note whose stars do not start Markdown emphasis."""
-    return note.replace("*", r"\*")
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: no emphasis, cell, code, link or tag.
+
+    >>> plain("a|b <i>c</i>"), plain("0.31 ± 0.02*")
+    ('a\\\\|b &lt;i>c&lt;/i>', '0.31 ± 0.02*')
+    """
+    if _STARRED.fullmatch(text):
+        return text
+    text = re.sub(r"[\\`|*]", r"\\\g<0>", " ".join(text.split()))
+    return _TAG.sub("&lt;", text).replace("](", r"]\(")
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("<", "$<$").replace(">", "$>$")
+    """Text that LaTeX shows as it is."""
+    return re.sub(r"[&%$#_{}<>\\^~]", lambda m: _SIGNS.get(m[0], rf"\{m[0]}"), text)

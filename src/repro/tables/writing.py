@@ -6,15 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from repro import paths
-from repro.files import write_json, write_text
+from repro.files import write_csv, write_json, write_text
 from repro.params import Params
 from repro.tables.rendering import (
     latex,
     latex_table,
     markdown,
     markdown_table,
+    plain,
 )
 from repro.tables.rows import TYPES, PlainTable, Table
+from repro.tables.suppression import stale, suppressed
 
 # Number in metrics/*.json -> column of plots/*/*.csv.
 METRIC_COLUMNS = {
@@ -44,13 +46,13 @@ def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> N
     """Write metrics/<name>.json and plots/<paper>/<item>.{csv,md,tex} from new rows.
 
     A block is a data set from one source under one protocol. Blocks that are not in
-    `rows` keep what they had.
+    `rows` keep what they had, unless they tell of few patients.
     """
     csv = paths.plot(name, "csv")
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
-    every = merged(kept, rows)
+    every = merged(kept[~stale(kept, params)], suppressed(rows, params))
     write_json(paths.table_metrics(name), metric_tree(every))
-    write_text(csv, every.to_csv(index=False))
+    write_csv(csv, every)
     write_text(paths.plot(name, "md"), markdown(title, every, params))
     write_text(paths.plot(name, "tex"), latex(name, title, every, params))
 
@@ -58,8 +60,8 @@ def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> N
 def write_plain(name: str, title: str, content: PlainTable) -> None:
     """Write a table of texts without metrics as plots/<paper>/<item>.{csv,md,tex}."""
     rows, csv = content.rows, paths.plot(name, "csv")
-    write_text(csv, rows.to_csv(index=False))
-    listed = "\n".join(f"- {note}" for note in content.notes)
+    write_csv(csv, rows)
+    listed = "\n".join(f"- {plain(note)}" for note in content.notes)
     text = f"# {title}\n\n{markdown_table(rows)}\n\n{listed}\n"
     write_text(paths.plot(name, "md"), text)
     caption = f"{title}. {'. '.join(content.notes)}."

@@ -84,7 +84,8 @@ def test_made_up_and_real_files_are_not_taken_for_each_other(tmp_path: Path):
     path = saved(tmp_path, stored).rename(tmp_path / "aligned_50.pkl")
     assert mmsa.read(path, "mosi", simulated=True).warnings == ()
     path = path.rename(tmp_path / "mine.pkl")
-    assert "those of the simulator" in mmsa.read(path, "mosi").warnings[0]
+    found = mmsa.read(path, "mosi")
+    assert found.simulated and (found.source, found.warnings) == ("simulated", ())
 
 
 def change(key: str, value: object):

@@ -160,7 +160,9 @@ def test_a_local_folder_gives_the_stored_model(folder: Path):
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert isinstance(loaded, BertModel) and not loaded.training
     sums = weight_sums(stored)
-    assert sums == {"model.safetensors": sha256(folder / "model.safetensors")}
+    assert sums["model.safetensors"] == sha256(folder / "model.safetensors")
+    (folder / "vocab.txt").write_text("another")
+    assert weight_sums(stored)["vocab.txt"] != sums.get("vocab.txt")
     assert weight_sums(BASE) == {}
 
 
@@ -188,3 +190,20 @@ def test_bad_sizes_and_poolings_are_named():
 def test_tokenizer_ids_are_places_in_the_list():
     tokenizer = wordpiece_tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "x"])
     assert tokenize(tokenizer, ["x x"], 5)[0].tolist() == [[2, 5, 5, 3]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "commit"),
+    [("bert-base-uncased", "main"), ("org/bert@86b5e0934494", "86b5e0934494")],
+)
+def test_a_model_of_the_hub_is_taken_at_its_commit(weights, commit, monkeypatch):
+    asked = []
+
+    def from_pretrained(name, **given):
+        asked.append((name, given["revision"], given["trust_remote_code"]))
+        raise OSError("no network")
+
+    monkeypatch.setattr(encoders.AutoConfig, "from_pretrained", from_pretrained)
+    with pytest.raises(ValueError, match=f"weights='{weights}'"):
+        load_encoder(changed(weights=weights), TEXTS)
+    assert asked == [(weights.partition("@")[0], commit, False)]

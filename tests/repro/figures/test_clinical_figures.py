@@ -12,6 +12,7 @@ from repro.figures.classes import class_bars, class_changes, shown
 from repro.figures.trajectories import trajectories
 from repro.files import read_table, write_table
 from repro.params import Params
+from repro.tables.stays_by_class import protected_of
 from tests.repro.conftest import COHORTS, ROOT
 from tests.repro.made_data import samples
 from tests.repro.made_runs import change_table, only, write_study
@@ -80,6 +81,26 @@ def test_counts_below_ten_are_shown_nowhere(
     # Nothing is newly wrong, and the last class has eight stays.
     assert labels.count("<10") == (8 if is_shown else 9)
     assert not {"9", "8"} & set(labels)
+
+
+def test_of_real_patients_nothing_tells_a_small_count(clinical: Params) -> None:
+    write_study(clinical, data={"source": "mimiciv", "simulated": False})
+    rows = class_changes(clinical, RUNS)
+    series = shown(rows)
+    hidden = protected_of(clinical, ["icu_complete", "icu_all"]).hidden
+    for (dataset, k), _ in rows.groupby(["dataset", "class"]):
+        part = series[(series["dataset"] == dataset) & (series["class"] == k)]
+        is_hidden = (dataset, f"class_{k}", "test") in hidden
+        assert ("all" in set(part["set"])) != is_hidden, (dataset, k)
+        assert part["share"].isna().all() == is_hidden or part.empty
+        for method, bars in part.groupby("method"):
+            counts = bars.set_index("set")["count"]
+            if "all" in counts and len(counts) > 1:
+                assert 2 * counts["all"] - counts.sum() >= 10, (dataset, k, method)
+    assert series["count"].min() >= 10
+    figure = class_bars(rows, clinical, "Title")
+    texts = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert "·" in texts and "<10" not in texts
 
 
 def test_a_count_is_the_mean_over_seeds(clinical: Params) -> None:

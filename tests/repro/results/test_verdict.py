@@ -179,7 +179,7 @@ def test_each_rule_of_the_stays(fact: str, value: str, reason: str) -> None:
         (
             "stays by class",
             "1465/2342/923/447",
-            "stays by class 1465/2342/923/447, paper 1465/2342/923/448",
+            "other stays by class than the paper, 1465/2342/923/448",
         ),
         (
             "modalities",

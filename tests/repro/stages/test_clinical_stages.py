@@ -23,6 +23,8 @@ from repro.stages import (
     simulate_icu,
     train,
 )
+from repro.tables.btw import TABLES
+from repro.tables.writing import write_table
 
 ROOT = Path(__file__).parents[3]
 
@@ -150,6 +152,44 @@ def check_ceilings(stays: int) -> None:
     assert len(told) == 3 * 5 * 3  # folds, modalities, sources
     posterior = told[told["source"] == "posterior"]["auroc"]
     assert posterior.mean() > 0.8
+
+
+def test_the_simulated_tree_stays_simulated_under_another_name(
+    ingested: Path,
+) -> None:
+    """Neither path nor `source` makes made-up patients real."""
+    kept = files.read_json(paths.ingested() / "report.json")
+    shutil.copytree(paths.simulated_icu(), "elsewhere")
+    none = dict.fromkeys(("note", "cxr", "ecg"), "none")
+    settings(source="mimiciv", path="elsewhere", **none)
+    run(ingest)
+    report = files.read_json(paths.ingested() / "report.json")
+    run(prepare_icu, "icu_all")
+    meta = files.read_json(paths.prepared("icu_all") / "meta.json")
+    files.write_json(paths.ingested() / "report.json", kept)
+    assert report["simulated"] is meta["simulated"] is True
+    assert meta["source"] == "simulated"
+
+
+def test_table2_is_made_of_a_cohort_that_exists_alone(ingested: Path) -> None:
+    settings(evaluation="grouped_cv", divide_series=True)
+    notes = files.read_table(paths.ingested() / "notes.parquet")
+    files.write_table(paths.ingested() / "notes.parquet", notes.iloc[:0])
+    try:
+        for cohort in ("icu_complete", "icu_all"):
+            run(prepare_icu, cohort)
+        with pytest.raises(ValueError, match=r"the complete cohort is empty: .* text"):
+            run(features, "icu_complete", "series")
+        file = paths.printed("btw")
+        file.parent.mkdir(parents=True)
+        shutil.copy(ROOT / file, file)
+        write_table("btw_table2", TABLES["table2"], params.load())
+    finally:
+        files.write_table(paths.ingested() / "notes.parquet", notes)
+    (block,) = files.read_json(paths.table_metrics("btw_table2")).items()
+    stays = files.read_table(paths.ingested() / "stays.parquet")
+    assert block[0] == "icu_all__simulated"
+    assert block[1]["total"]["stays"]["mean"] == len(stays)
 
 
 def test_an_unknown_cohort_or_kind_is_named(ingested: Path) -> None:

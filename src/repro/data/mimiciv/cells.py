@@ -110,8 +110,10 @@ def _read_otherwise(
 
 def _plain_moment(text: pl.Expr) -> pl.Expr:
     moment = text.str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
-    # The parser is lenient with spaces and signs; these go the way of other forms.
-    return pl.when(text.str.len_bytes() == 19, moment.is_between(*_YEARS)).then(moment)
+    # The parser is lenient with spaces, signs and a second of 60, which it takes for
+    # the next minute; these go the way of other forms.
+    is_plain = (text.str.len_bytes() == 19) & ~text.str.ends_with("60")
+    return pl.when(is_plain, moment.is_between(*_YEARS)).then(moment)
 
 
 def _other_moment(text: pl.Expr) -> pl.Expr:
@@ -143,6 +145,7 @@ def _clock(text: pl.Expr) -> pl.Expr:
     """The time of day of `HHMMSS.fff`; a number has lost its leading zeros."""
     parts = text.str.strip_chars().str.extract_groups(_CLOCK)
     digits = parts.struct.field("clock").str.replace_all(":", "").str.zfill(6)
+    digits = pl.when(~digits.str.ends_with("60")).then(digits)  # no minute has it
     moment = ("19700101" + digits).str.to_datetime(
         "%Y%m%d%H%M%S", time_unit="us", strict=False
     )

@@ -1,5 +1,6 @@
 """The whole ingest: raw tables in, one folder of Parquet files out."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from repro.data.mimiciv.cohort import (
 )
 from repro.data.mimiciv.layout import Source, sources
 from repro.data.mimiciv.measuring import chart_pass, laboratory_pass
+from repro.data.mimiciv.origin import is_made_up
 from repro.data.mimiciv.parts import opened, part, removed
 from repro.data.mimiciv.reading import whole
 from repro.data.mimiciv.reporting import Counts, Run, reported
@@ -60,11 +62,14 @@ def ingest(settings: Settings, folder: Path) -> dict[str, Any]:
     table the report counts each row that was read once.
 
     Raises:
-        ValueError: raw files are missing, cut short or of another release, a cell that
+        ValueError: raw files are missing, cut short, of another release, or real where
+            the settings call them simulated, a cell that
             decides what enters cannot be read, an item id is unknown, a rule left no
             stay, or counts do not add up.
     """
     found = sources(settings)
+    made_up = is_made_up(found["icu/icustays"], settings)
+    settings = replace(settings, simulated=made_up)
     variables = load(settings.variables)
     items = {table: _labels(found[name]) for table, name in DICTIONARIES.items()}
     check_items(variables, {table: labels for table, (labels, _) in items.items()})

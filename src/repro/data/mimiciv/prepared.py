@@ -91,6 +91,10 @@ def cohort_dataset(
     return parts
 
 
+class EmptyCohort(ValueError):
+    """No stay is left of a cohort; says by which modality."""
+
+
 def write(dataset: IcuDataset, folder: Path, meta: Mapping[str, Any]) -> None:
     """Write samples.parquet, meta.json and one file per modality.
 
@@ -115,6 +119,8 @@ def read(folder: Path) -> tuple[IcuDataset, dict[str, Any]]:
         ValueError: a file is missing or cut short.
     """
     meta = files.read_json(folder / "meta.json")
+    if reason := meta.get("empty"):
+        raise EmptyCohort(reason)
     events = {n: read_ragged(folder / f"{n}.safetensors") for n in meta["variables"]}
     objects = {
         name: files.read_table(folder / f"{name}.parquet")
@@ -198,7 +204,7 @@ def _chosen(has: pd.DataFrame, complete: bool, folder: Path) -> np.ndarray:
     for name in has:
         before, left = left, left & has[name].to_numpy()
         if not left.any():
-            raise ValueError(
+            raise EmptyCohort(
                 f"{folder}: the complete cohort is empty: of {int(before.sum())} stays "
                 f"with the modalities before it none has {name}; give the root of "
                 f"{name} or use the cohort of all stays"

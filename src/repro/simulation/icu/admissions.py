@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from repro.data.mimiciv.marking import MARK
 from repro.simulation.icu.plan import Plan
 from repro.simulation.icu.raw_files import clock, write_csv
 
+# Every stay says that nobody real is in it: the ingest goes by that.
 UNITS = (
-    "Medical Intensive Care Unit (MICU)",
-    "Surgical Intensive Care Unit (SICU)",
-    "Trauma SICU (TSICU)",
-    "Cardiac Vascular Intensive Care Unit (CVICU)",
-    "Coronary Care Unit (CCU)",
+    f"{MARK}Medical Intensive Care Unit (MICU)",
+    f"{MARK}Surgical Intensive Care Unit (SICU)",
+    f"{MARK}Trauma SICU (TSICU)",
+    f"{MARK}Cardiac Vascular Intensive Care Unit (CVICU)",
+    f"{MARK}Coronary Care Unit (CCU)",
 )
 # Column of admissions and the answers it holds; none of them tells anything.
 ANSWERS = {

@@ -214,6 +214,9 @@ def test_what_decides_and_cannot_be_read_stops(tmp_path, table, column):
         ("chartevents", "charttime", "2150-02-30 05:00:00"),
         ("chartevents", "charttime", "2150-05-04 05:00:00-05:00"),
         ("chartevents", "charttime", "2150-05-04 25:00:00"),
+        ("chartevents", "charttime", "2150-05-04 05:00:60"),
+        ("chartevents", "charttime", "2150-05-04T05:00:60.0"),
+        ("icustays", "intime", "2180-01-01 00:00:60"),
         ("chartevents", "charttime", "9999-12-31 00:00:00"),
         ("chartevents", "charttime", "+150-05-04 05:00:00"),
         ("chartevents", "charttime", "5:00"),
@@ -230,6 +233,8 @@ def test_what_decides_and_cannot_be_read_stops(tmp_path, table, column):
         ("mimic-cxr", "StudyDate", "05/06/2180"),
         ("mimic-cxr", "StudyDate", "2180506"),
         ("mimic-cxr", "StudyTime", "8.05e4"),
+        ("mimic-cxr", "StudyTime", "025960.000"),
+        ("mimic-cxr", "StudyTime", "2:59:60"),
         ("record_list", "ecg_time", "01/02/2180 00:00"),
     ],
 )
