@@ -29,9 +29,9 @@ STATED: Mapping[str, Chosen] = MappingProxyType(
     {"btw_table8": WITHOUT_ONE, "btw_table9": WITHOUT_ONE}
 )
 HEADLINES = (
-    Headline("btw_table3", "mosi", "instance", "mae_vs_moe"),
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
     Headline("btw_table3", "mosei", "bi_level", "mae_vs_moe"),
+    Headline("btw_sites", "mosi", "moe_contribution_bi_level", "mae_vs_unweighted"),
     Headline("btw_table3", "mosi", "ridge", "mae_vs_moe"),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),

@@ -7,7 +7,10 @@ import pytest
 from repro import paths
 from repro.files import read_json
 from repro.findings.chosen import HEADLINES, STATED, Headline
+from repro.findings.comparisons import row_name
 from repro.findings.page import BEGIN, END, headlines, page, with_headlines
+from repro.tables.btw import TABLES
+from repro.tables.labels import is_difference
 from tests.repro.findings.made_trees import SCORE, numbers, tree
 
 ROOT = Path(__file__).parents[3]
@@ -95,8 +98,10 @@ def test_the_readme_has_three_to_six_findings() -> None:
 
 
 def test_the_list_names_tables_and_rows_that_exist(params) -> None:
-    tables = {path.stem for path in (ROOT / paths.METRICS).glob("*.json")}
+    tables = {f"btw_{item}" for item in TABLES}
     assert set(STATED) | {h.table for h in HEADLINES} <= tables
     for headline in HEADLINES:
-        assert headline.row in params.names
+        named = row_name(headline.row, params).split(", ")
+        assert set(named) & set(params.names.values()), headline
         assert headline.dataset in params.datasets.every()
+        assert is_difference(headline.metric)

@@ -8,7 +8,7 @@ from repro.files import read_table, write_table
 from repro.params import Params
 from repro.results.runs import trained_run
 from repro.tables.rendering import block_title
-from tests.repro.made_runs import change_report, write_run
+from tests.repro.made_runs import change_report, change_table, write_run
 from tests.repro.written import numbers, rows_of, write
 
 
@@ -106,3 +106,19 @@ def test_a_run_that_is_not_there_is_named(clinical: Params) -> None:
     (paths.run("base/icu_complete") / "report.json").unlink()
     with pytest.raises(ValueError, match=r"runs/base/icu_complete/report\.json"):
         rows_of("table4", clinical)
+
+
+def test_one_seed_has_no_interval_but_for_predictors_without_a_network(
+    clinical: Params,
+) -> None:
+    for address in ("base/icu_complete", "btw/icu_complete"):
+        change_table(address, lambda table: table[table["seed"] == 0])
+    change_table(
+        "baselines/icu_complete",
+        lambda table: table[(table["seed"] == 0) | (table["method"] != "stratified")],
+    )
+    rows = rows_of("table4", clinical).set_index(["row", "metric"])
+    assert np.isnan(rows.loc[("bi_level", "macro_f1"), "lower"])
+    assert rows.loc[("haim", "macro_f1"), "lower"] > 0
+    assert rows["p"].isna().all() and rows["se_seeds"].isna().all()
+    assert "- not tested: one seed" in write("table4", clinical)["md"]
