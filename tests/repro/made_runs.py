@@ -18,6 +18,7 @@ from repro.params.cells import (
 )
 from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
+from tests.repro.made_cohort import write_cohort
 from tests.repro.made_data import (
     MADE,
     SEEDS,
@@ -253,27 +254,6 @@ def write_ceilings(params: Params, dataset: str, **changes: Any) -> None:
         folder = paths.run(paths.part(address, k) if folds else address)
         write_table(folder / "truth.parquet", truth_of(dataset))
         write_table(folder / "reliability.parquet", reliability_of(dataset))
-
-
-def write_cohort(params: Params, cohort: str, changes: Mapping[str, Any]) -> None:
-    """The prepared folder of a cohort or of each of its folds."""
-    data = data_of(params, cohort, {})
-    steps = [("all ICU stays", 400, 150), ("los >= 2 days", 240, 120)]
-    names = ("step", "stays", "patients")
-    meta = {
-        "source": "simulated",
-        "simulated": True,
-        "modalities": data.modalities,
-        "evaluation": params.clinical.evaluation,
-        "attrition": [dict(zip(names, step, strict=True)) for step in steps],
-        "notes": [],
-        "warnings": [],
-    }
-    meta |= {k: v for k, v in changes.items() if k in meta}
-    parts = divided(samples(cohort), params.folds(cohort))
-    for part, base in zip(params.parts(cohort), parts, strict=True):
-        write_table(paths.prepared(part) / "samples.parquet", base)
-        write_json(paths.prepared(part) / "meta.json", meta)
 
 
 def change_report(address: str, **changes: Any) -> None:
