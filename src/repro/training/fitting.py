@@ -159,7 +159,9 @@ class _Fitting:
         scores = {s: self._errors(p, s) for s, p in predictions.items()}
         judge = "test" if "test_epoch" in self.settings.switches else "valid"
         state = self.reweighting.snapshot() if self.reweighting else None
-        selection.consider(epoch, scores[judge], self.model, state)
+        selection.consider(
+            epoch, scores[judge], self.model, state, valid=scores["valid"]
+        )
         factor = self.reweighting.factors() if self.reweighting else None
         if self.reweighting:
             self.reweighting.update(scores)
