@@ -10,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from repro import paths
+from repro.params.bounded import refuse_bomb
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
@@ -41,7 +42,9 @@ class Stage:
 
 def yaml_content(path: Path) -> Any:
     """A YAML file, read with the parser of DVC."""
-    return YAML(typ="safe").load(path)
+    text = path.read_text(encoding="utf-8-sig")
+    refuse_bomb(text, path)
+    return YAML(typ="safe").load(text)
 
 
 def stage_files(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from repro.tables.rows import NOTE_SEPARATOR, joined_notes
 
 # With the accuracy it tells the recall of a class that is left out.
 MEAN_OF_CLASSES = "balanced_accuracy"
+MAJORITY = "majority"  # its accuracy is the share of one class
 OWN = (
     *("mean", "sd", "n", "lower", "upper", "p", "p_holm", "difference"),
     *("verdict", "condition"),
@@ -35,8 +36,8 @@ def suppressed(rows: pd.DataFrame, params: Params) -> pd.DataFrame:
     """The rows without scores and notes that tell of few patients.
 
     Where a class has too few test patients, no score of one class is told, nor their
-    mean: each of them would follow from the accuracy and the others. Counts of stays
-    come without small cells already.
+    mean, nor how the majority class alone would do: counts would follow from them and
+    the accuracy. Counts of stays come without small cells already.
     """
     rows = rows.reset_index(drop=True)
     is_protected = protected_blocks(rows, params)
@@ -63,6 +64,7 @@ def _of_patients(block: pd.DataFrame, dataset: str, params: Params) -> pd.DataFr
     hidden = pd.Series(data=False, index=block.index)
     if min(people) < small_cells.FEWEST:
         hidden = block["metric"].map(_is_of_classes).astype(bool)
+        hidden |= block["row"] == MAJORITY
     if tested["group"].nunique() < small_cells.FEWEST:
         hidden = ~block["metric"].str.startswith(("stays", "share"))
     block = block.assign(notes=block["notes"].map(_without_counts))
