@@ -26,6 +26,7 @@ repro: setup repository
 	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
+	@echo "findings: docs/results.md (what the tables say, with its numbers)"
 	@echo "figures: plots/*/*.svg and plots/*/*.pdf"
 	@dvc plots show
 	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
@@ -49,3 +50,4 @@ bench: setup
 	python -m benchmarks.fusions
 	python -m benchmarks.clinical_features
 	python -m benchmarks.ingest
+	python -m benchmarks.coverage

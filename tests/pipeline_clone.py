@@ -134,7 +134,7 @@ def small_clone(path: Path) -> Clone:
     yaml, file = YAML(), path / paths.PARAMS
     content = yaml.load(file)
     content.update(preset="tiny", seeds=[0, 1])
-    content["statistics"]["resamples"] = 200
+    content["statistics"].update(resamples=200, auroc_resamples=200)
     yaml.dump(content, file)
     made.commit("Shrink")
     return made

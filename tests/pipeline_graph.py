@@ -91,13 +91,22 @@ def named_modules(stage: Stage, params: Params) -> set[str]:
     _, _, module, *arguments = stage.cmd.split()
     match module.rpartition(".")[2]:
         case "train":
-            runs = params.runs_of(arguments[0]).values()
-            built = {fusion for run in runs for fusion in run.built}
-            return {f"repro.models.fusions.{fusion}" for fusion in built}
+            return named_runs(params, arguments[0])
+        case "draw":
+            return named_runs(params, f"draws/{arguments[0]}")
         case "table" | "figure" as kind:
             paper = arguments[0].partition("_")[0]
             return {f"repro.{kind}s.{paper}"}
+        case "results":  # titles of the tables whose numbers it reads
+            return {"repro.tables.btw"}
     return set()
+
+
+def named_runs(params: Params, cell: str) -> set[str]:
+    """Modules of the fusions that the runs of a cell build."""
+    runs = params.runs_of(cell).values()
+    built = {fusion for run in runs for fusion in run.built}
+    return {f"repro.models.fusions.{fusion}" for fusion in built}
 
 
 def is_ours(module: str) -> bool:

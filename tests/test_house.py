@@ -20,7 +20,10 @@ MODULES = sorted(
 )
 PLACES = re.compile(r"""["'\s(=](/(home|root|Users|work|tmp|mnt|data|scratch)/)""")
 FUSIONS = "repro.models.fusions."
-WITHOUT_TORCH = ("simulate", "prepare", "series", "baselines", "table", "figure")
+WITHOUT_TORCH = (
+    *("simulate", "prepare", "series", "baselines"),
+    *("table", "figure", "results"),
+)
 LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
     ("btw",),
     ("paths", "files", "records", "process", "report"),
@@ -30,6 +33,7 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("baselines", "training"),
     ("results",),
     ("cells", "tables", "figures"),
+    ("findings",),
     ("stages",),
 )
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_LOOSE = 300, 40, 5

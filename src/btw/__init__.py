@@ -6,11 +6,12 @@
 >>> weighting = ModalityWeighting("classification", modalities=("text", "audio"))
 >>> weights = weighting.fit(np.stack([text, audio], axis=1), joint)
 >>> weights.shape, weights.sum(axis=1).round(6).tolist()
-((4, 2), [2.0, 2.0, 2.0, 2.0])
+((4, 2), [1.0, 1.0, 1.0, 1.0])
 """
 
 from btw.combination import (
     combined_weights,
+    common_weights,
     dataset_gaussian_kl,
     present_mean,
     scaled,
@@ -38,6 +39,7 @@ __all__ = [
     "Smoothing",
     "categorical_kl",
     "combined_weights",
+    "common_weights",
     "continuous_information",
     "dataset_gaussian_kl",
     "discrete_information",

@@ -21,9 +21,11 @@ SCALES = ("mean_one", "sum_one")
 INFORMATION_VARIANTS = ("modality", "bi_level")
 DIVERGENCE_VARIANTS = ("instance", "averaged_instance", "bi_level")
 INSTANCE_VARIANTS = ("instance", "bi_level")
+DATASET_VARIANTS = ("averaged_instance", "modality")
+ROUNDS, TOLERANCE = 1000, 1e-14
 
 
-def scaled(weights: Array, present: Array | None, scale: str = "mean_one") -> Array:
+def scaled(weights: Array, present: Array | None, scale: str = "sum_one") -> Array:
     """Weights of the present modalities, scaled per row.
 
     `mean_one`: they average 1 over the modalities present, so uniform weights are 1.
@@ -92,19 +94,56 @@ def present_mean(values: Array, present: Array | None = None) -> Array:
     return in_kind_of(values, totals / np.maximum(mask.sum(0), 1))
 
 
+def common_weights(values: Array, present: Array | None = None) -> Array:
+    """One vector that, restricted to what each row has, gives the mean of the rows.
+
+    Every row is set against the vector restricted to its modalities and rescaled to
+    the total of the row; over all rows each modality then gets as much as it has. The
+    plain mean has not this property: a row with few modalities gives each of them a
+    large share. Where all are present it is the plain mean.
+
+    Source: the fit of a Luce choice model to shares; Hunter 2004, MM algorithm.
+    Shape: (samples, modalities) gives (modalities,).
+
+    >>> half = np.array([[0.5, 0.5], [1.0, 0.0]])
+    >>> common_weights(half, half > 0).round(6).tolist()
+    [0.625, 0.625]
+    """
+    rows = float64(values, "values", ("samples", "modalities"))
+    mask = checked_present(present, *rows.shape)
+    start = present_mean(rows, mask)
+    if mask.all() or start.sum() == 0:
+        return in_kind_of(values, start)
+    rows = np.where(mask, rows, 0.0)
+    patterns, codes = np.unique(mask, axis=0, return_inverse=True)
+    totals = np.bincount(codes.ravel(), rows.sum(1), len(patterns))
+    vector, sums = start, rows.sum(0)
+    for _ in range(ROUNDS):
+        known = patterns @ vector
+        rates = np.divide(totals, known, out=np.zeros_like(known), where=known > 0)
+        expected = rates @ patterns
+        found = np.divide(sums, expected, out=np.zeros_like(sums), where=expected > 0)
+        found *= start.sum() / found.sum()
+        is_settled = np.abs(found - vector).max() <= TOLERANCE * start.sum()
+        vector = found
+        if is_settled:
+            break
+    return in_kind_of(values, vector)
+
+
 def combined_weights(
     shares: Array | None,
     information: Array | None,
     present: Array,
     variant: str,
-    scale: str = "mean_one",
+    scale: str = "sum_one",
     averaged: Array | None = None,
 ) -> Array:
     """Weights of a variant, restricted to the modalities present and scaled.
 
-    instance (BTW-local): the shares. averaged_instance (BTW-global KL): their mean
-    over train, `averaged`. modality (BTW-global MI): the information. bi_level (BTW):
-    information times shares.
+    instance (BTW-local): the shares. averaged_instance (BTW-global KL): their common
+    vector over train, `averaged`. modality (BTW-global MI): the information. bi_level
+    (BTW): information times shares.
 
     Source: BTW eq. (8), (9) and section 6.1.
     Shape: shares and present (samples, modalities), the others (modalities,).
@@ -112,7 +151,7 @@ def combined_weights(
         ValueError: unknown variant or scale, or what the variant needs is missing.
 
     >>> combined_weights([[0.5, 0.5]], [0.2, 0.8], [[1, 1]], "bi_level").tolist()
-    [[0.4, 1.6]]
+    [[0.2, 0.8]]
     """
     check_choice(variant, "variant", VARIANTS)
     mask = as_numpy(present)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from btw.arrays import Array, check_choice, float64
+from btw.averages import VECTOR
 from btw.combination import (
+    DATASET_VARIANTS,
     DIVERGENCE_VARIANTS,
     INFORMATION_VARIANTS,
     combined_weights,
-    present_mean,
+    common_weights,
     shares,
 )
 from btw.divergence import divergence, refuse_variances
@@ -52,6 +54,11 @@ class Method:
         return places | numbers
 
     @property
+    def vectors(self) -> tuple[str, ...]:
+        """What is held of a vector that serves every instance, where one does."""
+        return (VECTOR,) if self.variant in DATASET_VARIANTS else ()
+
+    @property
     def uses_variances(self) -> bool:
         """Whether normal variances enter the weights."""
         return self.task == "regression" and self.variant in DIVERGENCE_VARIANTS
@@ -68,7 +75,9 @@ def epoch_weights(
 ) -> dict[str, np.ndarray]:
     """New weights as `pending`, with the `information` or `averaged` they came from.
 
-    `averaged`, where given, stands for the mean shares (`dataset_gaussian_kl`).
+    A variant that weighs the whole data set alike gives `pending_vector` too: the
+    weights of an instance that has every modality. `averaged`, where given, stands for
+    the common vector of the shares (`dataset_gaussian_kl`).
 
     Source: BTW eq. (5)-(9).
     """
@@ -91,14 +100,12 @@ def epoch_weights(
             method.modalities,
         )
     if method.variant == "averaged_instance":
-        mean = present_mean(rows, present) if averaged is None else averaged
+        mean = common_weights(rows, present) if averaged is None else averaged
         parts["averaged"] = float64(mean, "averaged", ("modalities",))
-    parts["pending"] = combined_weights(
-        rows,
-        parts.get("information"),
-        present,
-        method.variant,
-        method.scale,
-        parts.get("averaged"),
-    )
+    information, mean = parts.get("information"), parts.get("averaged")
+    made = method.variant, method.scale, mean
+    parts["pending"] = combined_weights(rows, information, present, *made)
+    if method.variant in DATASET_VARIANTS:
+        every = np.ones((1, present.shape[1]), dtype=bool)
+        parts["pending_vector"] = combined_weights(None, information, every, *made)[0]
     return parts

@@ -25,7 +25,10 @@ class InferenceState:
     """Everything that inference at one epoch uses; a checkpoint stores it.
 
     A field that the variant or the task does not need is `None`, and so are variances
-    given per instance, which describe train and no other instance.
+    given per instance, which describe train and no other instance. `mean_weights` is
+    one vector, restricted to what an instance has: the smoothed vector of the variants
+    that weigh a data set as one, else the one common to the weights of train
+    (`common_weights`), so that no modality counts more here than in train.
     """
 
     task: str
@@ -43,7 +46,7 @@ class InferenceState:
             check_choice(getattr(self, name), name, choices)
 
     def prior(self, present: Array) -> Array:
-        """Weights of pass 1: the train means of the modalities present, scaled.
+        """Weights of pass 1: the mean weights of the modalities present, scaled.
 
         Shape: (samples, modalities).
         """

@@ -28,6 +28,10 @@ BLOCK = 65_536  # labels at a time: temporaries stay in the cache
 def discrete_information(a: Array, b: Array) -> float:
     """Mutual information of two label vectors.
 
+    The plug-in estimate is too high by about (a - 1)(b - 1) / 2n nats for n samples of
+    a and b labels (Miller 1955): 4.5 / n with four classes. It is not corrected, as
+    published; what is known of few rows, or near independence, is mostly this bias.
+
     Source: BTW eq. (7), with the plug-in frequencies of (17)-(19).
     Shape: (samples,) each, integers or any other labels NumPy can sort.
     Units: nats.

@@ -22,8 +22,7 @@ class Labels:
 def protocol_defaults(protocol: str) -> tuple[str, str]:
     """Scale and initial weights of a protocol."""
     check_choice(protocol, "protocol", PROTOCOLS)
-    published = protocol == "published"
-    return ("sum_one", "ones") if published else ("mean_one", "weights")
+    return "sum_one", "ones" if protocol == "published" else "weights"
 
 
 def refuse_labels(labels: Labels, task: str, protocol: str, remedy: str = "") -> None:

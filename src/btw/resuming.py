@@ -1,13 +1,17 @@
 """Whether stored weights can be taken up again by a weighting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NUMBERS = ("factor", "best")
 
 
-def check_resumable(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def check_resumable(
+    state: Mapping[str, Any], settings: Mapping[str, Any], beside: Sequence[str] = ()
+) -> None:
     """Raise unless the state has the settings and everything that resuming needs.
+
+    A state with weights needs what is named to lie `beside` them.
 
     >>> check_resumable({"scale": 0, "factor": 0.5, "best": 1.0}, {"scale": 0})
     """
@@ -17,6 +21,6 @@ def check_resumable(state: Mapping[str, Any], settings: Mapping[str, Any]) -> No
                 f"state: {name} is {state.get(name)}, this weighting has {value}; "
                 "build it with the same settings"
             )
-    needed = {*NUMBERS, *(("unimodal", "present") if "weights" in state else ())}
+    needed = {*NUMBERS, *(beside if "weights" in state else ())}
     if missing := needed - set(state):
         raise ValueError(f"state: {', '.join(sorted(missing))} missing")

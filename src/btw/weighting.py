@@ -13,7 +13,7 @@ from btw.arrays import (
     float64,
     in_kind_of,
 )
-from btw.combination import present_mean
+from btw.averages import PENDING, VECTOR, held_weights, mean_weights
 from btw.divergence import refuse_variances
 from btw.epoch import Method, epoch_weights
 from btw.inference import InferenceState
@@ -30,7 +30,7 @@ from btw.resuming import check_resumable
 from btw.smoothing import Smoothing
 
 INITIAL = ("weights", "ones")
-STORED = ("unimodal", "present", "targets", "weights", "pending")
+STORED = ("unimodal", "present", "targets", "weights")
 DERIVED = ("information", "averaged")
 SPREADS = ("unimodal_variance", "multimodal_variance")
 
@@ -50,9 +50,9 @@ class ModalityWeighting:
     >>> weighting = ModalityWeighting("classification", "instance")
     >>> text, audio, joint = [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]
     >>> weighting.fit([[text, audio]] * 4, [joint] * 4)[0].round(3).tolist()
-    [2.0, 0.0]
+    [1.0, 0.0]
     >>> weighting.update([[0.9, 0.1]] * 4, score=0.7)[0].round(3).tolist()
-    [1.0, 1.0]
+    [0.5, 0.5]
     """
 
     def __init__(
@@ -126,8 +126,10 @@ class ModalityWeighting:
         elif self._method.task == "classification":
             refuse_variances(unimodal_variance)
         self._observe(joint, labels, multimodal_variance, averaged)
-        pending = self._held.pop("pending")
-        self._held["weights"] = mask * 1.0 if self.initial == "ones" else pending
+        rows, vector = self._pending()
+        if self.initial == "ones":
+            rows, vector = mask * 1.0, None if vector is None else np.ones(len(mask.T))
+        self._hold(rows, vector)
         self._remember_kind(multimodal)
         return self.weights
 
@@ -171,15 +173,18 @@ class ModalityWeighting:
             raise ValueError("step: nothing observed; call observe or update first")
         if score is None and not held:
             raise ValueError("score: missing; pass a validation score or held=True")
-        old = self._held["weights"]
-        self._held["weights"] = self._smoothing.blend(self._held.pop("pending"), old)
+        rows, vector = self._pending()
+        rows = self._smoothing.blend(rows, self._held["weights"])
+        if vector is not None:
+            vector = self._smoothing.blend(vector, self._held[VECTOR])
+        self._hold(rows, vector)
         if score is not None and not held:
             self._smoothing.adapt(float(score), higher_is_better)
         return self.weights
 
     def skip(self, score: float, *, higher_is_better: bool = False) -> None:
         """Leave weights and factor as they are; remember a new best score."""
-        self._held.pop("pending", None)
+        self._pending()
         self._smoothing.note(score, higher_is_better)
 
     def update(
@@ -202,7 +207,7 @@ class ModalityWeighting:
             task=self._method.task,
             variant=self._method.variant,
             scale=self._method.scale,
-            mean_weights=present_mean(self._get("weights"), self._held["present"]),
+            mean_weights=mean_weights(self._get("weights"), self._held),
             factor=self.factor,
             information=self._held.get("information"),
             averaged=self._held.get("averaged"),
@@ -244,10 +249,11 @@ class ModalityWeighting:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from a `state_dict`; weights come back as NumPy until `observe`."""
-        check_resumable(state, self._settings())
+        needed = ("unimodal", "present", *self._method.vectors)
+        check_resumable(state, self._settings(), needed)
         self._smoothing.factor = float(state["factor"])
         self._smoothing.best = float(state["best"])
-        names = (*STORED, *DERIVED, *SPREADS)
+        names = (*STORED, *PENDING, VECTOR, *DERIVED, *SPREADS)
         self._held = {name: np.array(state[name]) for name in names if name in state}
         self._kind = None
 
@@ -261,6 +267,13 @@ class ModalityWeighting:
         if name not in self._held:
             raise ValueError(f"{name}: nothing there yet; call fit first")
         return self._held[name]
+
+    def _pending(self) -> list[Any]:
+        return [self._held.pop(name, None) for name in PENDING]
+
+    def _hold(self, rows: np.ndarray, vector: np.ndarray | None) -> None:
+        about = self._held["present"], self._method.scale, self.initial == "ones"
+        self._held |= held_weights(rows, vector, *about)
 
     def _remember_kind(self, multimodal: Array) -> None:
         is_tensor = hasattr(multimodal, "detach")
@@ -277,16 +290,9 @@ class ModalityWeighting:
             multimodal_variance = multimodal_spread(
                 joint, labels, self._held.get("targets"), self.protocol
             )
-        own = self._held.get("unimodal_variance")
-        self._held |= epoch_weights(
-            self._method,
-            self._held["unimodal"],
-            joint,
-            self._held["present"],
-            own,
-            multimodal_variance,
-            averaged,
-        )
+        seen = self._held["unimodal"], joint, self._held["present"]
+        spread = self._held.get("unimodal_variance"), multimodal_variance
+        self._held |= epoch_weights(self._method, *seen, *spread, averaged)
         if multimodal_variance is not None:
             joint_spread = np.array(as_numpy(multimodal_variance), dtype=np.float64)
             self._held["multimodal_variance"] = joint_spread

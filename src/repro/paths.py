@@ -7,6 +7,8 @@ QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+README = Path("README.md")
+RESULTS = Path("docs/results.md")
 # Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
 LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
 
@@ -32,6 +34,11 @@ def simulated_pickle(dataset: str) -> Path:
 def simulated_truth(dataset: str) -> Path:
     """What the simulator planted: one row per sample, beside the raw file."""
     return Path("data/simulated") / dataset / "truth.parquet"
+
+
+def planted(part: str) -> Path:
+    """What was planted of the stays of a prepared part, where they are simulated."""
+    return prepared(part) / "planted.parquet"
 
 
 def prepared(dataset: str) -> Path:
@@ -71,9 +78,19 @@ def simulated_icu() -> Path:
     return Path("data/simulated/icu/mimiciv")
 
 
+def simulated_icu_truth() -> Path:
+    """What the simulator planted of every stay: a file of its tree, with a checksum."""
+    return simulated_icu() / "truth.parquet"
+
+
 def ingested() -> Path:
     """What was taken from the raw clinical tables, before any cohort or split."""
     return Path("data/ingested/icu")
+
+
+def planted_stays() -> Path:
+    """What was planted of all simulated stays, as the ingest found it in their tree."""
+    return ingested() / "planted.parquet"
 
 
 def watched(root: str) -> Path:

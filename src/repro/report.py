@@ -49,8 +49,9 @@ class Method(_Record):
     """One method of a run.
 
     `fusion` is empty for a predictor without a network; `settings` are then its own,
-    else the sizes of the fusion. `epochs` are the kept ones, of each seed, and
-    `trained` is False for predictions that a used run has made. Of a cross-validated
+    else the sizes of the fusion. `epochs` are the kept ones, of each seed, `trends` how
+    the validation loss moved at the end (`repro.metrics.convergence`), and `trained` is
+    False for predictions that a used run has made. Of a cross-validated
     run `mean_over_folds` has the means of `OF_A_FOLD`.
     """
 
@@ -59,7 +60,7 @@ class Method(_Record):
     settings: dict[str, Any] = {}
     modalities: list[str] = []
     epochs: list[int] = []
-    last_epoch: int = 0
+    trends: list[float] = []
     parameters: int = 0
     error: dict[str, list[float]] = {}
     weight_shift: dict[str, dict[str, float]] = {}
@@ -84,7 +85,8 @@ class Report(_Record):
     uses: list[str] = []
     protocol: str = "leak_free"
     switches: list[str] = []
-    control: str = "none"
+    site: str = ""
+    scale: str = ""
     alpha: float | None = None
     missing: str = "mask"
     count_absent: bool = False

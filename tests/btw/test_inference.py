@@ -41,9 +41,9 @@ def test_second_pass_by_its_formula(variant: str) -> None:
         own, first, "regression", present, current.unimodal_variance, 0.4
     )
     rows = combined_weights(
-        shares(distance, present), current.information, present, variant
+        shares(distance, present), current.information, present, variant, "mean_one"
     )
-    prior = scaled(np.tile(current.mean_weights, (50, 1)), present)
+    prior = scaled(np.tile(current.mean_weights, (50, 1)), present, "mean_one")
     result = current.infer(own, first, present)
     np.testing.assert_allclose(result, 0.3 * rows + 0.7 * prior, rtol=1e-12)
     np.testing.assert_allclose(result.sum(1), present.sum(1), rtol=1e-12)
@@ -85,7 +85,7 @@ def test_overrides_replace_the_state() -> None:
     assert not np.allclose(result, state().infer(own, first, present))
     information = np.array([1.0, 0.0, 0.0])
     other = state("modality").infer(own, first, present, information=information)
-    expected = 0.3 * scaled(np.tile(information, (50, 1)), present)
+    expected = 0.3 * scaled(np.tile(information, (50, 1)), present, "mean_one")
     expected += 0.7 * state().prior(present)
     np.testing.assert_allclose(other, expected, rtol=1e-12)
     with pytest.raises(ValueError, match="variant instance uses none"):

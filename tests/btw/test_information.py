@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 from sklearn.feature_selection import mutual_info_regression
 from sklearn.metrics import mutual_info_score
 
@@ -177,3 +178,25 @@ def test_bad_continuous_input_is_named(arguments: tuple, message: str) -> None:
 def test_bad_discrete_input_is_named(a: list, b: list) -> None:
     with pytest.raises(ValueError, match="a, b: got shapes"):
         discrete_information(a, b)
+
+
+@pytest.mark.parametrize("samples", [150, 600])
+def test_the_plug_in_estimate_has_the_stated_bias(samples: int) -> None:
+    p, q = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.25, 0.25, 0.25, 0.25])
+
+    def expected_entropy(chances: np.ndarray) -> float:
+        counts = np.arange(1, samples + 1)
+        parts = -counts / samples * np.log(counts / samples)
+        return float(sum(binom.pmf(counts, samples, c) @ parts for c in chances))
+
+    # Of independent labels, whose information is 0: every count is binomial.
+    joint = np.multiply.outer(p, q).ravel()
+    exact = expected_entropy(p) + expected_entropy(q) - expected_entropy(joint)
+    assert exact == pytest.approx(9 / (2 * samples), rel=0.06)
+    draw = np.random.default_rng(0)
+    found = [
+        discrete_information(draw.choice(4, samples, p=p), draw.choice(4, samples, p=q))
+        for _ in range(1500)
+    ]
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found) - exact) < 4 * error < 0.1 * exact

@@ -1,61 +1,51 @@
 import subprocess
 import sys
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import btw
-from btw import InferenceState, ModalityWeighting, combined_weights, shares
-
-VARIANTS = ("instance", "averaged_instance", "modality", "bi_level")
-SPREAD = {"unimodal_variance": np.array([0.2, 0.5, 2.0]), "multimodal_variance": 0.3}
-JOINT_SPREAD = {"multimodal_variance": 0.3}
-
-
-def train(seed: int = 0, samples: int = 60) -> tuple[np.ndarray, ...]:
-    generator = np.random.default_rng(seed)
-    y = generator.normal(size=samples)
-    own = y[:, None] + generator.normal(size=(samples, 3)) * [0.4, 0.7, 1.4]
-    joint = y + 0.3 * generator.normal(size=samples)
-    present = generator.random((samples, 3)) < 0.8
-    return own, joint, y, present
-
-
-def fitted(variant: str = "bi_level", **options: Any) -> ModalityWeighting:
-    own, joint, _, present = train()
-    weighting = ModalityWeighting("regression", variant, **options)
-    weighting.fit(own, joint, present=present, **SPREAD)
-    return weighting
+from btw import (
+    InferenceState,
+    ModalityWeighting,
+    combined_weights,
+    scaled,
+    shares,
+)
+from tests.btw.made_training import JOINT_SPREAD, SPREAD, VARIANTS, fitted, train
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_three_epochs_by_their_formula(variant: str) -> None:
     own, joint, _, present = train()
     weighting = fitted(variant)
+    every = np.ones_like(present)
+    is_global = variant in ("averaged_instance", "modality")
     expected, factor = weighting.weights, 0.5
+    if is_global:
+        expected = weighting.prior(every)
     for epoch, score in enumerate((1.0, 0.9, 0.95)):
         current = joint + 0.1 * (epoch + 1) * own[:, 0]
         result = weighting.update(current, score, **JOINT_SPREAD)
         distance = btw.divergence(own, current, "regression", present, *SPREAD.values())
         rows = shares(distance, present)
         information = btw.modality_information(own, current, "regression", present)
-        averaged = [rows[present[:, m], m].mean() for m in range(3)]
-        new = combined_weights(
-            rows, information, present, variant, averaged=np.array(averaged)
-        )
+        averaged = btw.common_weights(rows, present)
+        mask = every if is_global else present
+        new = combined_weights(rows, information, mask, variant, averaged=averaged)
         expected = factor * new + (1 - factor) * expected
-        np.testing.assert_allclose(result, expected, rtol=1e-12)
+        restricted = scaled(expected, present) if is_global else expected
+        np.testing.assert_allclose(result, restricted, rtol=1e-12)
         factor += 0.05 if score != 0.95 else -0.05
     assert weighting.factor == pytest.approx(factor)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_rows_average_one_over_present_modalities(variant: str) -> None:
+def test_rows_sum_to_one_over_present_modalities(variant: str) -> None:
     present = train()[-1]
     weights = fitted(variant).update(train(1)[1], 1.0, **JOINT_SPREAD)
-    np.testing.assert_allclose(weights.sum(1), present.sum(1), rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(1), present.any(1), rtol=1e-12)
     assert (weights[~present] == 0).all()
 
 
@@ -65,8 +55,8 @@ def test_inference_between_observe_and_step_is_that_of_the_epoch() -> None:
     before = weighting.weights
     weighting.observe(joint + own[:, 1], **JOINT_SPREAD)
     state = weighting.state()
-    means = [before[present[:, m], m].mean() for m in range(3)]
-    np.testing.assert_allclose(state.mean_weights, means, rtol=1e-12)
+    means = btw.common_weights(before, present)
+    np.testing.assert_array_equal(state.mean_weights, means)
     assert state.factor == 0.5
     new = btw.modality_information(own, joint + own[:, 1], "regression", present)
     np.testing.assert_array_equal(state.information, new)
@@ -112,7 +102,7 @@ def test_classification_needs_no_labels() -> None:
     weighting = ModalityWeighting("classification", modalities=("ts", "notes", "ecg"))
     weighting.fit(own, joint)
     weights = weighting.update(joint[::-1], 0.6, higher_is_better=True)
-    np.testing.assert_allclose(weights.sum(1), 3, rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-12)
     assert weighting.infer(own[:2], joint[:2]).shape == (2, 3)
 
 
@@ -121,7 +111,7 @@ def test_one_present_modality_and_identical_ones_are_neutral(variant: str) -> No
     own, joint, _, _ = train()
     present = np.zeros((60, 3), dtype=bool)
     present[:, 0] = True
-    weighting = ModalityWeighting("regression", variant, neighbors=1)
+    weighting = ModalityWeighting("regression", variant, neighbors=1, scale="mean_one")
     if variant in ("modality", "bi_level"):
         with pytest.warns(UserWarning, match="present in 0 rows"):
             weights = weighting.fit(own, joint, present=present, **SPREAD)
@@ -191,6 +181,11 @@ def test_load_refuses_other_settings() -> None:
         ValueError, match=r"alpha_step is 0\.05, this weighting has 0\.1"
     ):
         other.load_state_dict(saved)
+    one = ModalityWeighting("regression", "modality")
+    saved_vector = fitted("modality").state_dict()
+    del saved_vector["vector"]
+    with pytest.raises(ValueError, match="state: vector missing"):
+        one.load_state_dict(saved_vector)
     del saved["best"]
     with pytest.raises(ValueError, match="state: best missing"):
         ModalityWeighting("regression", "instance").load_state_dict(saved)

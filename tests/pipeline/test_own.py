@@ -152,7 +152,7 @@ def test_a_fusion_of_ones_own_touches_no_other_cell(other: Clone) -> None:
     ("fusion", "message"),
     [
         ("ithp", "cells.own.odd: fusion ithp relates text to other modalities"),
-        ("fusemoe", "cells.own.odd: fusion with sizes in last_state.fusions"),
+        ("fusemoe", "cells.own.odd.trains: method, or fusion with sizes in last_state"),
         ("latefusion", "did you mean 'late_fusion'?"),
     ],
 )

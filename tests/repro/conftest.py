@@ -15,13 +15,14 @@ from tests.repro.made_runs import only, write_study
 
 ROOT = Path(__file__).parents[2]
 COHORTS = ("icu_complete", "icu_all")
-WRITTEN = ("runs", "timing", "data/simulated", "data/prepared", "data/ingested")
+WRITTEN = ("runs", "timing", "data/prepared", "data/ingested")
 
 
 def few_resamples(params: Params, resamples: int = 400) -> Params:
     """Params whose bootstrap takes no time."""
-    few = params.statistics.model_copy(update={"resamples": resamples})
-    return params.model_copy(update={"statistics": few})
+    few = dict.fromkeys(("resamples", "auroc_resamples"), resamples)
+    statistics = params.statistics.model_copy(update=few)
+    return params.model_copy(update={"statistics": statistics})
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 SEEDS = (0, 1, 2)
-ONE_SEED = ("mean", "ridge", "majority", "haim")
+ONE_SEED = ("mean", "ridge", "majority", "logistic", "haim")
 SPREAD = {
     "mean": 1.6,
     "ridge": 1.1,
@@ -46,9 +46,11 @@ STAYS = {"train": 40, "valid": 40, "test": 160}
 COHORT = Made(
     dict.fromkeys(("timeseries", "text", "cxr", "ecg"), 4), STAYS, classes=4, together=2
 )
+SENTIMENT = Made({"text": 16, "audio": 5, "video": 20}, SMALL)
 MADE = {
-    "mosi": Made({"text": 16, "audio": 5, "video": 20}, SMALL),
+    "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
+    **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
     "icu_complete": COHORT,
     "icu_all": COHORT,
     "gestures": Made({"pose": 9, "sound": 4, "depth": 7}, STAYS, classes=3, together=4),
@@ -161,3 +163,26 @@ def trajectory(modalities: Sequence[str], methods: Sequence[str]) -> pd.DataFram
         for k, modality in enumerate(modalities)
     ]
     return pd.DataFrame(rows)
+
+
+def truth_of(dataset: str) -> pd.DataFrame:
+    """Where each modality is reliable."""
+    rows = samples(dataset)
+    truth = rows[["id"]].copy()
+    for modality in MADE[dataset].modalities:
+        chance = generator(dataset, modality, "reliable").random(len(rows))
+        truth[f"reliable_{modality}"] = chance > 0.3
+        truth[f"posterior_{modality}"] = chance
+    return truth
+
+
+def reliability_of(dataset: str) -> pd.DataFrame:
+    """AUROC of classifiers that are trained on the truth."""
+    sources = {"predictions": 0.55, "features": 0.7, "posterior": 0.9}
+    rows = [
+        (modality, source, area, 10, 5)
+        for modality in MADE[dataset].modalities
+        for source, area in sources.items()
+    ]
+    names = ["modality", "source", "auroc", "n_reliable", "n_unreliable"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,6 +1,6 @@
 """Small fabricated runs: the folder of every recipe of params, by the typed report."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,17 +8,26 @@ import pandas as pd
 from repro import paths
 from repro.files import read_json, read_table, write_json, write_table
 from repro.params import Params
-from repro.params.cells import UNIMODAL, WEIGHTINGS, Recipe, recipes
+from repro.params.cells import (
+    CONTROLS,
+    STACKED,
+    UNIMODAL,
+    WEIGHTINGS,
+    Recipe,
+    recipes,
+)
 from repro.report import Data, Method, Report, Setup, read_report
 from repro.results.folds import pooled_report
+from tests.repro.made_cohort import write_cohort
 from tests.repro.made_data import (
     MADE,
     SEEDS,
     divided,
-    generator,
     predicted,
+    reliability_of,
     samples,
     trajectory,
+    truth_of,
     weights,
 )
 
@@ -26,13 +35,14 @@ SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "la
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
 BASELINES = {
     "regression": ("mean", "ridge"),
-    "classification": ("majority", "stratified", "haim"),
+    "classification": ("majority", "stratified", "logistic", "haim"),
 }
+ATTAINABLE = ("attainable", "attainable_known")
 TEXT_OF_STAYS = {"text_encoder": "tfidf", "text_weights": "none"}
 
 
 def write_study(params: Params, **changes: Any) -> None:
-    """Every run of params, its baselines and what was planted.
+    """Every run of params, its baselines and ceilings.
 
     Fields of `changes` are those of a report, of its `setup`, of its `data` and the
     `sizes` of the experts; `ingested` and `prepared` are of the clinical source.
@@ -47,10 +57,12 @@ def write_study(params: Params, **changes: Any) -> None:
         write_cohort(params, name, {**changes.get("data", {}), **prepared})
     for name in names:
         write_baselines(params, f"baselines/{name}", **changes)
-        if params.dataset(name).task == "regression":
-            write_truth(name)
+        write_ceilings(params, name, **changes)
     for name in params.cells.get("deberta", {}):
         write_baselines(params, f"baselines_deberta/{name}", **changes)
+    if "mosi" in names:
+        methods = ("ridge", *WEIGHTINGS, *CONTROLS)
+        write_baselines(params, "convex/mosi", methods=methods, **changes)
     for address in params.recipes:
         write_run(params, address, **changes)
 
@@ -60,10 +72,13 @@ def methods_of(
 ) -> dict[str, bool]:
     """Methods of a run, and whether it trained them or retells those that it uses."""
     found = {name: True for name in modalities if UNIMODAL in recipe.trains}
-    if recipe.weightings:
+    if STACKED in recipe.trains:
+        found[STACKED] = True
+    given = [recipe.fusion, *(f for u in recipe.uses for f in params.recipe(u).fusions)]
+    if recipe.needs_evidence and recipe.fusion in given:
         found[recipe.fusion] = recipe.fusion in recipe.trains
     found |= dict.fromkeys(recipe.fusions, True)
-    return found | dict.fromkeys(recipe.weightings, True)
+    return found | dict.fromkeys([*recipe.weightings, *recipe.controls], True)
 
 
 def trainer(params: Params, address: str, method: str) -> str:
@@ -132,7 +147,7 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
             trained=trained,
             settings=sizes if _fusion(name, recipe, fusions) in EXPERTS else {},
             epochs=[2, 3, 4] if trained else [],
-            last_epoch=12,
+            trends=[0.01, 0.0, 0.02] if trained else [],
         )
         for name, trained in methods_of(params, recipe, data.modalities).items()
     }
@@ -146,7 +161,8 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
         "uses": recipe.uses,
         "protocol": recipe.protocol or params.protocol,
         "switches": recipe.switches,
-        "control": recipe.control,
+        "site": params.site_of(recipe),
+        "scale": params.scale_of(recipe),
         "alpha": params.alpha_of(recipe) if recipe.weightings else None,
         "missing": recipe.missing or "mask",
         "count_absent": recipe.count_absent,
@@ -156,6 +172,8 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
 
 
 def _fusion(method: str, recipe: Recipe, fusions: Mapping[str, object]) -> str:
+    if method == STACKED:
+        return ""
     return method if method in fusions else recipe.fusion
 
 
@@ -164,7 +182,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     report = report_of(params, address, **changes)
     origins = {name: trainer(params, address, name) for name in report.methods}
     write_folds(params, report, origins)
-    seconds = {name: 10.0 + k for k, name in enumerate(report.methods)}
+    timed = [name for name in report.methods if name != STACKED]
+    seconds = {name: 10.0 + k for k, name in enumerate(timed)}
     cell = "/".join(address.split("/")[:2])
     timing = paths.timing(cell)
     before = read_json(timing)["seconds"] if timing.is_file() else {}
@@ -173,13 +192,15 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     write_json(timing, told | {"hardware": about})
 
 
-def write_baselines(params: Params, address: str, **changes: Any) -> None:
+def write_baselines(
+    params: Params, address: str, methods: Sequence[str] = (), **changes: Any
+) -> None:
     """The predictors without a network of a data set."""
     dataset = address.partition("/")[2]
     data = data_of(params, dataset, changes.get("data", {}))
-    methods = {name: Method() for name in BASELINES[data.task]}
-    report = Report(address=address, dataset=dataset, methods=methods, data=data)
-    write_folds(params, report, dict.fromkeys(methods, address))
+    told = {name: Method() for name in methods or BASELINES[data.task]}
+    report = Report(address=address, dataset=dataset, methods=told, data=data)
+    write_folds(params, report, dict.fromkeys(told, address))
 
 
 def write_folds(params: Params, report: Report, origins: Mapping[str, str]) -> None:
@@ -206,10 +227,7 @@ def write_tables(
         name: predicted(base, data.classes, name, origins[name])
         for name in report.methods
     }
-    weighted = [name for name in WEIGHTINGS if name in tables]
-    if report.control == "ones":
-        for name in weighted:
-            tables[name] = tables[report.fusion].assign(method=name)
+    weighted = [name for name in (*WEIGHTINGS, *CONTROLS) if name in tables]
     if tables:
         whole = pd.concat(list(tables.values()), ignore_index=True)
         write_table(folder / "predictions.parquet", whole)
@@ -222,35 +240,20 @@ def write_tables(
         write_table(folder / "initial.parquet", first)
 
 
-def write_truth(dataset: str) -> None:
-    """Where each modality is reliable."""
-    rows = samples(dataset)
-    truth = rows[["id"]].copy()
-    for modality in MADE[dataset].modalities:
-        chance = generator(dataset, modality, "reliable").random(len(rows))
-        truth[f"reliable_{modality}"] = chance > 0.3
-    write_table(paths.simulated_truth(dataset), truth)
-
-
-def write_cohort(params: Params, cohort: str, changes: Mapping[str, Any]) -> None:
-    """The prepared folder of a cohort or of each of its folds."""
-    data = data_of(params, cohort, {})
-    steps = [("all ICU stays", 400, 150), ("los >= 2 days", 240, 120)]
-    names = ("step", "stays", "patients")
-    meta = {
-        "source": "simulated",
-        "simulated": True,
-        "modalities": data.modalities,
-        "evaluation": params.clinical.evaluation,
-        "attrition": [dict(zip(names, step, strict=True)) for step in steps],
-        "notes": [],
-        "warnings": [],
-    }
-    meta |= {k: v for k, v in changes.items() if k in meta}
-    parts = divided(samples(cohort), params.folds(cohort))
-    for part, base in zip(params.parts(cohort), parts, strict=True):
-        write_table(paths.prepared(part) / "samples.parquet", base)
-        write_json(paths.prepared(part) / "meta.json", meta)
+def write_ceilings(params: Params, dataset: str, **changes: Any) -> None:
+    """What a data set allows at best; of real data no more than a report."""
+    address, data = (
+        f"ceilings/{dataset}",
+        data_of(params, dataset, changes.get("data", {})),
+    )
+    methods = {name: Method() for name in ATTAINABLE if data.simulated}
+    report = Report(address=address, dataset=dataset, methods=methods, data=data)
+    write_folds(params, report, dict.fromkeys(methods, address))
+    folds = params.folds(dataset)
+    for k in range(max(folds, 1)) if data.simulated else ():
+        folder = paths.run(paths.part(address, k) if folds else address)
+        write_table(folder / "truth.parquet", truth_of(dataset))
+        write_table(folder / "reliability.parquet", reliability_of(dataset))
 
 
 def change_report(address: str, **changes: Any) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from ruamel.yaml import YAML
 
@@ -26,6 +27,7 @@ from repro.params.presets import (
 )
 from repro.params.switches import switches
 from repro.training.task import Task
+from repro.training.weighting.application import Application
 from repro.training.weighting.evidence import Evidence
 from tests.repro.models.architectures import LAST_STATE, QUERY
 from tests.repro.models.fusions.fusion_cases import small_sizes
@@ -175,6 +177,17 @@ def small_study(
         switches=switches(list(names)),
         task=Task("classification", classes) if classes else Task(),
     )
+
+
+def held_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace whatever weights a run makes by ones, where they are applied."""
+
+    def ones(
+        self: Application, seed: int, split: str, weights: np.ndarray, epoch: int
+    ) -> np.ndarray:
+        return self.evidence.present_in(split).astype(np.float64)
+
+    monkeypatch.setattr(Application, "_used", ones)
 
 
 def relabeled(study: Study, split: str) -> Study:

@@ -16,7 +16,8 @@ from repro.data import checking, mmsa, preparing
 from repro.features.reading import Features
 from repro.features.series import fitted_scale, standardized
 from repro.features.text import encoded
-from repro.metrics.bootstrap import Difference, mean_difference
+from repro.metrics.bootstrap import Difference, crossed_difference, resampled
+from repro.metrics.resampling import grouped, mean_statistic
 from repro.params import Params
 from repro.params.cells import Recipe
 from repro.params.datasets import Simulation
@@ -104,12 +105,11 @@ def advantage(
     test = known.samples.iloc[known.rows["test"]]
     y = test["y"].to_numpy()
     gain = np.abs(np.asarray(theirs) - y) - np.abs(np.asarray(ours) - y)
-    return mean_difference(
-        np.atleast_2d(gain),
-        test["group"].to_numpy(),
-        resamples=4000,
-        confidence=1 - 0.05 / looks,
-    )
+    group = test["group"].to_numpy()
+    of_gain = {"gain": mean_statistic(np.atleast_2d(gain), group)}
+    groups, _ = grouped(group, len(group))
+    found = resampled(of_gain, groups, resamples=4000)["gain"]
+    return crossed_difference(found, confidence=1 - 0.05 / looks)
 
 
 def train_mean(known: Study) -> float:

@@ -12,6 +12,7 @@ from tests.repro.protocol_checks import FIXED, changed, everything
 from tests.repro.small_study import (
     ALL_METHODS,
     Trained,
+    held_at_one,
     small_params,
     small_study,
     trained,
@@ -62,8 +63,11 @@ def test_reading_the_test_split_early_is_caught() -> None:
     assert "moe.epochs" in changed(study, "test", ())
 
 
-def test_weights_of_one_equal_the_unweighted_model(default: Trained) -> None:
-    study = small_study(classes=3, control="ones")
+def test_weights_of_one_equal_the_unweighted_model(
+    default: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_at_one(monkeypatch)
+    study = small_study(classes=3)
     for method in ALL_METHODS:
         result = fits.weighted_result(study, default.evidence, method)
         for split, predictions in default.unweighted.predictions.items():

@@ -14,7 +14,7 @@ from repro.training.fitting import predict
 from repro.training.weighting.loop import Reweighting
 from tests.repro.protocol_checks import FIXED, changed, everything
 from tests.repro.small_icu import small_icu_study
-from tests.repro.small_study import Trained, trained
+from tests.repro.small_study import Trained, held_at_one, trained
 
 FUSIONS = ("fusemoe", "mult", "concat_transformer")
 METHODS = ("instance", "bi_level")
@@ -68,9 +68,10 @@ def test_the_checkpoint_predicts_what_is_reported(
 
 @BY_FUSION
 def test_weights_of_one_equal_the_unweighted_model(
-    models: dict[str, Trained], fusion: str
+    models: dict[str, Trained], fusion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = small_icu_study(fusion, control="ones")
+    held_at_one(monkeypatch)
+    study = small_icu_study(fusion)
     result = fits.weighted_result(study, models[fusion].evidence, "bi_level")
     for split, predictions in models[fusion].unweighted.predictions.items():
         assert np.array_equal(result.predictions[split], predictions)
@@ -95,21 +96,23 @@ def test_absent_modalities_count_where_asked(models: dict[str, Trained]) -> None
     unweighted, instance = found.unweighted, found.weighted["instance"]
     absent = ~zero.inputs.present[zero.rows["test"]].numpy()
     weights = instance.weights["test"]
-    assert np.allclose(weights.sum(-1), absent.shape[1])  # averages 1 over all
-    assert (weights[:, absent].max() < 0.5) and (weights[:, absent] > 0).all()
+    assert np.allclose(weights.sum(-1), 1)  # over all, the absent ones too
+    assert (weights[:, absent].max() < 0.5 / absent.shape[1]) and (
+        weights[:, absent] > 0
+    ).all()
     before = models["fusemoe"].unweighted.predictions["test"]
     assert not np.array_equal(unweighted.predictions["test"], before)
 
 
 def test_weights_multiply_zeros_that_count() -> None:
     study = small_icu_study("fusemoe", missing="zero")
-    plain = study.architecture("fusemoe")
+    plain = replace(study.architecture("fusemoe"), weight_site="contribution")
     counted = replace(plain, scale_absent=True)
     rows = torch.arange(len(study.samples)).expand(1, -1)
     batch = gather(study.inputs, rows)
     weights = torch.where(batch.present, 1.0, 3.0)
     for architecture, moves in (
-        (study.architecture("fusemoe"), False),
+        (plain, False),
         (counted, True),
     ):
         model = Predictor(1, study.inputs, architecture).eval()

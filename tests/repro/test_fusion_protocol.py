@@ -15,7 +15,13 @@ from repro.params.cells import Recipe
 from repro.training.auxiliary import auxiliary_parameters
 from repro.training.fitting import fit
 from tests.repro.protocol_checks import changed, everything
-from tests.repro.small_study import Trained, small_params, small_study, trained
+from tests.repro.small_study import (
+    Trained,
+    held_at_one,
+    small_params,
+    small_study,
+    trained,
+)
 
 SENTIMENT = [n for n in fusion_names() if fusion_class(n).tokens != ("query",)]
 # MMIM and ITHP need several modalities: their unimodal models are those of others.
@@ -52,24 +58,26 @@ def test_test_labels_change_nothing_in_those_with_an_anchor(fusion: str) -> None
         assert np.array_equal(predictions, two.predictions[split])
 
 
-def test_weights_on_mmim(models: dict[str, Trained]) -> None:
+def test_weights_on_mmim(
+    models: dict[str, Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = small_study(small_params((0,)), fusion="mmim")
     unweighted = fits.unweighted_result(study, study.recipe.fusion)
-    recipe = study.recipe.model_copy(update={"control": "ones"})
-    ones = replace(study, recipe=recipe)
     known = {r.method: r for r in (*models["late_fusion"].unimodal, unweighted)}
     evidence = evidence_of(study, known)
-    same = fits.weighted_result(ones, evidence, "bi_level").predictions["test"]
-    assert np.array_equal(same, unweighted.predictions["test"])
     other = fits.weighted_result(study, evidence, "bi_level").predictions["test"]
+    held_at_one(monkeypatch)
+    same = fits.weighted_result(study, evidence, "bi_level").predictions["test"]
+    assert np.array_equal(same, unweighted.predictions["test"])
     assert np.abs(other - same).max() > 1e-4
 
 
 @pytest.mark.parametrize("fusion", WHOLE)
 def test_weights_of_one_equal_the_unweighted_model(
-    models: dict[str, Trained], fusion: str
+    models: dict[str, Trained], fusion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = small_study(small_params((0,)), fusion=fusion, control="ones")
+    held_at_one(monkeypatch)
+    study = small_study(small_params((0,)), fusion=fusion)
     result = fits.weighted_result(study, models[fusion].evidence, "bi_level")
     for split, predictions in models[fusion].unweighted.predictions.items():
         assert np.array_equal(result.predictions[split], predictions)
@@ -145,9 +153,9 @@ def test_what_a_fusion_cannot_do_is_refused_before_training(
 
 
 def test_a_refusal_names_what_can() -> None:
-    found = refusal("ithp", "last_state", weighted=True, missing="mask")
+    found = refusal("ithp", "last_state", site="embedding", missing="mask")
     assert found is not None and "moe, mult" in found and "ithp" not in found
-    assert refusal("late_fusion", "query", weighted=True, missing="zero") is None
+    assert refusal("late_fusion", "query", site="embedding", missing="zero") is None
 
 
 @pytest.mark.parametrize("fusion", ["mmim", "ithp"])

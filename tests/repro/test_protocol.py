@@ -8,6 +8,7 @@ from tests.repro.protocol_checks import FIXED, changed, everything
 from tests.repro.small_study import (
     ALL_METHODS,
     Trained,
+    held_at_one,
     small_params,
     small_study,
     trained,
@@ -74,8 +75,11 @@ def test_valid_labels_matter_once_they_may(option: str) -> None:
     assert ("moe.epochs" in found) == (option == "selection")
 
 
-def test_weights_one_equal_the_unweighted_model_bit_for_bit(default: Trained) -> None:
-    study, moe = small_study(control="ones"), default.unweighted
+def test_weights_one_equal_the_unweighted_model_bit_for_bit(
+    default: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_at_one(monkeypatch)
+    study, moe = small_study(), default.unweighted
     for method in ALL_METHODS:
         result = fits.weighted_result(study, default.evidence, method)
         assert result.epochs == moe.epochs
@@ -88,20 +92,23 @@ def test_weights_one_equal_the_unweighted_model_bit_for_bit(default: Trained) ->
 @pytest.mark.parametrize("missing", ["mask", "zero", "embedding"])
 @pytest.mark.parametrize("site", ["contribution", "embedding"])
 def test_weights_one_are_neutral_in_every_mode(
-    missing: str, site: str, default: Trained
+    missing: str, site: str, default: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    held_at_one(monkeypatch)
     weighting = {"missing": missing, "site": site}
     settings = small_params((0,), weighting=weighting, training={"epochs": 1})
-    study = small_study(settings, control="ones")
+    study = small_study(settings)
     moe = fits.unweighted_result(study, "moe")
     result = fits.weighted_result(study, default.evidence.of_seeds([0]), "instance")
+    given = fits.given_result(study, "ones")
     for split, predictions in moe.predictions.items():
         assert np.array_equal(result.predictions[split], predictions)
+        assert np.array_equal(given.predictions[split], predictions)
 
 
-def test_uniform_control_is_not_neutral(default: Trained) -> None:
-    study = small_study(control="uniform")
-    result = fits.weighted_result(study, default.evidence, "instance")
-    assert set(np.unique(result.weights["test"]).round(6)) <= {0.0, 0.333333}
+def test_equal_weights_are_not_neutral(default: Trained) -> None:
+    result = fits.given_result(small_study(), "uniform")
+    found = np.unique(result.weights["test"]).round(6)
+    assert set(found) <= {0.0, 0.333333, 0.5, 1.0}
     moe = default.unweighted.predictions["test"]
     assert not np.array_equal(result.predictions["test"], moe)

@@ -59,7 +59,7 @@ def ridge(
     where it was absent.
     """
     train, valid = split == "train", split == "valid"
-    x = _standardized(inputs, train)
+    x = standardized(inputs, train)
     center = y[train].mean()
     # One decomposition serves every strength: x = u s v.
     u, s, v = np.linalg.svd(x[train], full_matrices=False)
@@ -76,9 +76,16 @@ def ridge(
     return Fit((0,), best[2][None], settings)
 
 
-def _standardized(
+def standardized(
     inputs: Float[np.ndarray, "samples features"], train: np.ndarray
 ) -> Float[np.ndarray, "samples inputs"]:
+    """Columns with mean 0 and deviation 1 on train, absent values 0; then one column
+    for every different pattern of absence in a column.
+
+    >>> x = np.array([[1.0], [3.0], [np.nan]])
+    >>> standardized(x, np.array([True, True, False])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    """
     absent = np.isnan(inputs)
     flags = np.unique(absent.astype(np.float64), axis=1)
     flags = flags[:, flags.any(axis=0)]

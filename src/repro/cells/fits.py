@@ -5,11 +5,13 @@ from dataclasses import replace
 from time import process_time
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
+from repro.cells.planted import given_weights
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
-from repro.params.cells import Weighting
+from repro.params.cells import SHUFFLED, Control, Weighting
 from repro.training.fitting import Outcome, fit
 from repro.training.members import leaders
 from repro.training.weighting.evidence import Evidence, Plan
@@ -29,7 +31,8 @@ def unimodal_result(study: Study, modality: str) -> Result:
     """The fusion of the run on one modality, cross-fitted on train.
 
     Train predictions are out-of-fold: each row is predicted by the member that did not
-    learn from its group. `train_in_sample` holds those of the refit on all of train.
+    learn from its group. `train_in_sample` holds those of the refit on all of train. A
+    row without the modality has the class shares, or the mean, of train.
 
     Source: BTW eq. (1)-(3): the same model, trained on one modality at a time.
     Departure: out-of-fold on train; in-sample residuals are too small (BTW code).
@@ -53,6 +56,10 @@ def unimodal_result(study: Study, modality: str) -> Result:
         predictions["train_in_sample"] = predictions["train"]
         if folds:
             predictions["train"] = out_of_fold(outcome, part.rows["train"])
+        predictions = {
+            split: without_input(part, modality, split.removesuffix("_in_sample"), p)
+            for split, p in predictions.items()
+        }
         seconds = process_time() - started
         return fitted_result(modality, outcome, predictions, seconds, inputs)
 
@@ -99,7 +106,33 @@ def held_out_result(study: Study) -> Result:
     return by_seed(study, run)
 
 
-def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
+def given_result(study: Study, control: Control) -> Result:
+    """Training and prediction with weights that are given and never change."""
+
+    def run(part: Study) -> Result:
+        started, fusion = process_time(), part.recipe.fusion
+        weights = given_weights(part, control)
+        seeds = len(part.seeds)
+        outcome = fit(
+            part.inputs,
+            part.rows,
+            part.members(folds=False),
+            part.architecture(fusion),
+            part.settings(control, fusion),
+            given=torch.from_numpy(weights).float().expand(seeds, -1, -1),
+        )
+        seconds, predictions = process_time() - started, dict(outcome.predictions)
+        result = fitted_result(control, outcome, predictions, seconds, part.inputs)
+        rows = {s: weights[r] for s, r in part.rows.items()}
+        used = {s: np.broadcast_to(w, (seeds, *w.shape)) for s, w in rows.items()}
+        return replace(result, weights=used)
+
+    return by_seed(study, run)
+
+
+def weighted_result(
+    study: Study, evidence: Evidence, weighting: Weighting | Control
+) -> Result:
     """Retraining from a fresh start, same seed and batch order, with weights."""
 
     def run(part: Study) -> Result:
@@ -109,7 +142,9 @@ def weighted_result(study: Study, evidence: Evidence, weighting: Weighting) -> R
     return by_seed(study, run)
 
 
-def _weighted(study: Study, evidence: Evidence, weighting: Weighting) -> Result:
+def _weighted(
+    study: Study, evidence: Evidence, weighting: Weighting | Control
+) -> Result:
     started = process_time()
     cross_fitted = study.multimodal_train == "cross_fitted"
     members = study.members(folds=cross_fitted)
@@ -152,7 +187,7 @@ def out_of_fold(
     refits = {member.seed: member for member in outcome.members if member.fold == 0}
     for i, member in enumerate(outcome.members):
         if member.fold == 0:
-            # Rows without the modality are in no member; the refit's constant stands.
+            # Rows without the modality are in no member; `without_input` fills them.
             chosen = ~np.isin(train, member.rows)
         else:
             known = np.isin(train, refits[member.seed].rows)
@@ -162,12 +197,35 @@ def out_of_fold(
     return result
 
 
-def plan(study: Study, weighting: Weighting) -> Plan:
-    """How this run makes and applies its weights."""
+def without_input(
+    study: Study,
+    modality: str,
+    split: str,
+    predictions: Float[np.ndarray, "seeds rows *classes"],
+) -> Float[np.ndarray, "seeds rows *classes"]:
+    """The predictions, with what train says of anyone where the modality is absent.
+
+    There a network gives an untrained constant; class shares, or the mean label, of
+    train are the best guess without any input.
+    """
+    m = study.inputs.names.index(modality)
+    is_absent = ~study.inputs.present[:, m].cpu().numpy()[study.rows[split]]
+    y = study.inputs.y.double().cpu().numpy()[study.rows["train"]]
+    guess: np.ndarray | float = float(y.mean())
+    if study.task.kind == "classification":
+        guess = np.bincount(y.astype(np.int64), minlength=study.task.classes) / len(y)
+    filled = predictions.copy()
+    filled[:, is_absent] = guess
+    return filled
+
+
+def plan(study: Study, method: Weighting | Control) -> Plan:
+    """How this run makes and applies its weights; shuffled ones are BTW-local's."""
     return Plan(
-        variant=weighting,
+        variant="instance" if method == SHUFFLED else method,
         alpha=study.alpha,
         made=study.params.weighting,
         switches=study.switches,
-        control=study.recipe.control,
+        scale=study.params.scale_of(study.recipe),
+        shuffled=method == SHUFFLED,
     )

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from repro.cells.evidence import evidence_of, used_results
 from repro.cells.fits import (
+    given_result,
     held_out_result,
     plan,
     unimodal_result,
@@ -16,9 +17,11 @@ from repro.cells.fits import (
     weighted_result,
 )
 from repro.cells.parallel import Task, in_parallel
+from repro.cells.planted import unplanted
 from repro.cells.result import Result
+from repro.cells.stacking import stacked_result
 from repro.cells.study import Study
-from repro.params.cells import FIRST_WEIGHTS, UNIMODAL
+from repro.params.cells import FIRST_WEIGHTS, SHUFFLED, STACKED, UNIMODAL, Control
 from repro.training.weighting.evidence import Evidence
 from repro.training.weighting.loop import Reweighting
 
@@ -74,6 +77,9 @@ def _unweighted_tasks(study: Study, known: Mapping[str, Result]) -> dict[str, Ta
     for fusion in fusions:
         if not study.cannot_fuse(fusion):
             tasks[fusion] = partial(unweighted_result, study, fusion)
+    for control in recipe.controls:
+        if control != SHUFFLED and not _not_given(study, control):
+            tasks[control] = partial(given_result, study, control)
     if UNIMODAL in recipe.trains or recipe.needs_evidence:
         for name in study.inputs.names:
             if name not in known:
@@ -90,17 +96,21 @@ def _assembled(
     recipe = study.recipe
     results = {name: r for name, r in first.items() if name != HELD_OUT}
     left_out = {f: why for f in recipe.fusions if (why := study.cannot_fuse(f))}
+    left_out |= {c: why for c in recipe.controls if (why := _not_given(study, c))}
     reason = study.cannot_fuse(recipe.fusion) if recipe.needs_evidence else None
     if reason:
         return Trained(study, results, {**left_out, recipe.fusion: reason})
+    every = {**known, **results}
+    if STACKED in recipe.trains and not study.unable:
+        results = {**results, STACKED: stacked_result(study, every)}
+    is_weighted = recipe.weightings or recipe.controls
+    if is_weighted and recipe.fusion not in results and recipe.fusion in known:
+        results = {recipe.fusion: known[recipe.fusion], **results}
     if not recipe.needs_evidence:
         return Trained(study, results, left_out)
-    every = {**known, **results}
     evidence = evidence_of(study, every)
     if HELD_OUT in first:
         evidence = _held_out(study, evidence, first[HELD_OUT])
-    if recipe.weightings and recipe.fusion not in results:
-        results = {recipe.fusion: known[recipe.fusion], **results}
     first_weights = _first_weights(study, evidence)
     return Trained(study, results, left_out, evidence, first_weights)
 
@@ -126,7 +136,14 @@ def _held_out(study: Study, evidence: Evidence, result: Result) -> Evidence:
 def _weighted_tasks(run: Trained) -> dict[str, Task]:
     if run.evidence is None:
         return {}
+    recipe = run.study.recipe
+    shuffled = [name for name in recipe.controls if name == SHUFFLED]
     return {
         name: partial(weighted_result, run.study, run.evidence, name)
-        for name in run.study.recipe.weightings
+        for name in (*recipe.weightings, *shuffled)
     }
+
+
+def _not_given(study: Study, control: Control) -> str | None:
+    """Why a fusion cannot be trained with these weights, or None."""
+    return unplanted(study, control) or study.cannot_fuse(study.recipe.fusion)

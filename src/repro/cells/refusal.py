@@ -27,8 +27,10 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
             "no unimodal models; use a run that trains those of another fusion"
         )
     for fusion in recipe.built:
-        weighted = recipe.needs_evidence and fusion == recipe.fusion
-        reason = refusal(fusion, tokens, weighted=weighted, missing=missing)
+        is_weighted = recipe.needs_evidence or recipe.controls
+        weighted = is_weighted and fusion == recipe.fusion
+        site = params.site_of(recipe) if weighted else None
+        reason = refusal(fusion, tokens, site=site, missing=missing)
         if reason:
             raise ValueError(f"{where}: fusion {fusion} {reason}")
         _refuse_sizes(params, recipe, fusion)
@@ -56,6 +58,6 @@ def refuse_lacking(
         ValueError: names the key and the nearest modality.
     """
     odd = [name for name in recipe.without if name not in modalities]
-    if odd and recipe.dataset in params.datasets.files:
+    if odd and recipe.dataset in params.datasets.of_files:
         reason = unknown(f"modality of {recipe.dataset}", odd[0], modalities)
         raise ValueError(f"params.yaml: {key_of(address)}.without: {reason}")

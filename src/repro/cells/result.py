@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +32,7 @@ class Result:
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     trajectory: list[dict] = field(default_factory=list)
     checkpoint: dict[str, np.ndarray] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
 
 
 def merged(results: Sequence[Result]) -> Result:

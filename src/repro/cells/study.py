@@ -72,6 +72,12 @@ class Study:
         return self.params.models(self.recipe.dataset).training
 
     @property
+    def site(self) -> str:
+        """Where weights act."""
+        is_switched = "embedding_site" in self.switches
+        return "embedding" if is_switched else self.params.site_of(self.recipe)
+
+    @property
     def missing(self) -> str:
         """What stands in for an absent modality."""
         return self.params.missing_of(self.recipe)
@@ -116,7 +122,6 @@ class Study:
     def architecture(self, fusion: str) -> Architecture:
         """The shape of this run's models of a fusion."""
         models = self.params.models(self.recipe.dataset)
-        embedding = "embedding_site" in self.switches
         return Architecture(
             fusion=fusion,
             sizes=models.fusions[fusion],
@@ -125,7 +130,7 @@ class Study:
             top_k=self.params.top_k,
             missing=self.missing,
             scale_absent=self.recipe.count_absent,
-            weight_site="embedding" if embedding else self.params.weighting.site,
+            weight_site=self.site,
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
             outputs=self.task.outputs,
@@ -226,7 +231,7 @@ def study_of(
 
 
 def _read(params: Params, recipe: Recipe, part: str) -> Features:
-    is_file = recipe.dataset in params.datasets.files
+    is_file = recipe.dataset in params.datasets.of_files
     return read_features(part, params.encoder_of(recipe) if is_file else None)
 
 
@@ -250,7 +255,7 @@ def _fine_tuning(
     """
     name = params.encoder_of(recipe)
     encoder = params.active.encoders[name]
-    is_file = recipe.dataset in params.datasets.files
+    is_file = recipe.dataset in params.datasets.of_files
     if not (is_file and encoder.finetune and "text" in modalities):
         return None
     # Costs seconds to import, and only fine-tuning needs it here.

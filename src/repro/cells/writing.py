@@ -11,6 +11,7 @@ from repro import paths
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
+from repro.metrics.convergence import trends
 from repro.process import cores, peak_memory_bytes
 from repro.report import Data, Method, Report, Setup
 
@@ -81,7 +82,8 @@ def report(
         uses=recipe.uses,
         protocol=study.protocol,
         switches=sorted(study.switches),
-        control=recipe.control,
+        site=study.site,
+        scale=study.params.scale_of(recipe),
         alpha=study.alpha if recipe.weightings else None,
         missing=study.missing,
         count_absent=recipe.count_absent,
@@ -141,13 +143,15 @@ def _data(study: Study) -> Data:
 def _method(study: Study, result: Result) -> Method:
     known = study.params.models(study.recipe.dataset).fusions
     fusion = result.method if result.method in known else study.recipe.fusion
+    if result.settings:
+        fusion = ""  # no network
     return Method(
         fusion=fusion,
-        trained=bool(result.history),
-        settings=known[fusion],
+        trained=bool(result.history or result.settings),
+        settings=result.settings or known[fusion],
         modalities=list(result.modalities),
         epochs=result.epochs,
-        last_epoch=study.training.epochs,
+        trends=[round(trend, 6) for trend in trends(result.history)],
         parameters=result.parameters,
         error={
             split: study.task.errors(p, _labels(study, split)).round(6).tolist()

@@ -76,8 +76,17 @@ def noise_stress(params: Params) -> Drawn:
 
 
 def planted_truth(params: Params) -> Drawn:
-    """Weights beside what the simulator planted."""
-    series = checks.truth_series(params, runs_of(params, "btw", *SENTIMENT))
+    """Weights beside what the simulator planted in the sentiment data."""
+    return _planted(params, *SENTIMENT)
+
+
+def planted_truth_icu(params: Params) -> Drawn:
+    """Weights beside what the simulator planted in the stays."""
+    return _planted(params, *CLINICAL)
+
+
+def _planted(params: Params, *datasets: str) -> Drawn:
+    series = checks.truth_series(params, runs_of(params, "btw", *datasets))
     title = "Weights against the planted truth"
     return series, checks.truth_bars(series, params, title)
 
@@ -98,4 +107,5 @@ FIGURES: dict[str, Draw] = {
     "figure7": figure7,
     "noise_stress": noise_stress,
     "planted_truth": planted_truth,
+    "planted_truth_icu": planted_truth_icu,
 }

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
-from repro import paths
 from repro.figures.canvas import (
     GRAY,
     PALETTE,
@@ -19,8 +16,14 @@ from repro.figures.canvas import (
     said_in_words,
     shared_legend,
 )
-from repro.files import read_table
 from repro.params import Params
+from repro.results.planted import (
+    SOURCES,
+    areas_of,
+    ceilings_of,
+    told,
+    weights_beside_truth,
+)
 from repro.results.runs import trained_run
 
 SCORED = ("instance", "bi_level")
@@ -33,6 +36,7 @@ TRUTH_COLUMNS = [
     "reliable",
     "unreliable",
     "auroc",
+    *SOURCES,
     "n_reliable",
     "n_unreliable",
 ]
@@ -104,61 +108,35 @@ def truth_series(params: Params, runs: Sequence[str]) -> pd.DataFrame:
     """Weight of a modality where it is reliable and where it is pure noise, on test.
 
     `auroc` is the chance that a reliable instance has the larger weight, averaged over
-    seeds; NaN where only one kind occurs. Real data sets have no planted truth.
+    seeds; NaN where only one kind occurs. Beside it stand what classifiers that are
+    trained on the truth reach, and the exact posterior. Real data sets have no planted
+    truth.
     """
     rows: list[tuple] = []  # type: ignore[type-arg]
     for run in (trained_run(params, address) for address in runs):
         if not run.simulated:
             continue
-        weights, dataset = run.read("weights"), run.dataset
-        truth = read_table(paths.simulated_truth(dataset))
-        joined = weights[weights["split"] == "test"].merge(truth, on="id")
+        joined, dataset = weights_beside_truth(run), run.dataset
+        limits = areas_of(ceilings_of(dataset))
         for method in SCORED:
-            chosen, name = joined[joined["method"] == method], params.names[method]
+            name = params.names[method]
             for modality in run.report.data.modalities:
                 label = f"{heading(params, dataset, True)}, {name}, {modality}"
-                about = (dataset, method, name, modality, label)
-                rows.append((*about, *_scored(chosen, modality)))
+                found = told(joined, method, modality)
+                area = float(found.areas.mean()) if len(found.areas) else float("nan")
+                rows.append(
+                    (
+                        *(dataset, method, name, modality, label),
+                        *(found.reliable, found.unreliable, area),
+                        *(limits[modality, source] for source in SOURCES),
+                        *(found.n_reliable, found.n_unreliable),
+                    )
+                )
     return pd.DataFrame(rows, columns=TRUTH_COLUMNS)
 
 
-def _scored(
-    joined: pd.DataFrame, modality: str
-) -> tuple[float, float, float, int, int]:
-    """Mean weight where reliable and where not, AUROC, and the two counts."""
-    present = joined[joined[f"w_{modality}"] > 0]
-    weight = present[f"w_{modality}"].to_numpy(np.float64)
-    reliable = present[f"reliable_{modality}"].to_numpy(bool)
-    seeds = present["seed"].to_numpy()
-    areas = [auroc(weight[seeds == s], reliable[seeds == s]) for s in np.unique(seeds)]
-    count = max(len(areas), 1)
-    return (
-        float(weight[reliable].mean()) if reliable.any() else float("nan"),
-        float(weight[~reliable].mean()) if not reliable.all() else float("nan"),
-        float(np.mean(areas)) if areas else float("nan"),
-        int(reliable.sum()) // count,
-        int((~reliable).sum()) // count,
-    )
-
-
-def auroc(
-    score: Float[np.ndarray, " samples"], positive: Bool[np.ndarray, " samples"]
-) -> float:
-    """Area under the ROC curve, ties counted half; NaN with one class only.
-
-    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
-    0.75
-    """
-    hits = int(positive.sum())
-    misses = len(positive) - hits
-    if hits == 0 or misses == 0:
-        return float("nan")
-    ranks = rankdata(score)[positive].sum()
-    return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
-
-
 def truth_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
-    """Mean weights where reliable and unreliable, with the AUROC above them."""
+    """Mean weights where reliable and unreliable, with AUROC and ceilings above."""
     if series.empty:
         return said_in_words(
             f"{title}: no data set of this run is simulated, so there is no truth to "
@@ -177,7 +155,10 @@ def truth_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
             axis.set_title(panel_title(params, part.assign(simulated=True)))
         row[0].set_ylabel("mean weight on test")
     shared_legend(figure)
-    figure.suptitle(f"{title} (number: AUROC, 0.5 is chance)")
+    figure.suptitle(
+        f"{title}\n(upper number: AUROC of the weight, 0.5 is chance; lower: what the "
+        "truth allows,\nfrom all predictions / all features / the exact posterior)"
+    )
     return figure
 
 
@@ -189,9 +170,11 @@ def _pairs_of_bars(axis: Axes, part: pd.DataFrame) -> None:
         color = PALETTE[k]
         axis.bar(x + (k - 0.5) * 0.36, heights, width=0.34, color=color, label=label)
     tops = part[["reliable", "unreliable"]].max(axis=1).fillna(0.0)
-    for position, top, area in zip(x.tolist(), tops, part["auroc"], strict=True):
-        text = "one kind only" if np.isnan(area) else f"{area:.2f}"
-        axis.text(position, top + 0.02, text, ha="center", va="bottom", fontsize=8.5)
+    for position, top, (_, row) in zip(x.tolist(), tops, part.iterrows(), strict=True):
+        limits = " / ".join(f"{row[source]:.2f}" for source in SOURCES)
+        area = row["auroc"]
+        text = "one kind only" if np.isnan(area) else f"{area:.2f}\n{limits}"
+        axis.text(position, top + 0.02, text, ha="center", va="bottom", fontsize=7)
     axis.set_xticks(x, part["modality"])
-    axis.margins(y=0.18)
+    axis.margins(y=0.28)
     axis.grid(axis="x", visible=False)

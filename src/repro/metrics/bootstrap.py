@@ -1,22 +1,19 @@
-"""The bootstrap over groups, spread over seeds, and multiple comparisons."""
+"""The crossed bootstrap over seeds and groups, spread over seeds, and Holm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from repro.metrics.classification import macro_f1
-
 # Resamples and group draws held in memory at once; neither changes a number.
 CHUNK = 1000
 DRAWN_AT_ONCE = 1 << 20
+LEAST_DEFINED = 0.5  # share of the resamples in which a statistic must have a value
+ROUNDING = 1e-9
 
-Statistic = Callable[[np.ndarray], np.ndarray | np.float64]
-# How often each group is drawn: (groups, resamples, generator) -> resamples groups.
-# Both schemes draw from one distribution; each is kept where it was used first, so
-# that printed digits do not move.
-Draw = Callable[[int, int, np.random.Generator], np.ndarray]
+# The statistic of every seed, from how often each group is drawn.
+Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic with its percentile interval."""
+    """A statistic with its interval."""
 
     mean: float
     lower: float
@@ -39,12 +36,64 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference with its percentile interval and two-sided p."""
+    """A paired difference with its interval, two-sided p and seed standard error.
+
+    What was not tested has only its mean.
+    """
 
     mean: float
-    lower: float
-    upper: float
-    p: float
+    lower: float | None = None
+    upper: float | None = None
+    p: float | None = None
+    se_seeds: float | None = None
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A statistic of every seed, on the groups as they are and on every resample.
+
+    A method without randomness has one seed. Methods whose samples lie in the same
+    groups are drawn alike, so that their differences are paired.
+    """
+
+    found: Float[np.ndarray, " seeds"]
+    drawn: Float[np.ndarray, "resamples seeds"]
+    groups: int
+
+    def __sub__(self, other: "Resampled") -> "Resampled":
+        """The difference, seed by seed; one seed is set against every other.
+
+        What only rounding makes different is equal: 1e-9 of the larger value.
+        """
+        found = _gap(self.found, other.found)
+        return Resampled(found, _gap(self.drawn, other.drawn), self.groups)
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Variances of a mean over seeds and groups: drawn once each alone, and beyond.
+
+    `interaction` is what drawing both adds to the two alone.
+    """
+
+    seeds: float
+    groups: float
+    interaction: float
+
+    @property
+    def total(self) -> float:
+        """What seeds, groups and their interaction make together; never below either.
+
+        The variance from seeds alone holds the interaction once, that from groups
+        alone, too, so that it is taken off once.
+
+        Source: Cameron, Gelbach and Miller 2011, section 2.
+
+        >>> Variances(seeds=3.0, groups=2.0, interaction=1.0).total
+        4.0
+        """
+        both = self.seeds + self.groups - self.interaction
+        return max(both, self.seeds, self.groups)
 
 
 def summary(values: Float[np.ndarray, " seeds"]) -> Summary:
@@ -77,121 +126,33 @@ def holm(p: Float[np.ndarray, " comparisons"]) -> Float[np.ndarray, " comparison
     return adjusted
 
 
-def mean_difference(
-    difference: Float[np.ndarray, "seeds samples"],
-    group: np.ndarray,
+def resampled(
+    statistics: Mapping[str, Statistic],
+    groups: int,
     *,
     resamples: int = 10_000,
-    confidence: float = 0.95,
     seed: int = 0,
-) -> Difference:
-    """Bootstrap of a mean paired difference, resampling whole groups.
+) -> dict[str, Resampled]:
+    """Statistics on resamples of whole groups, the same resamples for all of them.
 
-    The statistic is the mean over seeds of the mean over samples; all samples of a
-    group (a video, a patient) are drawn together. p is twice the smaller tail of the
-    resampled statistic at zero, with one added to numerator and denominator.
-
-    Source: Davison and Hinkley 1997, sections 2.4, 4.4 and 5.3.
-    Raises:
-        ValueError: the lengths disagree, or there are fewer than two groups.
-
-    >>> d = np.array([[0.2, 0.2, 0.1, 0.3]])
-    >>> mean_difference(d, np.array(["a", "a", "b", "b"]), resamples=99).mean
-    0.2
+    >>> of_seeds = lambda counts: (counts @ np.array([[1.0], [3.0]])) / 2
+    >>> resampled({"mean": of_seeds}, 2, resamples=9)["mean"].found.tolist()
+    [2.0]
     """
-    _check_groups(group, difference.shape[1])
-    per_sample = difference.mean(axis=0)
-    _, index = np.unique(group, return_inverse=True)
-    totals = np.bincount(index, weights=per_sample), np.bincount(index).astype(float)
-    drawn = _resampled(totals, np.divide, multinomial_counts, resamples, seed)
-    return _difference(float(per_sample.mean()), drawn, confidence)
+    generator, size = np.random.default_rng(seed), _chunk(groups)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    for start in range(0, resamples, size):
+        counts = group_counts(groups, min(size, resamples - start), generator)
+        for name, statistic in statistics.items():
+            parts[name].append(statistic(counts))
+    once = np.ones((1, groups), dtype=np.int64)
+    return {
+        name: Resampled(statistic(once)[0], np.concatenate(parts[name]), groups)
+        for name, statistic in statistics.items()
+    }
 
 
-def confusion_difference(
-    chosen: Int[np.ndarray, "seeds samples"],
-    reference: Int[np.ndarray, "references samples"],
-    y: np.ndarray,
-    group: np.ndarray,
-    *,
-    classes: int,
-    statistic: Statistic = macro_f1,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Difference:
-    """Bootstrap of a statistic of one method minus that of a reference.
-
-    `chosen` and `reference` are predicted classes of the same samples. The statistic
-    is computed from the confusion matrix of each seed, then averaged over the seeds
-    of its method; a reference without randomness has one seed. All samples of a group
-    are drawn together, the same groups for both methods. p as in `mean_difference`.
-
-    Source: Davison and Hinkley 1997, sections 2.4, 4.4 and 5.3.
-    Units: those of `statistic`; percent for macro-F1.
-    Raises:
-        ValueError: the lengths disagree, a value is no class, there are fewer than
-            two groups, or the statistic is undefined in a resample.
-
-    >>> y, group = np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"])
-    >>> right, wrong = np.array([[0, 1, 0, 1]]), np.array([[1, 1, 1, 1]])
-    >>> confusion_difference(right, wrong, y, group, classes=2, resamples=99).p
-    0.02
-    """
-    first = _group_confusions(chosen, y, group, classes)
-    second = _group_confusions(reference, y, group, classes)
-    both, split = np.concatenate([first, second], axis=1), len(chosen)
-
-    def difference(confusion: np.ndarray) -> np.ndarray:
-        each = np.asarray(statistic(confusion))
-        return each[:, :split].mean(axis=1) - each[:, split:].mean(axis=1)
-
-    found = float(difference(both.sum(axis=0, dtype=np.float64)[None])[0])
-    drawn = _resampled([both], difference, integer_counts, resamples, seed)
-    return _difference(found, drawn, confidence)
-
-
-def confusion_interval(
-    chosen: Int[np.ndarray, "seeds samples"],
-    y: np.ndarray,
-    group: np.ndarray,
-    *,
-    classes: int,
-    statistic: Statistic = macro_f1,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Bootstrap of a statistic of one method, averaged over its seeds.
-
-    The interval holds the spread of the groups drawn, not that of the seeds.
-
-    Source: Davison and Hinkley 1997, sections 2.4 and 5.3.
-    Units: those of `statistic`; percent for macro-F1.
-    Raises:
-        ValueError: as for `confusion_difference`.
-
-    >>> y, group = np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"])
-    >>> confusion_interval(y[None], y, group, classes=2, resamples=99)
-    Interval(mean=100.0, lower=100.0, upper=100.0)
-    """
-    confusions = _group_confusions(chosen, y, group, classes)
-
-    def mean(confusion: np.ndarray) -> np.ndarray:
-        return np.asarray(statistic(confusion)).mean(axis=1)
-
-    found = float(mean(confusions.sum(axis=0, dtype=np.float64)[None])[0])
-    drawn = _resampled([confusions], mean, integer_counts, resamples, seed)
-    return Interval(found, *_percentiles(drawn, confidence))
-
-
-def multinomial_counts(
-    groups: int, resamples: int, generator: np.random.Generator
-) -> Int[np.ndarray, "resamples groups"]:
-    """How often each group is drawn, as multinomial counts."""
-    return generator.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-
-
-def integer_counts(
+def group_counts(
     groups: int, resamples: int, generator: np.random.Generator
 ) -> Int[np.ndarray, "resamples groups"]:
     """How often each group is drawn, counted from the numbers of the drawn groups."""
@@ -201,95 +162,129 @@ def integer_counts(
     return counts.reshape(resamples, groups)
 
 
-def _resampled(
-    totals: Sequence[Float[np.ndarray, "groups ..."]],
-    statistic: Callable[..., np.ndarray],
-    draw: Draw,
-    resamples: int,
-    seed: int,
-) -> Float[np.ndarray, " resamples"]:
-    """The statistic of the summed group totals of each resample of groups."""
-    generator, groups = np.random.default_rng(seed), len(totals[0])
-    size = max(1, min(CHUNK, DRAWN_AT_ONCE // groups))
-    found = []
-    for start in range(0, resamples, size):
-        counts = draw(groups, min(size, resamples - start), generator)
-        found.append(statistic(*(_summed(counts, total) for total in totals)))
-    values = np.concatenate(found)
-    undefined = int(np.isnan(values).sum())
-    if undefined:
-        raise ValueError(
-            f"statistic: undefined in {undefined} of {resamples} resamples; choose "
-            "one that is defined when a class is absent, such as macro_f1"
-        )
-    return values
+def variances(values: Resampled, *, seed: int = 0) -> Variances:
+    """Variances of the mean over seeds when seeds, groups or both are drawn again.
+
+    Each is taken to the size of an unbiased variance, S / (S - 1) for S seeds and
+    likewise for groups. Drawing both gives the variance of the seeds, that of the
+    groups and three times that of their interaction, so that what is left beside the
+    two alone is one interaction.
+
+    Source: Owen 2007, theorem 3; Davison and Hinkley 1997, section 3.8.
+    Raises:
+        ValueError: the statistic is undefined in half of the resamples or more.
+    """
+    drawn = _defined(values.drawn)
+    seeds, groups = len(values.found), values.groups
+    of_groups = float(drawn.mean(axis=1).var()) * groups / (groups - 1)
+    if seeds == 1:
+        return Variances(0.0, of_groups, 0.0)
+    # A stream of its own: the draws of groups do not depend on the number of seeds.
+    generator = np.random.default_rng([seed, 1])
+    share = generator.multinomial(seeds, np.full(seeds, 1 / seeds), len(drawn)) / seeds
+    alone = float((share @ values.found).var())
+    both = float((share * drawn).sum(axis=1).var())
+    scale = seeds / (seeds - 1)
+    beyond = both - alone - of_groups * (groups - 1) / groups
+    interaction = max(0.0, beyond) * scale * groups / (groups - 1)
+    return Variances(alone * scale, of_groups, interaction)
 
 
-def _summed(
-    counts: Int[np.ndarray, "resamples groups"],
-    totals: Float[np.ndarray, "groups ..."],
-) -> Float[np.ndarray, "resamples ..."]:
-    # Confusion counts come as float32, which holds whole numbers below 2**24 exactly.
-    flat = totals.reshape(len(totals), -1) if totals.ndim > 1 else totals
-    summed = (counts.astype(totals.dtype) @ flat).astype(np.float64)
-    return summed.reshape(len(counts), *totals.shape[1:])
+def degrees_of_freedom(found: Variances, seeds: int, groups: int) -> float:
+    """Degrees of freedom of the total variance.
+
+    A variance counts where it goes beyond the interaction that it holds; where it does
+    not, seeds or groups bring nothing of their own.
+
+    Source: Satterthwaite 1946.
+
+    >>> degrees_of_freedom(Variances(1.0, 0.0, 0.0), seeds=6, groups=31)
+    5.0
+    """
+    one, other = max(seeds - 1, 1), groups - 1
+    own = [(found.seeds, one), (found.groups, other)]
+    counted = [(v, n) for v, n in own if v > found.interaction]
+    counted.append((found.interaction, one * other))
+    spread = sum(v**2 / n for v, n in counted)
+    if spread == 0:
+        return float(other)
+    return max(found.total**2 / spread, float(min(one, other)))
 
 
-def _difference(
-    found: float, drawn: Float[np.ndarray, " resamples"], confidence: float
+def crossed_difference(
+    values: Resampled, *, confidence: float = 0.95, seed: int = 0
 ) -> Difference:
-    smaller = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
-    p = min(1.0, 2 * (1 + smaller) / (1 + len(drawn)))
-    return Difference(found, *_percentiles(drawn, confidence), p)
+    """Mean over seeds of a difference; seeds and groups both resampled.
+
+    The standard error joins the variances of drawing seeds, groups and both; interval
+    and p come from Student's t, so that p is below 1 - `confidence` where the interval
+    leaves out zero. The seed standard error is the sd over seeds of the difference by
+    the root of their number. Coverage is measured in docs/protocol.md.
+
+    Source: Cameron, Gelbach and Miller 2011; Owen 2007; Satterthwaite 1946.
+    Raises:
+        ValueError: as for `variances`.
+
+    >>> flat = Resampled(np.array([1.0, 1.0]), np.ones((9, 2)), groups=4)
+    >>> crossed_difference(flat)
+    Difference(mean=1.0, lower=1.0, upper=1.0, p=0.0, se_seeds=0.0)
+    """
+    # A quarter of a second to import; training needs none of it.
+    from scipy.special import stdtr
+
+    found, error, freedom = _error(values, seed)
+    half = _quantile(freedom, confidence) * error
+    if error > 0:
+        p = float(2 * stdtr(freedom, -abs(found) / error))
+    else:
+        p = 1.0 if found == 0 else 0.0
+    spread = summary(values.found)
+    se = None if spread.sd is None else float(spread.sd / np.sqrt(spread.n))
+    return Difference(found, found - half, found + half, p, se)
 
 
-def _percentiles(
-    drawn: Float[np.ndarray, " resamples"], confidence: float
-) -> tuple[float, float]:
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(drawn, [tail, 1 - tail])
-    return float(lower), float(upper)
+def crossed_interval(
+    values: Resampled, *, confidence: float = 0.95, seed: int = 0
+) -> Interval:
+    """Mean over seeds of a statistic, with the interval of `crossed_difference`."""
+    found, error, freedom = _error(values, seed)
+    half = _quantile(freedom, confidence) * error
+    return Interval(found, found - half, found + half)
 
 
-def _group_confusions(
-    chosen: Int[np.ndarray, "seeds samples"],
-    y: np.ndarray,
-    group: np.ndarray,
-    classes: int,
-) -> Float[np.ndarray, "groups seeds classes classes"]:
-    """The confusion matrix of every group and seed."""
-    _check_classes(chosen, y, classes)
-    _check_groups(group, len(y))
-    names, index = np.unique(group, return_inverse=True)
-    shape = (len(names), len(chosen), classes, classes)
-    seeds = np.arange(len(chosen))[:, None]
-    cells = np.ravel_multi_index((index, seeds, y.astype(np.int64), chosen), shape)
-    counts = np.bincount(cells.ravel(), minlength=int(np.prod(shape)))
-    return counts.reshape(shape).astype(np.float32)
+def _error(values: Resampled, seed: int) -> tuple[float, float, float]:
+    """Mean over seeds, its standard error and their degrees of freedom."""
+    found = variances(values, seed=seed)
+    freedom = degrees_of_freedom(found, len(values.found), values.groups)
+    return float(values.found.mean()), float(np.sqrt(found.total)), freedom
 
 
-def _check_classes(chosen: np.ndarray, y: np.ndarray, classes: int) -> None:
-    if chosen.shape[1] != len(y):
+def _quantile(freedom: float, confidence: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + confidence) / 2))
+
+
+def _defined(
+    drawn: Float[np.ndarray, "resamples seeds"],
+) -> Float[np.ndarray, "defined seeds"]:
+    """Resamples in which the statistic has a value for every seed."""
+    known = ~np.isnan(drawn).any(axis=1)
+    if known.mean() <= LEAST_DEFINED:
         raise ValueError(
-            f"predictions: {chosen.shape[1]} values for {len(y)} samples; "
-            "give one per sample"
+            f"statistic: undefined in {int((~known).sum())} of {len(drawn)} resamples; "
+            "choose one that is defined when a class is absent, such as macro_f1"
         )
-    for name, values in (("predictions", chosen), ("y", y)):
-        wrong = ~np.isin(values, np.arange(classes))
-        if wrong.any():
-            raise ValueError(
-                f"{name}: {values[wrong][0]} is none of the classes 0 to "
-                f"{classes - 1}; give class numbers"
-            )
+    return drawn[known]
 
 
-def _check_groups(group: np.ndarray, samples: int) -> None:
-    if len(group) != samples:
-        raise ValueError(
-            f"group: {len(group)} values for {samples} samples; give one per sample"
-        )
-    count = len(np.unique(group))
-    if count < 2:
-        raise ValueError(
-            f"group: {count} group(s); a bootstrap over groups needs at least two"
-        )
+def _gap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    difference = one - other
+    is_rounding = np.abs(difference) <= ROUNDING * np.maximum(
+        np.abs(one), np.abs(other)
+    )
+    return np.where(is_rounding, 0.0, difference)
+
+
+def _chunk(groups: int) -> int:
+    return max(1, min(CHUNK, DRAWN_AT_ONCE // groups))

@@ -5,7 +5,9 @@ they may carry leading dimensions (resamples, seeds), which the statistics keep.
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
+
+from repro.metrics.log_loss import log_loss
 
 CALIBRATION_BINS = 15
 
@@ -28,8 +30,8 @@ def classification_metrics(
 
     Source: Hand and Till 2001 (one class against the rest), Cohen 1968 (kappa),
     Guo et al. 2017 (calibration).
-    Units: accuracy, F1, balanced accuracy and recalls in percent; auroc, kappa and
-    calibration error as plain fractions.
+    Units: accuracy, F1, balanced accuracy and recalls in percent; log-loss in nats;
+    auroc, kappa and calibration error as plain fractions.
     Raises:
         ValueError: there are no samples, a row is no distribution, or a label is no
             class.
@@ -49,6 +51,7 @@ def classification_metrics(
         "weighted_f1": float(weighted_f1(confusion)),
         "balanced_accuracy": float(balanced_accuracy(confusion)),
         "auroc": one_versus_rest_auroc(probabilities, true),
+        "log_loss": float(log_loss(probabilities, true)),
         "quadratic_kappa": float(quadratic_kappa(confusion)),
     }
     for name, value in enumerate(recalls(confusion)):
@@ -161,6 +164,24 @@ def one_versus_rest_auroc(
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
     return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
+
+
+def auroc(
+    score: Float[np.ndarray, " samples"], positive: Bool[np.ndarray, " samples"]
+) -> float:
+    """Area under the ROC curve, ties counted half; NaN with one class only.
+
+    >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    hits = int(positive.sum())
+    misses = len(positive) - hits
+    if hits == 0 or misses == 0:
+        return float("nan")
+    from scipy.stats import rankdata  # as above
+
+    ranks = rankdata(score)[positive].sum()
+    return float((ranks - hits * (hits + 1) / 2) / (hits * misses))
 
 
 def calibration_error(

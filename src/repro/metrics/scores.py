@@ -3,24 +3,28 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from repro.metrics.bootstrap import (
-    Difference,
-    Interval,
-    confusion_difference,
-    confusion_interval,
-    mean_difference,
-)
+from repro.metrics.bootstrap import Statistic
 from repro.metrics.classification import (
+    accuracy,
     classification_metrics,
     confusion_matrix,
     macro_f1,
+    weighted_f1,
 )
+from repro.metrics.log_loss import log_losses
 from repro.metrics.regression import sentiment_metrics
+from repro.metrics.resampling import (
+    auroc_statistic,
+    confusion_statistic,
+    mean_statistic,
+)
+
+# Statistics of a method by name, from its predictions, the labels and the groups.
+Statistics = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, Statistic]]
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,20 @@ class Score:
 
     `compute` gives the metrics of one seed; one without a value has no key.
     `headline_of` gives the metric that methods are chosen and compared by.
-    `difference` is the headline of a method minus that of a reference over groups, and
-    `interval`, where there is one, the headline of one method. `about` says below a
-    table what its numbers are.
+    `statistics` are the metrics in which methods are tested against a reference, with
+    the headline first, for the bootstrap; those in `slow` take fewer resamples.
+    `has_interval` says whether the headline of one method bears an interval, too.
+    `about` says below a table what its numbers are.
     """
 
     metrics: tuple[Metric, ...]
     headline: Metric
     compute: Callable[[np.ndarray, np.ndarray], dict[str, float]]
     headline_of: Callable[[np.ndarray, np.ndarray], float]
-    difference: Callable[..., Difference]
+    statistics: Statistics
     about: str
-    interval: Callable[..., Interval] | None = None
+    slow: frozenset[str] = frozenset()
+    has_interval: bool = False
 
     def metric(self, name: str) -> Metric | None:
         """The metric of a name, or None if the task has none such.
@@ -101,21 +107,16 @@ def mae(
     return float(np.abs(prediction - y).mean())
 
 
-def mae_difference(
+def regression_statistics(
     prediction: Float[np.ndarray, "seeds samples"],
-    reference: Float[np.ndarray, "references samples"],
     y: Float[np.ndarray, " samples"],
     group: np.ndarray,
-    **statistics: Any,
-) -> Difference:
-    """MAE of one method minus that of a reference, seed by seed, over groups.
-
-    A method without randomness has one seed and is set against every seed.
+) -> dict[str, Statistic]:
+    """The error of a regression for the bootstrap.
 
     Units: those of the label.
     """
-    error, other = np.abs(prediction - y), np.abs(reference - y)
-    return mean_difference(error - other, group, **statistics)
+    return {"mae": mean_statistic(np.abs(prediction - y), group)}
 
 
 def class_macro_f1(
@@ -130,39 +131,27 @@ def class_macro_f1(
     return float(macro_f1(confusion_matrix(prediction.argmax(axis=-1), true, classes)))
 
 
-def macro_f1_difference(
-    prediction: Float[np.ndarray, "seeds samples classes"],
-    reference: Float[np.ndarray, "references samples classes"],
-    y: Float[np.ndarray, " samples"],
-    group: np.ndarray,
-    **statistics: Any,
-) -> Difference:
-    """Macro-F1 of one method minus that of a reference, over groups.
-
-    Units: percentage points.
-    """
-    return confusion_difference(
-        prediction.argmax(axis=-1),
-        reference.argmax(axis=-1),
-        y,
-        group,
-        classes=prediction.shape[-1],
-        **statistics,
-    )
-
-
-def macro_f1_interval(
+def classification_statistics(
     prediction: Float[np.ndarray, "seeds samples classes"],
     y: Float[np.ndarray, " samples"],
     group: np.ndarray,
-    **statistics: Any,
-) -> Interval:
-    """Macro-F1 of one method with its interval over groups.
+) -> dict[str, Statistic]:
+    """The tested metrics of a classification for the bootstrap.
 
-    Units: percent.
+    Units: F1 and accuracy in percent, log-loss in nats, AUROC as a fraction.
     """
-    classes, chosen = prediction.shape[-1], prediction.argmax(axis=-1)
-    return confusion_interval(chosen, y, group, classes=classes, **statistics)
+    chosen, true = prediction.argmax(axis=-1), y.astype(np.int64)
+    of_confusion = {"macro_f1": macro_f1, "weighted_f1": weighted_f1}
+    of_confusion["accuracy"] = accuracy
+    found = {
+        name: confusion_statistic(
+            chosen, true, group, classes=prediction.shape[-1], of=of
+        )
+        for name, of in of_confusion.items()
+    }
+    found["auroc"] = auroc_statistic(prediction, true, group)
+    found["log_loss"] = mean_statistic(log_losses(prediction, true), group)
+    return found
 
 
 MAE = Metric("mae", "MAE", 3, lower_is_better=True)
@@ -181,7 +170,7 @@ REGRESSION = Score(
     headline=MAE,
     compute=sentiment_metrics,
     headline_of=mae,
-    difference=mae_difference,
+    statistics=regression_statistics,
     about=(
         "MAE in units of the label, accuracies and F1 in percent; has0: below zero "
         "against the rest, non0: the same without samples whose label is zero"
@@ -194,6 +183,7 @@ CLASSIFICATION = Score(
         Metric("weighted_f1", "weighted F1", 2),
         Metric("balanced_accuracy", "balanced accuracy", 2),
         Metric("auroc", "AUROC", 3, is_detail=True, of_one_model=True),
+        Metric("log_loss", "log-loss", 3, lower_is_better=True, is_detail=True),
         Metric("quadratic_kappa", "quadratic kappa", 3, is_detail=True),
         Metric(
             "calibration_error",
@@ -208,9 +198,10 @@ CLASSIFICATION = Score(
     headline=MACRO_F1,
     compute=classification_metrics,
     headline_of=class_macro_f1,
-    difference=macro_f1_difference,
-    about="accuracies, F1 and recall in percent",
-    interval=macro_f1_interval,
+    statistics=classification_statistics,
+    about="accuracies, F1 and recall in percent, log-loss in nats",
+    slow=frozenset({"auroc"}),
+    has_interval=True,
 )
 SCORES: Mapping[str, Score] = MappingProxyType(
     {"regression": REGRESSION, "classification": CLASSIFICATION}

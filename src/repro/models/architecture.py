@@ -64,7 +64,7 @@ def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Modu
     """
     fusion = fusion_class(architecture.fusion)
     kind = "query" if isinstance(architecture.tokens, Query) else "last_state"
-    reason = refusal(architecture.fusion, kind, weighted=False, missing="mask")
+    reason = refusal(architecture.fusion, kind, site=None, missing="mask")
     if reason:
         raise ValueError(f"fusion={architecture.fusion!r} {reason}")
     # What takes no weights has no site: a study states one for all of its fusions.

@@ -10,20 +10,29 @@ from repro.params.strict import Name, Share, Strict
 
 Weighting = Literal["averaged_instance", "modality", "instance", "bi_level"]
 WEIGHTINGS: tuple[Weighting, ...] = Weighting.__args__  # type: ignore[attr-defined]
-Control = Literal["none", "ones", "uniform", "shuffled"]
+# Weights that are given, not made: equal shares of what is present, rows of BTW-local
+# exchanged between instances, planted reliability, its posterior, and ones.
+Control = Literal["uniform", "shuffled", "oracle", "posterior", "ones"]
+CONTROLS: tuple[Control, ...] = Control.__args__  # type: ignore[attr-defined]
+PLANTED: tuple[Control, ...] = ("oracle", "posterior")
+SHUFFLED: Control = "shuffled"
+Site = Literal["embedding", "contribution"]
+Scale = Literal["sum_one", "mean_one"]
 Missing = Literal["mask", "zero", "embedding"]
 MultimodalTrain = Literal["current", "cross_fitted"]
 UNIMODAL = "unimodal"
 FIRST_WEIGHTS = "first_weights"
+STACKED = "stacked"
 
 
 class Recipe(Strict):
     """What one run trains on which data, and which runs give it the rest.
 
     `trains` lists `unimodal` (a model per modality), fusions by name (unweighted),
-    weightings by name (retraining `fusion` with weights) and `first_weights` (only
-    computed). What weights are made from comes from the recipe itself or from the runs
-    that it `uses`. `unimodal` beside a used run means the modalities that run lacks.
+    weightings and controls by name (retraining `fusion` with weights), `first_weights`
+    (only computed) and `stacked` (a linear model on the predictions of `unimodal`).
+    What weights are made from comes from the recipe itself or from the runs that it
+    `uses`. `unimodal` beside a used run means the modalities that run lacks.
     """
 
     dataset: str
@@ -34,7 +43,8 @@ class Recipe(Strict):
     protocol: Literal["leak_free", "published"] | None = None
     alpha: Share | None = None
     switches: list[str] = Field(default_factory=list)
-    control: Control = "none"
+    site: Site | None = None
+    scale: Scale | None = None
     missing: Missing | None = None
     count_absent: bool = False
     multimodal_train: MultimodalTrain | None = None
@@ -48,6 +58,11 @@ class Recipe(Strict):
             names = getattr(self, field)
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}={names} repeats a name; list each one once")
+        if STACKED in self.trains and UNIMODAL not in self.trains:
+            raise ValueError(
+                f"trains={self.trains}: {STACKED} is made of what {UNIMODAL} predicts; "
+                f"add {UNIMODAL}"
+            )
         return self
 
     @property
@@ -56,21 +71,27 @@ class Recipe(Strict):
         return [name for name in WEIGHTINGS if name in self.trains]
 
     @property
+    def controls(self) -> list[Control]:
+        """The models with given weights that it trains, in the order of tables."""
+        return [name for name in CONTROLS if name in self.trains]
+
+    @property
     def fusions(self) -> list[str]:
         """The unweighted fusions it trains."""
-        known = {UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS}
+        known = {UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS, *CONTROLS}
         return [name for name in self.trains if name not in known]
 
     @property
     def built(self) -> list[str]:
         """Every fusion of which it builds a model, weighted, unweighted or unimodal."""
-        own = [self.fusion] if UNIMODAL in self.trains or self.needs_evidence else []
+        is_meant = UNIMODAL in self.trains or self.needs_evidence or self.controls
+        own = [self.fusion] if is_meant else []
         return list(dict.fromkeys([*own, *self.fusions]))
 
     @property
     def needs_evidence(self) -> bool:
         """Whether it makes weights, for which it needs predictions."""
-        return bool(self.weightings) or FIRST_WEIGHTS in self.trains
+        return bool(self.weightings) or bool({FIRST_WEIGHTS, SHUFFLED} & {*self.trains})
 
 
 class Cell(Recipe):

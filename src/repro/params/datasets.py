@@ -78,27 +78,47 @@ class Datasets(Strict):
     """All data sets by how they are made."""
 
     files: dict[Name, FileSet]
+    fresh: dict[Name, FileSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
-        both = sorted(set(self.files) & set(self.stays))
+        names = [*self.files, *self.fresh, *self.stays]
+        both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            raise ValueError(f"{', '.join(both)}: in files and in stays; rename one")
+            what = "in more than one of files, fresh and stays"
+            raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
+
+    @property
+    def of_files(self) -> dict[str, FileSet]:
+        """Those that are read from files, fresh draws of the simulator included."""
+        return {**self.files, **self.fresh}
 
     def every(self) -> dict[str, FileSet | Cohort]:
         """All of them by name."""
-        return {**self.files, **self.stays}
+        return {**self.of_files, **self.stays}
+
+
+class SimulatedSet(Strict):
+    """One simulated set: the widths of its series and the kind of its noise.
+
+    `unreliable_sd` is how wide an unreliable modality draws its latents; at 1 it
+    cannot be told from a reliable one by its own looks. Sets of the same `draw` share
+    latents, reliability and label noise; without one the name makes the draw.
+    """
+
+    audio: Width
+    video: Width
+    unreliable_sd: Positive
+    draw: Few | None = None
 
 
 class Simulation(Strict):
-    """What the simulator plants; strengths are standard deviations.
+    """What the simulator plants; strengths are standard deviations."""
 
-    `sets` has the widths of audio and video of every simulated set.
-    """
-
-    sets: dict[Name, dict[str, Width]]
+    sets: dict[Name, SimulatedSet]
+    draws: dict[Name, SimulatedSet] = Field(default_factory=dict)
     seed: Seed
     unique: Annotated[list[NotNegative], Field(min_length=3, max_length=3)]
     shared: NotNegative
@@ -112,6 +132,11 @@ class Simulation(Strict):
     frames: Range
     zero_length: Share
 
+    @property
+    def every(self) -> dict[str, SimulatedSet]:
+        """Sets and fresh draws by name."""
+        return {**self.sets, **self.draws}
+
 
 class IcuSimulation(Strict):
     """What the simulator of a MIMIC-shaped tree plants."""
@@ -122,6 +147,7 @@ class IcuSimulation(Strict):
     synergy: NotNegative
     label_noise: NotNegative
     unreliable: Annotated[list[Share], Field(min_length=4, max_length=4)]
+    unreliable_sd: Positive
     latent_noise: NotNegative
 
 

@@ -54,6 +54,7 @@ class Query(Strict):
     heads: Few
     time_embedding: Annotated[Width, Field(ge=2)]
     dropout: Rate
+    attention_dropout: Rate  # of the weights of observations in time
 
 
 class Training(Strict):

@@ -7,13 +7,18 @@ from pydantic import Field, model_validator
 
 from repro import paths
 from repro.params.cells import (
+    CONTROLS,
     FIRST_WEIGHTS,
+    PLANTED,
+    STACKED,
     UNIMODAL,
     WEIGHTINGS,
     Cell,
     Missing,
     MultimodalTrain,
     Recipe,
+    Scale,
+    Site,
     key_of,
     recipes,
 )
@@ -36,11 +41,11 @@ OPTIONAL = ("ecg", "text", "cxr")  # modalities of stays that can be left out
 class Weighting(Strict):
     """How modality weights are made and applied."""
 
-    scale: Literal["mean_one", "sum_one"]
+    scale: Scale
     alpha_step: Share
     neighbors: Few
     random_state: Seed
-    site: Literal["contribution", "embedding"]
+    site: Site
     missing: Missing
     multimodal_train: MultimodalTrain
     unimodal_variance: Literal["pooled", "conditional"]
@@ -49,9 +54,10 @@ class Weighting(Strict):
 
 
 class Statistics(Strict):
-    """The paired bootstrap."""
+    """The paired bootstrap over seeds and groups."""
 
     resamples: Count
+    auroc_resamples: Count
     confidence: Share
     seed: Seed
 
@@ -151,7 +157,7 @@ class Params(Strict):
         """Fusions that have sizes, and what else can be trained."""
         block = self.models(recipe.dataset).fusions
         place = f"{self.dataset(recipe.dataset).tokens}.fusions of the preset"
-        every = [*block, UNIMODAL, FIRST_WEIGHTS, *WEIGHTINGS]
+        every = [*block, UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS, *CONTROLS]
         for name in recipe.trains:
             if name not in every:
                 what = f"method, or fusion with sizes in {place}:"
@@ -171,6 +177,12 @@ class Params(Strict):
             raise ValueError(
                 f"{where}: {what}: no meaning in the group own, whose cells train all "
                 "on a data set of files with the encoder at the top"
+            )
+        planted = [name for name in recipe.controls if name in PLANTED]
+        if planted:
+            raise ValueError(
+                f"{where}.trains: {planted[0]} needs a planted truth, which data of "
+                "one's own do not have; leave it out"
             )
 
     def _check_use(self, address: str, where: str, recipe: Recipe, used: str) -> None:
@@ -258,6 +270,14 @@ class Params(Strict):
     def alpha_of(self, recipe: Recipe) -> float:
         """The smoothing factor of a run: its own or the top-level one."""
         return self.alpha if recipe.alpha is None else recipe.alpha
+
+    def site_of(self, recipe: Recipe) -> Site:
+        """Where the weights of a run act: its own site or the common one."""
+        return recipe.site or self.weighting.site
+
+    def scale_of(self, recipe: Recipe) -> Scale:
+        """The scale of the weights of a run: its own or the common one."""
+        return recipe.scale or self.weighting.scale
 
     def missing_of(self, recipe: Recipe) -> Missing:
         """What stands in for an absent modality in a run: its own or the common one."""

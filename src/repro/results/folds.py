@@ -7,16 +7,16 @@ from repro import paths
 from repro.report import Data, Method, Report, read_report
 
 # What a fold tells of its own fit; the pooled report has the mean over folds.
-OF_A_FOLD = ("error", "weight_shift", "valid_macro_f1")
+OF_A_FOLD = ("error", "weight_shift", "valid_log_loss")
 
 
 def pooled_report(address: str, reports: Sequence[Report]) -> Report:
     """The report of a cross-validated run; each fold keeps its own in its folder.
 
     Settings are those of every fold. Of sizes it has those of test: every
-    instance is tested once, but trains several models. A method has the epochs of all
-    folds, the fields in which they agree and, under `mean_over_folds`, those of
-    `OF_A_FOLD`.
+    instance is tested once, but trains several models. A method has the epochs and
+    trends of all folds, the fields in which they agree and, under `mean_over_folds`,
+    those of `OF_A_FOLD`.
     """
     first = reports[0]
     methods = {
@@ -76,6 +76,7 @@ def _pooled_method(told: Sequence[Method]) -> Method:
         | {
             "settings": {k: v for k, v in settings.items() if k not in OF_A_FOLD},
             "epochs": [epoch for method in told for epoch in method.epochs],
+            "trends": [trend for method in told for trend in method.trends],
             "mean_over_folds": means,
         }
     )

@@ -9,11 +9,10 @@ from jaxtyping import Float, Int
 
 from repro import paths
 from repro.files import read_table
-from repro.metrics.bootstrap import Difference, Summary, summary
+from repro.metrics.bootstrap import Summary, summary
 from repro.metrics.scores import SCORES, Score
 from repro.params import Params
 from repro.params.cells import key_of
-from repro.params.study import Statistics
 from repro.report import Report, read_report, report_path
 from repro.results.folds import parts_of
 
@@ -164,24 +163,6 @@ def best_modality(run: Run) -> str:
     return run.score.best(values)
 
 
-def difference(
-    score: Score, method: Predictions, reference: Predictions, statistics: Statistics
-) -> Difference:
-    """Headline of a method minus that of the reference, resampled by group.
-
-    Raises:
-        ValueError: samples, labels or seeds differ.
-    """
-    refuse_unpaired(method, reference)
-    return score.difference(
-        method.prediction,
-        reference.prediction,
-        reference.y,
-        reference.group,
-        **statistics.model_dump(),
-    )
-
-
 def refuse_unpaired(method: Predictions, reference: Predictions) -> None:
     """Stop at two methods that cannot be compared sample by sample.
 
@@ -197,7 +178,7 @@ def refuse_unpaired(method: Predictions, reference: Predictions) -> None:
             "train both cells again on the same prepared data"
         )
     same = np.array_equal(method.seeds, reference.seeds)
-    if not same and len(method.seeds) > 1:
+    if not same and min(len(method.seeds), len(reference.seeds)) > 1:
         raise ValueError(
             f"{method.method} has seeds {method.seeds.tolist()}, {reference.method} "
             f"{reference.seeds.tolist()}; train both cells with the same seeds"

@@ -15,12 +15,12 @@ from jaxtyping import Bool, Float, Int
 
 from repro import files
 from repro.data import frames, words
-from repro.params.datasets import Simulation
+from repro.params.datasets import SimulatedSet, Simulation
 from repro.records import SPLITS
-from repro.simulation.planted import Planted
+from repro.simulation.planted import LATENTS, Law, Parts, Planted, drawn, score_parts
+from repro.simulation.posterior import reliability
 
 MODALITIES = ("text", "audio", "video")
-LATENTS = ("unique", "shared", "synergy")
 # Utterances and videos of the standard CMU-MOSI split; other sizes keep the ratio.
 MOSI_SIZES = (1284, 229, 686)
 MOSI_VIDEOS = (52, 10, 31)
@@ -48,49 +48,78 @@ def label_scale(simulation: Simulation) -> float:
     return simulation.label_sd / total
 
 
-def explained_shares(simulation: Simulation) -> dict[str, float]:
+def label_of(score: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+    """The label as raters give it: within -3 and 3, in steps of 0.2.
+
+    >>> label_of(np.array([-4.0, 0.29, 0.31])).tolist()
+    [-3.0, 0.2, 0.4]
+    """
+    return np.round(np.clip(score, -3, 3) * 5) / 5
+
+
+def parts_of(simulation: Simulation) -> Parts:
+    """Standard deviations of the parts of the label, in label units."""
+    scale = label_scale(simulation)
+    return Parts(
+        unique=tuple(scale * strength for strength in simulation.unique),
+        shared=scale * simulation.shared,
+        synergy=scale * simulation.synergy,
+        noise=scale * simulation.label_noise,
+    )
+
+
+def law_of(simulation: Simulation, planned: SimulatedSet) -> Law:
+    """How the modalities of one set see the latents."""
+    return Law(
+        tuple(simulation.unreliable), planned.unreliable_sd, simulation.latent_noise
+    )
+
+
+def explained_shares(simulation: Simulation, planned: SimulatedSet) -> dict[str, float]:
     """Share of the (unclipped) label variance each modality alone explains linearly.
 
     The best linear predictor has to live with instances in which the modality is
     pure noise: the share of reliable instances enters squared.
     """
     total = (simulation.label_sd / label_scale(simulation)) ** 2
-    seen = 1 + simulation.latent_noise**2
-    return {
-        name: (unique**2 + simulation.shared**2) * (1 - unreliable) ** 2 / seen / total
-        for name, unique, unreliable in zip(
-            MODALITIES, simulation.unique, simulation.unreliable, strict=True
-        )
-    }
+    blur, wide = simulation.latent_noise**2, planned.unreliable_sd**2
+    shares = {}
+    for name, unique, noise in zip(
+        MODALITIES, simulation.unique, simulation.unreliable, strict=True
+    ):
+        signal = (unique**2 + simulation.shared**2) * (1 - noise) ** 2
+        shares[name] = signal / (1 - noise + noise * wide + blur) / total
+    return shares
 
 
 def simulate(
     simulation: Simulation,
     sizes: Sequence[int],
-    dims: Mapping[str, int],
+    planned: SimulatedSet,
     generator: np.random.Generator,
 ) -> tuple[dict[str, dict[str, np.ndarray]], pd.DataFrame]:
     """Draw one data set: the content of an MMSA file and the truth behind it.
 
-    `dims` gives the number of features of audio and video. The truth has one row per
-    sample, all label parts in label units: `unique_<modality>`, `shared`, `synergy`,
-    `noise`, their sum `unclipped`; `reliable_<modality>` (False where the modality is
-    pure noise or absent); `seen_<modality>_<latent>`, the latents as the modality
-    sees them; `information_<modality>` = |E[y | seen latents, reliability]|, how far
-    from the mean the modality alone can place the unclipped label, 0 where it is not
-    reliable.
+    The truth has one row per sample, all label parts in label units:
+    `unique_<modality>`, `shared`, `synergy`, `noise`, their sum `unclipped`;
+    `present_<modality>`; `reliable_<modality>`, False where it is pure noise or absent,
+    and `posterior_<modality>`, the probability of that given what all modalities show
+    (0 where absent); `seen_<modality>_<latent>`, the latents as the modality sees them;
+    `information_<modality>` = |E[y | seen latents, reliability]|, how far from the mean
+    the modality alone can place the unclipped label, 0 where it is not reliable.
 
     Raises:
         ValueError: a list of the parameters has the wrong length or order.
     """
     _check(simulation, sizes)
     total = sum(sizes)
-    planted = _planted(simulation, total, generator)
-    parts = _label_parts(simulation, planted)
-    label = np.round(np.clip(sum(parts.values()), -3, 3) * 5) / 5
+    law = law_of(simulation, planned)
+    planted = drawn(law, total, generator)
+    parts = score_parts(parts_of(simulation), MODALITIES, planted)
+    label = label_of(np.sum(list(parts.values()), axis=0))
     groups, clips = _groups(sizes, generator)
     spoken = words.utterances(planted.seen[:, 0], simulation.words, generator)
-    series, lengths = _series(simulation, planted, groups, dims, generator)
+    series, lengths = _series(simulation, planted, groups, planned, generator)
     ids = np.array([f"sim{g:05d}$_${c}" for g, c in zip(groups, clips, strict=True)])
     columns = {
         "raw_text": np.array(spoken),
@@ -111,7 +140,10 @@ def simulate(
         for split, start, stop in zip(SPLITS, bounds[:-1], bounds[1:], strict=True)
     }
     present = np.stack([lengths["video"] >= 0, *(lengths[m] > 0 for m in series)], 1)
-    return content, _truth(simulation, planted, parts, ids, present)
+    truth = _truth(simulation, planted, parts, ids, present)
+    certain = reliability(law, planted.seen, present)
+    names = [f"posterior_{name}" for name in MODALITIES]
+    return content, truth.assign(**dict(zip(names, certain.T, strict=True)))
 
 
 def write(path: Path, content: Mapping[str, Mapping[str, np.ndarray]]) -> None:
@@ -143,40 +175,6 @@ def _check(simulation: Simulation, sizes: Sequence[int]) -> None:
         raise ValueError(f"sizes={list(sizes)}: give one positive count per split")
 
 
-def _planted(
-    simulation: Simulation, total: int, generator: np.random.Generator
-) -> Planted:
-    unique = generator.standard_normal((total, 3))
-    shared = generator.standard_normal(total)
-    synergy = generator.standard_normal((total, 3))
-    noise = generator.standard_normal(total)
-    latents = np.stack([unique, np.repeat(shared[:, None], 3, axis=1), synergy], axis=2)
-    reliable = generator.random((total, 3)) >= np.array(simulation.unreliable)
-    independent = generator.standard_normal((total, 3, 3))
-    blurred = simulation.latent_noise * generator.standard_normal((total, 3, 3))
-    seen = np.where(reliable[:, :, None], latents, independent) + blurred
-    return Planted(unique, shared, synergy, noise, seen, reliable)
-
-
-def _label_parts(
-    simulation: Simulation, planted: Planted
-) -> dict[str, Float[np.ndarray, " samples"]]:
-    scale = label_scale(simulation)
-    text, audio, video = planted.synergy.T
-    # Three independent products of variance 1: each has mean 0 given either factor.
-    products = (text * audio + text * video + audio * video) / np.sqrt(3)
-    parts = {
-        f"unique_{name}": scale * strength * planted.unique[:, m]
-        for m, (name, strength) in enumerate(
-            zip(MODALITIES, simulation.unique, strict=True)
-        )
-    }
-    parts["shared"] = scale * simulation.shared * planted.shared
-    parts["synergy"] = scale * simulation.synergy * products
-    parts["noise"] = scale * simulation.label_noise * planted.noise
-    return parts
-
-
 def _groups(
     sizes: Sequence[int], generator: np.random.Generator
 ) -> tuple[Int[np.ndarray, " samples"], Int[np.ndarray, " samples"]]:
@@ -194,17 +192,17 @@ def _series(
     simulation: Simulation,
     planted: Planted,
     groups: Int[np.ndarray, " samples"],
-    dims: Mapping[str, int],
+    planned: SimulatedSet,
     generator: np.random.Generator,
 ) -> tuple[dict[str, np.ndarray], dict[str, Int[np.ndarray, " samples"]]]:
     series, lengths = {}, {}
-    for m, name in ((1, "audio"), (2, "video")):
+    for m, name, width in (1, "audio", planned.audio), (2, "video", planned.video):
         low, high = simulation.frames
         counts = generator.integers(low, high + 1, len(groups))
         if name == "video":
             counts[generator.random(len(groups)) < simulation.zero_length] = 0
         speaker = frames.SPEAKER_SD[name] * generator.standard_normal(
-            (groups[-1] + 1, dims[name])
+            (groups[-1] + 1, width)
         )
         series[name] = frames.padded_frames(
             planted.seen[:, m],
@@ -233,6 +231,7 @@ def _truth(
         expected = scale * (
             simulation.unique[m] * seen[:, 0] + simulation.shared * seen[:, 1]
         )
+        columns[f"present_{name}"] = present[:, m]
         columns[f"reliable_{name}"] = reliable
         columns[f"information_{name}"] = np.where(reliable, np.abs(expected), 0.0)
         for k, latent in enumerate(LATENTS):

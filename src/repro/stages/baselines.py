@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--encoder")
     given, settings = parser.parse_args(), params.load()
     settings.dataset(given.dataset)  # refuses an unknown one by name
-    is_file = given.dataset in settings.datasets.files
+    is_file = given.dataset in settings.datasets.of_files
     encoder = (given.encoder or settings.encoder) if is_file else None
     group = f"baselines_{given.encoder}" if given.encoder else "baselines"
     address, folds = f"{group}/{given.dataset}", settings.folds(given.dataset)

@@ -26,6 +26,9 @@ def main() -> None:
     report["releases"] = releases(source)
     report["warnings"] += [*unlisted, *unwatched(source)]
     files.write_json(folder / "report.json", report)
+    truth = Path(source.path) / paths.simulated_icu_truth().name
+    if source.source == "simulated" and truth.is_file():
+        files.write_table(paths.planted_stays(), files.read_table(truth))
 
 
 def releases(source: ClinicalSource) -> dict[str, str]:

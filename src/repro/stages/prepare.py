@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="repro.stages.prepare", description=__doc__)
     parser.add_argument("dataset")
     name = parser.parse_args(arguments).dataset
-    datasets = params.load().datasets.files
+    datasets = params.load().datasets.of_files
     if name not in datasets:
         raise ValueError(f"params.yaml: {unknown('data set', name, datasets)}")
     source = datasets[name]

@@ -8,6 +8,8 @@ import argparse  # noqa: E402
 import logging  # noqa: E402
 import shutil  # noqa: E402
 
+import numpy as np  # noqa: E402
+
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv import prepared  # noqa: E402
 from repro.params import Params  # noqa: E402
@@ -59,6 +61,16 @@ def _write(settings: Params, name: str) -> None:
             "releases": report["releases"],
         }
         prepared.write(dataset, paths.prepared(part), meta)
+        _write_planted(part, dataset.samples["id"].to_numpy())
+
+
+def _write_planted(part: str, ids: np.ndarray) -> None:
+    """What was planted of the stays of a part, in their order, if it is known."""
+    place = paths.planted_stays()
+    if place.is_file():
+        truth = files.read_table(place)
+        truth = truth.assign(id=truth["stay_id"].astype(str)).set_index("id").loc[ids]
+        files.write_table(paths.planted(part), truth.reset_index())
 
 
 if __name__ == "__main__":

@@ -25,16 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = parser.parse_args(arguments).dataset
     parameters = params.load()
     planted, sizes = parameters.simulation, parameters.active.simulated
-    for where, known in (("simulation.sets", planted.sets), ("simulated", sizes)):
+    for where, known in (("simulation.sets", planted.every), ("simulated", sizes)):
         if dataset not in known:
             what = f"simulated data set of {where} (preset {parameters.preset})"
             raise ValueError(f"params.yaml: {unknown(what, dataset, known)}")
-    # The name enters the seed, so two data sets differ.
-    name = zlib.crc32(dataset.encode())
-    generator = np.random.default_rng([parameters.simulation.seed, name])
-    content, truth = simulated.simulate(
-        planted, sizes[dataset], planted.sets[dataset], generator
-    )
+    planned = planted.every[dataset]
+    # Two data sets differ by their name, or by their draw where they state one.
+    own = planned.draw or zlib.crc32(dataset.encode())
+    generator = np.random.default_rng([planted.seed, own])
+    content, truth = simulated.simulate(planted, sizes[dataset], planned, generator)
     simulated.write(paths.simulated_pickle(dataset), content)
     files.write_table(paths.simulated_truth(dataset), truth)
 

@@ -9,9 +9,8 @@ import shutil  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.params.datasets import IcuSimulation  # noqa: E402
 from repro.params.presets import Tree  # noqa: E402
-from repro.simulation.icu.settings import Signals, Size  # noqa: E402
+from repro.simulation.icu.settings import Size, signals_of  # noqa: E402
 from repro.simulation.icu.writing import write_tree  # noqa: E402
 
 
@@ -21,8 +20,8 @@ def main() -> None:
     folder = paths.simulated_icu()
     planted = settings.icu_simulation
     size = _size(settings.active.icu.tree)
-    truth = paths.simulated_truth("icu")
-    write_tree(size, _signals(planted), planted.seed, folder, truth)
+    truth = paths.simulated_icu_truth()
+    write_tree(size, signals_of(planted), planted.seed, folder, truth)
     files.write_text(folder / "SHA256SUMS.txt", checksums(folder))
     for root in paths.SIMULATED_ROOTS:
         # Beside the tables, as the real modules are: DVC then walks over thousands of
@@ -44,12 +43,6 @@ def checksums(folder: Path) -> str:
 def _size(tree: Tree) -> Size:
     lists = {"mix": tuple(tree.mix), "complete_mix": tuple(tree.complete_mix)}
     return Size(**(tree.model_dump() | lists))
-
-
-def _signals(planted: IcuSimulation) -> Signals:
-    values = planted.model_dump(exclude={"seed"})
-    lists = {name: tuple(values[name]) for name in ("unique", "unreliable")}
-    return Signals(**(values | lists))
 
 
 if __name__ == "__main__":

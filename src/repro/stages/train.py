@@ -22,11 +22,11 @@ from repro.results.folds import write_folds  # noqa: E402
 _log = logging.getLogger(__name__)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read a cell's data, train the models of all its runs, write their folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cell", help="group/key")
-    cell = parser.parse_args().cell
+    cell = parser.parse_args(arguments).cell
     settings = params.load()
     torch.set_num_threads(1)
     # As use_deterministic_algorithms(True), without its import of the compiler (1 s).

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from repro.metrics.convergence import is_falling
 from repro.params import Params
 from repro.report import Setup
 from repro.results.runs import Predictions, Run
@@ -65,6 +66,8 @@ def _settings(run: Run) -> Iterator[tuple[str, object]]:
     for field in Setup.model_fields:
         yield f"setup.{field}", getattr(run.report.setup, field)
     for method in run.report.methods.values():
+        if not method.fusion:
+            continue
         yield f"settings of {method.fusion}", method.settings
 
 
@@ -140,7 +143,5 @@ def protocol_of(run: Run) -> str:
 
 
 def not_converged(run: Run, method: str) -> bool:
-    """Whether the chosen epoch is the last one in more than half of the seeds."""
-    report = run.report.methods[method]
-    at_end = [epoch == report.last_epoch for epoch in report.epochs]
-    return 2 * sum(at_end) > len(at_end)
+    """Whether the validation loss still fell when training ended."""
+    return is_falling(run.report.methods[method].trends)

@@ -7,14 +7,21 @@ from functools import partial
 import pandas as pd
 
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
+from repro.params.cells import CONTROLS, WEIGHTINGS
 from repro.results.published import contents
 from repro.results.runs import Run, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
-from repro.tables.btw_checks import attribution, hyperparameters, noise
+from repro.tables.btw_ceilings import ceilings
+from repro.tables.btw_checks import (
+    attribution,
+    attribution_more,
+    hyperparameters,
+    noise,
+)
+from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
 from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
-from repro.tables.labels import UNWEIGHTED
+from repro.tables.first_rows import FUSEMOE, MOE, first_lines, linear_lines
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -32,7 +39,6 @@ PAPER = "btw"
 SENTIMENT = ("mosi", "mosei")
 COMPLETE, ALL = "icu_complete", "icu_all"
 CLINICAL = (COMPLETE, ALL)
-MOE, FUSEMOE = "moe", "fusemoe"
 LOCAL = ("instance", "bi_level")
 # Rows of other fusions on the sentiment data, in the order of the tables.
 FUSIONS = (
@@ -46,12 +52,6 @@ FUSIONS = (
 TRIVIAL = ("majority", "stratified")
 # Removed modalities, as the paper names them in Tables 8 and 9.
 REMOVED = {"ecg": "ECG", "text": "Text", "cxr": "CXR"}
-FUSION_NOTES = (
-    "each weighted row is set against its own unweighted fusion; the unimodal models "
-    "are the same for all",
-    "in MulT every attention has one sender, where a positive weight cancels in the "
-    "softmax; its weights act on the pooled vectors",
-)
 
 
 def present(params: Params, group: str, datasets: Sequence[str]) -> list[str]:
@@ -78,13 +78,6 @@ def table2(params: Params) -> pd.DataFrame:
         )
         for name in cohorts
     )
-
-
-def fusions(params: Params) -> pd.DataFrame:
-    """Every fusion without weights, with BTW-local and with BTW."""
-    cells = params.cells.get("fusion_btw", {}).values()
-    names = {cell.dataset for cell in cells}
-    return joined(_fusions_block(params, name) for name in SENTIMENT if name in names)
 
 
 def table4(params: Params) -> pd.DataFrame:
@@ -123,26 +116,17 @@ def of_each(
     return joined(block(params, name) for name in names)
 
 
-def _first_lines(params: Params, baselines: str, base: Run) -> list[Line]:
-    """The rows every sentiment table has: mean, ridge, best unimodal, MoE."""
-    return [
-        *baseline_lines(params, baselines, ("mean", "ridge"), MOE),
-        unimodal_line(params, base, MOE),
-        line(params, base, MOE),
-    ]
-
-
 def table3_block(params: Params, dataset: str) -> pd.DataFrame:
     """Every method; the weighted ones with the alpha they ran at."""
     base, other = (trained_run(params, f"{g}/{dataset}") for g in ("base", "fusions"))
     weighted = trained_run(params, f"btw/{dataset}")
     found = [
-        *_first_lines(params, f"baselines/{dataset}", base),
+        *first_lines(params, f"baselines/{dataset}", base),
         *lines(params, other, FUSIONS, MOE),
-        *lines(params, weighted, WEIGHTINGS, MOE),
+        *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), MOE),
     ]
     beside = printed_table(PAPER, "table3", dataset)
-    told = left_out(params, [other])
+    told = [ORACLE_NOTE, *left_out(params, [other, weighted])]
     return numbered(params, found, MOE, beside=beside, after=told)
 
 
@@ -153,7 +137,7 @@ def table5_block(params: Params, dataset: str) -> pd.DataFrame:
         return pd.DataFrame(columns=list(TYPES)).astype(TYPES)
     baselines, weighted = f"baselines_deberta/{dataset}", f"deberta_btw/{dataset}"
     found = [
-        *_first_lines(params, baselines, base),
+        *first_lines(params, baselines, base),
         *lines(params, base, ("mmim", "ithp"), MOE),
         *lines(params, trained_run(params, weighted), LOCAL, MOE),
     ]
@@ -165,7 +149,7 @@ def table5_block(params: Params, dataset: str) -> pd.DataFrame:
 def table6_block(params: Params, dataset: str) -> pd.DataFrame:
     """BTW-local and BTW at each smoothing factor that the sweep pins."""
     base = trained_run(params, f"base/{dataset}")
-    found = _first_lines(params, f"baselines/{dataset}", base)
+    found = first_lines(params, f"baselines/{dataset}", base)
     runs = {
         address: trained_run(params, address)
         for address in params.runs_of(f"sweep/{dataset}")
@@ -181,42 +165,16 @@ def table6_block(params: Params, dataset: str) -> pd.DataFrame:
     return numbered(params, found, MOE, beside=beside)
 
 
-def _fusions_block(params: Params, dataset: str) -> pd.DataFrame:
-    base = trained_run(params, f"base/{dataset}")
-    first = _first_lines(params, f"baselines/{dataset}", base)
-    found = [replace(row, reference="") for row in first]
-    found += _weighted(params, trained_run(params, f"btw/{dataset}"))
-    other = trained_run(params, f"fusions/{dataset}")
-    for fusion in FUSIONS:
-        address = f"fusion_btw/{dataset}_{fusion}"
-        if address in params.recipes and fusion in other.report.methods:
-            found.append(line(params, other, fusion))
-            found += _weighted(params, trained_run(params, address))
-    notes = [*FUSION_NOTES, *left_out(params, [other])]
-    return numbered(params, found, UNWEIGHTED, after=notes)
-
-
-def _weighted(params: Params, run: Run) -> list[Line]:
-    fusion = run.report.fusion
-    return [
-        replace(
-            row,
-            row=f"{fusion}_{row.method}",
-            name=f"{params.names[fusion]}, {row.name}",
-            reference=fusion,
-        )
-        for row in lines(params, run, LOCAL)
-    ]
-
-
 def _method_lines(params: Params, cohort: str) -> list[Line]:
     base, baselines = trained_run(params, f"base/{cohort}"), f"baselines/{cohort}"
+    weighted = trained_run(params, f"btw/{cohort}")
     return [
         *baseline_lines(params, baselines, TRIVIAL, FUSEMOE),
         unimodal_line(params, base, FUSEMOE),
+        *linear_lines(params, cohort, base),
         *baseline_lines(params, baselines, ("haim",), FUSEMOE),
         *lines(params, base, ("mult", FUSEMOE), FUSEMOE),
-        *lines(params, trained_run(params, f"btw/{cohort}"), WEIGHTINGS, FUSEMOE),
+        *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), FUSEMOE),
     ]
 
 
@@ -242,6 +200,7 @@ def without_one(table: str, cohort: str, params: Params) -> pd.DataFrame:
     found = [
         *baseline_lines(params, f"baselines/{cohort}", TRIVIAL, FUSEMOE),
         unimodal_line(params, base, FUSEMOE),
+        *linear_lines(params, cohort, base),
         *lines(params, base, (FUSEMOE,)),
         *lines(params, trained_run(params, f"btw/{cohort}"), LOCAL, FUSEMOE),
     ]
@@ -289,7 +248,14 @@ TABLES: dict[str, Table] = {
     ),
     "table10": Table("Table 10. Time", partial(of_each, "btw", table10_block)),
     "attribution": Table("Attribution. What each shortcut is worth", attribution),
+    "attribution_more": Table(
+        "Attribution. What the other switches are worth", attribution_more
+    ),
     "fusions": Table("BTW on other fusions", fusions),
+    "sites": Table("Sites. Where the weights act", sites),
+    "draws": Table("Fresh draws. What knowing the noise would be worth", draws),
+    "convex": Table("Convex check. Ridge fusion of weighted features", convex),
+    "ceilings": Table("Ceilings. What can be known of what was planted", ceilings),
     "noise": Table("Noise. Added modalities that carry nothing", noise),
     "hyperparameters": Table("Hyper-parameters of the MoE", hyperparameters),
 }

@@ -8,10 +8,11 @@ import pandas as pd
 
 from repro.metrics.bootstrap import summary
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
+from repro.params.cells import CONTROLS, WEIGHTINGS
 from repro.params.switches import SWITCHES
+from repro.results.comparing import differences, drawn, seeds_of
 from repro.results.published import contents
-from repro.results.runs import Run, difference, seed_metrics, trained_run
+from repro.results.runs import Run, seed_metrics, trained_run
 from repro.tables.blocks import (
     block_of,
     encoder_note,
@@ -36,15 +37,16 @@ DATASET = "mosi"
 NOISE = "noise"  # prefix of the added modalities' names
 PLAIN = "attribution/controls/leak_free"  # changes nothing: the row without noise
 ATTRIBUTION = ("controls", "weights", "models")
+MORE = "more"  # made on request
 ROWS = (
     "leak_free",
+    "contribution",
+    "mean_one",
+    "contribution_mean_one",
     *SWITCHES,
     "published",
     "published_without_own_label",
     "cross_fitted_multimodal",
-    "weights_one",
-    "weights_uniform",
-    "weights_shuffled",
 )
 ROUTERS = {"permod": "per_modality"}
 
@@ -55,17 +57,27 @@ def attribution(params: Params) -> pd.DataFrame:
     Gain is MAE of the MoE minus MAE of the method: positive is better. Both stand
     under the same switches.
     """
+    return _attributed(params, ATTRIBUTION)
+
+
+def attribution_more(params: Params) -> pd.DataFrame:
+    """The same of the switches that are trained on request."""
+    return _attributed(params, (MORE,))
+
+
+def _attributed(params: Params, cells: Sequence[str]) -> pd.DataFrame:
     found = {
         address.rpartition("/")[2]: address
-        for key in ATTRIBUTION
+        for key in cells
         for address in params.runs_of(f"attribution/{key}")
     }
     order = [*(r for r in ROWS if r in found), *(r for r in found if r not in ROWS)]
     runs = {row: trained_run(params, found[row]) for row in order}
-    entries = []
-    for row, run in runs.items():
-        refuse_unequal_ones(run)
-        entries += gains(params, row, row.replace("_", " "), run)
+    entries = [
+        entry
+        for row, run in runs.items()
+        for entry in gains(params, row, row.replace("_", " "), run)
+    ]
     note = (
         "gain = MAE of the MoE under the same switches minus MAE of the method, "
         "positive is better; docs/protocol.md says what each switch does"
@@ -101,40 +113,21 @@ def noise(params: Params) -> pd.DataFrame:
 
 def gains(params: Params, row: str, name: str, run: Run) -> list[Entry]:
     """MAE of each method of a run, and its gain over the run's MoE with interval."""
-    score, fusion = run.score, run.report.fusion
-    plain = run.predictions(fusion)
+    score, fusion, headline = run.score, run.report.fusion, run.score.headline.name
+    plain = drawn(score, run.predictions(fusion), params.statistics)
     entries = []
     for method in _methods(run):
         found = run.predictions(method)
-        value = seed_metrics(score, found)[score.headline.name]
-        metric = f"{method}_{score.headline.name}"
-        entries.append(summary_entry(row, name, metric, value))
+        value = seed_metrics(score, found)[headline]
+        entries.append(summary_entry(row, name, f"{method}_{headline}", value))
         if method == fusion:
             continue
-        gain = difference(score, plain, found, params.statistics)
-        entries.append(difference_entry(row, name, f"{method}_gain", gain, value.n))
+        own = drawn(score, found, params.statistics)
+        gain = differences(plain, own, params.statistics)[headline]
+        n = seeds_of(plain, own)
+        entries.append(difference_entry(row, name, f"{method}_gain", gain, n))
     remark = "MoE not converged" if not_converged(run, fusion) else ""
     return [replace(e, alpha=run.report.alpha, remark=remark) for e in entries]
-
-
-def refuse_unequal_ones(run: Run) -> None:
-    """Stop at a run whose weights are held at one but that differs from its MoE.
-
-    Raises:
-        ValueError: a test prediction of a method is not that of the MoE, bit for bit.
-    """
-    if run.report.control != "ones" or run.report.switches:
-        return
-    fusion = run.report.fusion
-    plain = run.predictions(fusion).prediction
-    for method in _methods(run)[1:]:
-        largest = np.abs(run.predictions(method).prediction - plain).max()
-        if largest != 0:
-            raise ValueError(
-                f"{run.folder}/predictions.parquet: weights are held at one, but "
-                f"method {method!r} differs from the MoE by up to {largest:.3g}, so "
-                "the two were trained differently; run dvc repro"
-            )
 
 
 def noise_shares(row: str, name: str, run: Run) -> Iterator[Entry]:
@@ -225,5 +218,5 @@ def _baseline_note(params: Params, run: Run) -> str:
 
 def _methods(run: Run) -> list[str]:
     """The unweighted fusion of a run, then its weighted models."""
-    names = (run.report.fusion, *WEIGHTINGS)
+    names = (run.report.fusion, *WEIGHTINGS, *CONTROLS)
     return [name for name in names if name in run.methods]

@@ -15,15 +15,18 @@ LABELS = {
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
 }
+GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
 SUFFIX_LABELS = {
     "_mae": "MAE ↓",
-    "_gain": "gain ↑ [interval], Holm p",
+    GAIN: "gain ↑ [interval] seed SE, Holm p",
     "_noise_share": "noise share",
+    "_reliability": "reliability AUROC ↑",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
-HOLM_P = ", Holm p"  # end of the label of a tested difference
+# Ends of the label of a difference: of a tested one both, one without p the first.
+INTERVAL, HOLM_P = " [interval] seed SE", ", Holm p"
 UNWEIGHTED = "unweighted"
 TESTED = re.compile(r"\d+ test \w+ of \d+ .+")
 # What a star tells that a row differs from, where the name alone reads badly.
@@ -37,6 +40,15 @@ def difference_metric(headline: str, against: str) -> str:
     'mae_vs_moe'
     """
     return f"{headline}{VERSUS}{against}"
+
+
+def is_difference(metric: str) -> bool:
+    """Whether a metric is set against another row.
+
+    >>> [is_difference(name) for name in ("mae", "mae_vs_moe", "instance_gain")]
+    [False, True, True]
+    """
+    return VERSUS in metric or metric.endswith(GAIN)
 
 
 def size_note(samples: int, noun: str, groups: int, group_noun: str) -> str:
@@ -61,16 +73,17 @@ def metric_label(
 
     >>> names = {"instance": "BTW-local (KL)", "moe": "MoE"}
     >>> metric_label("text_overhead_s", names), metric_label("instance_gain", names)
-    ('text (s)', 'BTW-local (KL) gain ↑ [interval], Holm p')
+    ('text (s)', 'BTW-local (KL) gain ↑ [interval] seed SE, Holm p')
     >>> metric_label("mae_vs_moe", names), metric_label("recall_1", {}, ["a", "b"])
-    ('MAE minus MoE [interval], Holm p', 'recall, b ↑')
+    ('MAE minus MoE [interval] seed SE, Holm p', 'recall, b ↑')
     """
     if metric in LABELS:
         return LABELS[metric]
     headline, _, against = metric.partition(VERSUS)
     known = known_metric(headline)
     if known is not None and against:
-        return f"{known.title} minus {names.get(against, against)} [interval]{HOLM_P}"
+        other = names.get(against, against)
+        return f"{known.title} minus {other}{INTERVAL}{HOLM_P}"
     if known is not None and known.of_each_class:
         number = int(metric.rpartition("_")[2])
         shown = classes[number] if number < len(classes) else f"class {number}"
@@ -97,8 +110,8 @@ def rank(metric: str) -> int:
     if known is not None:
         return 1 + scored.index(known.name)
     if VERSUS in metric:
-        return 1 + len(scored)
-    return 2 + len(scored) + list(LABELS).index(metric) if metric in LABELS else 0
+        return 1 + len(scored) + scored.index(metric.partition(VERSUS)[0])
+    return 2 + 2 * len(scored) + list(LABELS).index(metric) if metric in LABELS else 0
 
 
 def digits(metric: str) -> int:

@@ -1,4 +1,4 @@
-"""Rows of a table before their numbers, and the one act that gives them numbers."""
+"""Rows of a table from runs, and the one act that gives them numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,18 +8,8 @@ import pandas as pd
 
 from repro.metrics.scores import known_metric
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
-from repro.params.study import Statistics
 from repro.results.published import printed
-from repro.results.runs import (
-    Predictions,
-    Run,
-    best_modality,
-    difference,
-    read_run,
-    refuse_unpaired,
-    seed_metrics,
-)
+from repro.results.runs import Run, best_modality, read_run, refuse_unpaired
 from repro.results.verdict import (
     Conditions,
     conditions,
@@ -28,40 +18,9 @@ from repro.results.verdict import (
     verdict,
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
-from repro.tables.labels import difference_metric
-from repro.tables.rows import (
-    Entry,
-    difference_entry,
-    frame,
-    holm_adjusted,
-    joined_notes,
-    summary_entry,
-)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row before its numbers: whose predictions, under which name.
-
-    `method` is the code name of a printed row. `reference` is the row that it is set
-    against; empty or its own: none. `label` is the smoothing factor that the row
-    stands for, `without` the removed modality as the paper names it.
-    """
-
-    row: str
-    method: str
-    name: str
-    run: Run
-    predictions: Predictions
-    reference: str = ""
-    label: float | None = None
-    without: str = ""
-    remark: str = ""
-
-    @property
-    def alpha(self) -> float | None:
-        """The smoothing factor it was trained with, if it has weights."""
-        return self.run.report.alpha if self.method in WEIGHTINGS else None
+from repro.tables.oracle import ORACLE, oracle_notes
+from repro.tables.rows import Entry, frame, joined_notes
+from repro.tables.tested import Line, metrics_of, resampled_rows, tested_differences
 
 
 @dataclass(frozen=True)
@@ -148,11 +107,12 @@ def numbered(
     beside: Printed | None = None,
     before: Sequence[str] = (),
     after: Sequence[str] = (),
+    only_headline: bool = False,
 ) -> pd.DataFrame:
     """The rows of one data set: metrics, differences with Holm, printed numbers.
 
     `against` names in the heading what differences are to. Notes of the table come
-    `before` or `after` those of its runs.
+    `before` or `after` those of its runs. `only_headline` leaves out other metrics.
 
     Raises:
         ValueError: the runs cannot stand in one table, or two methods hold different
@@ -164,12 +124,15 @@ def numbered(
             refuse_unpaired(row.predictions, trained[0].predictions)
     block = block_of([row.run for row in trained])
     tested = tested_note(params, found[0].run, found[0].predictions)
-    notes = joined_notes(tested, *before, block.notes, *after)
-    differences = _differences(found, against, params.statistics)
+    resampled = resampled_rows(found, params.statistics)
+    tests = tested_differences(found, resampled, against, params.statistics)
+    told = oracle_notes(_oracles(found), tests)
+    notes = joined_notes(tested, *before, block.notes, *after, *told)
     entries: list[Entry] = []
     for row in found:
-        own = [*_metrics(row, params.statistics)]
-        own += [entry for entry in differences if entry.row == row.row]
+        own = [*metrics_of(row, resampled[row.row], params.statistics)]
+        own = [e for e in own if not only_headline or _is_headline(row, e)]
+        own += [entry for entry in tests if entry.row == row.row]
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
     if beside is not None:
@@ -177,42 +140,15 @@ def numbered(
     return frame(replace(block, notes=notes), entries)
 
 
-def _metrics(row: Line, statistics: Statistics) -> Iterator[Entry]:
-    score, predictions = row.run.score, row.predictions
-    folds = row.run.report.folds > 0
-    found = seed_metrics(score, predictions, is_cross_validated=folds)
-    for metric, summary in found.items():
-        entry = summary_entry(row.row, row.name, metric, summary)
-        if score.interval is not None and metric == score.headline.name:
-            given = predictions.prediction, predictions.y, predictions.group
-            interval = score.interval(*given, **statistics.model_dump())
-            entry = replace(entry, lower=interval.lower, upper=interval.upper)
-        yield entry
+def _is_headline(row: Line, entry: Entry) -> bool:
+    return entry.metric == row.run.score.headline.name
 
 
-def _differences(
-    found: Sequence[Line], against: str, statistics: Statistics
-) -> list[Entry]:
-    """Headline minus that of each row's reference, with interval, p and Holm.
-
-    Of cross-validated rows without p: too few samples for claims.
-    """
-    by_row = {row.row: row for row in found}
-    entries = []
-    for row in found:
-        if row.reference in ("", row.row):
-            continue
-        score, reference = row.run.score, by_row[row.reference].predictions
-        value = difference(score, row.predictions, reference, statistics)
-        metric, n = (
-            difference_metric(score.headline.name, against),
-            len(reference.seeds),
-        )
-        entries.append(difference_entry(row.row, row.name, metric, value, n))
-    adjusted = holm_adjusted(entries)
-    if any(row.run.report.folds for row in found):
-        return [replace(entry, p=None, p_holm=None) for entry in adjusted]
-    return adjusted
+def _oracles(found: Sequence[Line]) -> dict[str, str]:
+    """Names of the rows that oracle weightings are set against, by their own row."""
+    names = {row.row: row.name for row in found}
+    oracles = [row for row in found if row.method == ORACLE and row.reference]
+    return {row.row: names[row.reference] for row in oracles}
 
 
 def _beside(

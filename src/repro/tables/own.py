@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from repro.params import Params
-from repro.params.cells import WEIGHTINGS
+from repro.params.cells import STACKED, WEIGHTINGS
 from repro.results.runs import Run, trained_run
 from repro.tables.blocks import left_out
 from repro.tables.lines import baseline_lines, lines, numbered, unimodal_line
@@ -44,7 +44,7 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
     found = [
         *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
         *([unimodal_line(params, run, reference)] if has_unimodal else []),
-        *lines(params, run, fused, reference),
+        *lines(params, run, (STACKED, *fused), reference),
         *lines(params, run, WEIGHTINGS, reference),
     ]
     return numbered(params, found, fusion, after=left_out(params, [run]))

@@ -10,21 +10,24 @@ from repro.results.verdict import printed_decimals
 from repro.tables.labels import (
     DIFFERS_FROM,
     HOLM_P,
+    INTERVAL,
     TESTED,
     VERSUS,
     digits,
     is_detail,
+    is_difference,
     metric_label,
     rank,
 )
 from repro.tables.rows import NOTE_SEPARATOR
 
 SIGNIFICANT = 0.05
-INTERVAL = (
-    "[interval]: {level:g} %, over test groups ({groups}), for these trained models; "
-    "the noise of training itself (another seed, another run) is not in it, the sd "
-    "over seeds hints at it"
+BOTH_DRAWN = (
+    "[interval]: {level:g} %, seeds and test groups ({groups}) both drawn, for each "
+    "difference by itself"
 )
+SEED_SE = "seed SE: sd over seeds of the difference, by the root of their number"
+ONE_SEED = "not tested: one seed (differences without an interval)"
 JUDGED = ("reproduced", "higher", "lower")
 VERDICT = (
     "verdict: reproduced = within two standard errors over seeds plus half a printed "
@@ -70,9 +73,9 @@ def latex(name: str, title: str, rows: pd.DataFrame, params: Params) -> str:
         caption = f"{heading}. {'. '.join(notes(block, params))}."
         parts = ours(block, params) or [pd.DataFrame({"": ["nothing is told"]})]
         floats.append(latex_table(parts[0], caption, f"{name}:{key}"))
-        for part in parts[1:]:
+        for number, part in enumerate(parts[1:], 1):
             more = f"{heading}. More metrics."
-            floats.append(latex_table(part, more, f"{name}:{key}:more"))
+            floats.append(latex_table(part, more, f"{name}:{key}:more{number}"))
         beside = printed(block, params)
         if not beside.empty:
             caption = f"{heading}. {printed_title(block)}."
@@ -121,13 +124,17 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
         known = params.datasets.every().get(block.iloc[0]["dataset"])
         groups = "groups" if known is None else known.groups
         level = 100 * params.statistics.confidence
-        found.append(INTERVAL.format(level=level, groups=groups))
+        found.append(BOTH_DRAWN.format(level=level, groups=groups))
+    if block["se_seeds"].notna().any():
+        found.append(SEED_SE)
+    if (block["metric"].map(is_difference).astype(bool) & block["lower"].isna()).any():
+        found.append(ONE_SEED)
     tested = block.loc[block["p_holm"].notna(), "metric"]
     if not tested.empty:
         found.append(
             f"* = differs from {_compared_with(tested.iloc[0], params)}, Holm-adjusted "
-            f"p < {SIGNIFICANT} within this table and data set, paired bootstrap over "
-            "groups"
+            f"p < {SIGNIFICANT} over all tested differences of this table and data "
+            "set, paired bootstrap over seeds and groups"
         )
     return found
 
@@ -140,11 +147,14 @@ def _compared_with(metric: str, params: Params) -> str:
 def ours(block: pd.DataFrame, params: Params) -> list[pd.DataFrame]:
     """Methods by metrics, each cell as text; empty where a number is undefined.
 
-    The first table has the main metrics, a second one, if there are any, the rest.
+    The first table has the main metrics; others, if there are any, have details and,
+    where methods are tested in several metrics, the differences.
     """
     block = block[block["mean"].notna()]
     detail = block["metric"].map(is_detail).astype(bool)
-    parts = [block[~detail], block[detail]]
+    apart = block["metric"].str.contains(VERSUS, regex=False)
+    apart &= block.loc[apart, "metric"].nunique() > 1
+    parts = [block[~detail & ~apart], block[detail], block[apart]]
     return [
         _wide(part, [_own_text(row) for row in part.to_dict("records")], params)
         for part in parts
@@ -203,26 +213,28 @@ def _wide(block: pd.DataFrame, texts: list[str], params: Params) -> pd.DataFrame
 
 
 def _label(block: pd.DataFrame, metric: str, params: Params) -> str:
-    """Column heading of a metric, without the p of differences that have none."""
+    """Column heading of a metric, without what its differences do not have."""
     known = params.datasets.every().get(block.iloc[0]["dataset"])
     label = metric_label(metric, params.names, known.classes if known else ())
-    is_tested = block.loc[block["metric"] == metric, "p_holm"].notna().any()
-    if VERSUS in metric and not is_tested:
-        return label.removesuffix(HOLM_P)
+    rows = block[block["metric"] == metric]
+    if is_difference(metric) and rows["p_holm"].isna().all():
+        label = label.removesuffix(HOLM_P)
+    if is_difference(metric) and rows["lower"].isna().all():
+        label = label.removesuffix(INTERVAL)
     return label
 
 
 def _own_text(row: dict) -> str:  # type: ignore[type-arg]
     shown = digits(row["metric"])
-    # A difference has a p, unless the samples are too few for one.
-    is_difference = pd.notna(row["p"]) or VERSUS in row["metric"]
-    signed = "+" if is_difference else ""
+    signed = "+" if is_difference(row["metric"]) else ""
     text = f"{row['mean']:{signed}.{shown}f}"
     if pd.notna(row["sd"]):
         text += f" ± {row['sd']:.{shown}f}"
     if pd.notna(row["lower"]):
         lower, upper = (f"{row[k]:{signed}.{shown}f}" for k in ("lower", "upper"))
         text += f" [{lower}, {upper}]"
+    if pd.notna(row["se_seeds"]):
+        text += f" {row['se_seeds']:.{shown}f}"
     if pd.notna(row["p_holm"]):
         mark = "*" if row["p_holm"] < SIGNIFICANT else ""
         text += f", {row['p_holm']:.3f}{mark}"

@@ -28,6 +28,7 @@ TYPES = {
     "n": "Int64",
     "lower": "float64",
     "upper": "float64",
+    "se_seeds": "float64",
     "p": "float64",
     "p_holm": "float64",
     "published_mean": "float64",
@@ -78,6 +79,7 @@ class Entry:
     alpha: float | None = None
     lower: float | None = None
     upper: float | None = None
+    se_seeds: float | None = None
     p: float | None = None
     p_holm: float | None = None
     published_mean: float | None = None
@@ -112,7 +114,7 @@ def summary_entry(row: str, name: str, metric: str, found: Summary) -> Entry:
 def difference_entry(
     row: str, name: str, metric: str, found: Difference, n: int
 ) -> Entry:
-    """A paired difference with its interval and p."""
+    """A paired difference with its interval, seed standard error and p."""
     return Entry(
         row,
         name,
@@ -121,6 +123,7 @@ def difference_entry(
         n=n,
         lower=found.lower,
         upper=found.upper,
+        se_seeds=found.se_seeds,
         p=found.p,
     )
 

@@ -25,6 +25,7 @@ METRIC_COLUMNS = {
     "n": "n",
     "lower": "lower",
     "upper": "upper",
+    "se_seeds": "se_seeds",
     "p": "p",
     "p_holm": "p_holm",
     "published": "published_mean",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from repro.models.batch import Batch
 from repro.models.predictor import Predictor, Randomness
 from repro.params.presets import Training
+from repro.training.decay import exempt_parameters
 from repro.training.optimization import StackedAdam
 
 
@@ -32,6 +33,7 @@ class AuxiliaryPhase:
             lr=lr,
             weight_decay=training.weight_decay,
             clip=training.clip,
+            exempt=exempt_parameters(model),
         )
 
     def __bool__(self) -> bool:

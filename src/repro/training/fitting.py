@@ -15,6 +15,7 @@ from repro.models.batch import Batch, Inputs, gather
 from repro.models.predictor import Predictor, Randomness
 from repro.params.presets import Training
 from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
+from repro.training.decay import exempt_parameters
 from repro.training.members import Member, epoch_order, seed_stream, torch_generators
 from repro.training.optimization import StackedAdam
 from repro.training.prediction import predict, weights_of
@@ -72,9 +73,11 @@ def fit(
     architecture: Architecture,
     settings: Settings,
     reweighting: Reweighting | None = None,
+    given: Applied | None = None,
 ) -> Outcome:
     """Train one model per member side by side and predict every split.
 
+    Weights are made by `reweighting`, or `given` once and for all, or there are none.
     Each member keeps its own best epoch. Test rows are predicted once, from the kept
     parameters, unless a switch of the published protocol reads them earlier.
 
@@ -84,7 +87,7 @@ def fit(
     device = inputs.y.device
     model = Predictor(len(members), inputs, architecture).to(device)
     model.initialize(torch_generators(members, "initial", torch.device("cpu")))
-    fitting = _Fitting(inputs, rows, members, model, settings, reweighting)
+    fitting = _Fitting(inputs, rows, members, model, settings, reweighting, given)
     selection = Selection(len(members), settings.training.patience, settings.selection)
     history: list[dict] = []
     epochs = range(1, settings.training.epochs + 1)
@@ -110,9 +113,11 @@ class _Fitting:
         model: Predictor,
         settings: Settings,
         reweighting: Reweighting | None,
+        given: Applied | None,
     ) -> None:
         self.inputs, self.rows, self.members = inputs, rows, members
         self.model, self.settings, self.reweighting = model, settings, reweighting
+        self.given = given
         training = settings.training
         self.first_phase = AuxiliaryPhase(model, training, settings.auxiliary_lr)
         held = {id(parameter) for parameter in auxiliary_parameters(model)}
@@ -124,6 +129,7 @@ class _Fitting:
             own_lr=settings.text_lr,
             weight_decay=training.weight_decay,
             clip=training.clip,
+            exempt=exempt_parameters(model),
         )
         generators = torch_generators(members, "training", inputs.y.device)
         self.randomness = Randomness(dropout=generators, router=generators)
@@ -143,17 +149,19 @@ class _Fitting:
 
     def epoch(self, epoch: int, selection: Selection) -> list[dict]:
         """Train one pass, predict, let weights and selection look at the scores."""
-        applied = self.reweighting.training(epoch) if self.reweighting else None
+        applied = self.reweighting.training(epoch) if self.reweighting else self.given
         train_loss = self._train(epoch, applied)
         predictor = self.predictor([epoch] * len(self.members))
         if self.reweighting:
             predictions = self.reweighting.predict(predictor)
         else:
-            predictions = {s: predictor(s, None) for s in self._splits_read()}
+            predictions = {s: predictor(s, self.given) for s in self._splits_read()}
         scores = {s: self._errors(p, s) for s, p in predictions.items()}
         judge = "test" if "test_epoch" in self.settings.switches else "valid"
         state = self.reweighting.snapshot() if self.reweighting else None
-        selection.consider(epoch, scores[judge], self.model, state)
+        selection.consider(
+            epoch, scores[judge], self.model, state, valid=scores["valid"]
+        )
         factor = self.reweighting.factors() if self.reweighting else None
         if self.reweighting:
             self.reweighting.update(scores)
@@ -178,7 +186,7 @@ class _Fitting:
             predictions = {s: k.predictions for s, k in kept.items()}
             weights = {s: k.weights for s, k in kept.items()}
         else:
-            predictions = {split: predictor(split, None) for split in self.rows}
+            predictions = {split: predictor(split, self.given) for split in self.rows}
         return Outcome(
             self.members,
             predictions,

@@ -1,6 +1,6 @@
 """Adam over a stack of models: clipping and step sizes per member, fused."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ class StackedAdam:
     `torch.optim.Adam(fused=True)` is called directly: with many small parameters the
     optimizer object around it costs more than the step.
 
-    Source: Kingma and Ba 2015; weight decay as L2, the released setting (BTW code).
+    Source: Kingma and Ba 2015; weight decay as L2, the released setting (BTW code), but
+    not of the parameters whose identities are `exempt`.
     """
 
     def __init__(
@@ -29,15 +30,20 @@ class StackedAdam:
         clip: float,
         own: Sequence[Sequence[nn.Parameter]] = (),
         own_lr: float = 0.0,
+        exempt: Collection[int] = (),
     ) -> None:
         self._stacked = list(stacked)
         self._own = [list(group) for group in own] or [[] for _ in range(seeds)]
         self._clip = clip
         slices = [parameter.detach().unbind() for parameter in self._stacked]
+        decays = [0.0 if id(p) in exempt else weight_decay for p in self._stacked]
         self._moments = [
-            _Moments(member, lr, weight_decay) for member in zip(*slices, strict=True)
+            _Moments(member, lr, decays) for member in zip(*slices, strict=True)
         ]
-        self._own_moments = [_Moments(g, own_lr, weight_decay) for g in self._own]
+        self._own_moments = [
+            _Moments(g, own_lr, [0.0 if id(p) in exempt else weight_decay for p in g])
+            for g in self._own
+        ]
 
     def zero_grad(self) -> None:
         """Drop all gradients, so that the next backward pass writes fresh ones."""
@@ -83,7 +89,7 @@ class _Moments:
     """What Adam remembers of one member's parameters, and its step."""
 
     def __init__(
-        self, parameters: Sequence[Tensor], lr: float, weight_decay: float
+        self, parameters: Sequence[Tensor], lr: float, decays: Sequence[float]
     ) -> None:
         self._parameters = [p.detach() for p in parameters]
         self._means = [torch.zeros_like(p) for p in self._parameters]
@@ -91,7 +97,7 @@ class _Moments:
         device = parameters[0].device if parameters else None
         self._steps = torch.zeros(len(parameters), device=device)
         self._own_steps = self._steps.unbind()
-        self._lr, self._weight_decay = lr, weight_decay
+        self._lr, self._decays = lr, list(decays)
 
     def step(self, gradients: Sequence[Tensor | None], scale: Tensor) -> None:
         """Update every parameter that has a gradient."""
@@ -100,6 +106,18 @@ class _Moments:
             self._steps += 1
         else:
             self._steps[used] += 1
+        for decay in dict.fromkeys(self._decays):
+            alike = [i for i in used if self._decays[i] == decay]
+            if alike:
+                self._fused(alike, gradients, scale, decay)
+
+    def _fused(
+        self,
+        used: Sequence[int],
+        gradients: Sequence[Tensor | None],
+        scale: Tensor,
+        decay: float,
+    ) -> None:
         torch._fused_adam_(
             [self._parameters[i] for i in used],
             [gradients[i] for i in used],  # type: ignore[misc]
@@ -110,7 +128,7 @@ class _Moments:
             lr=self._lr,
             beta1=BETAS[0],
             beta2=BETAS[1],
-            weight_decay=self._weight_decay,
+            weight_decay=decay,
             eps=EPSILON,
             amsgrad=False,
             maximize=False,

@@ -15,13 +15,16 @@ class Selection:
 
     `rule` is `best_valid` (first minimum wins; the caller decides which split the
     score is of) or `last` (whatever the scores say). With a patience above 0 a member
-    stops considering epochs after that many in a row without a new best.
+    stops considering epochs after that many without a new best since its last reset.
+    A new best of the validation scores resets it; those are the scores themselves
+    unless others are given, as where the published protocol judges by test.
     """
 
     def __init__(self, members: int, patience: int, rule: str) -> None:
         self.epochs = [0] * members
         self.states: list[Any] = [None] * members
         self._best = np.full(members, np.inf)
+        self._best_valid = np.full(members, np.inf)
         self._waited = np.zeros(members, dtype=int)
         self._stopped = np.zeros(members, dtype=bool)
         self._patience, self._rule = patience, rule
@@ -38,6 +41,7 @@ class Selection:
         scores: Float[np.ndarray, " members"],
         model: Predictor,
         states: list[Any] | None,
+        valid: Float[np.ndarray, " members"] | None = None,
     ) -> None:
         """Keep this epoch's parameters and states for the members it is best for."""
         better = (scores < self._best) | (self._rule == "last")
@@ -48,7 +52,10 @@ class Selection:
             self.epochs[member] = epoch
             if states is not None:
                 self.states[member] = states[member]
-        self._waited = np.where(better, 0, self._waited + 1)
+        valid = scores if valid is None else valid
+        resets = (valid < self._best_valid) | (self._rule == "last")
+        self._best_valid = np.where(resets, valid, self._best_valid)
+        self._waited = np.where(resets, 0, self._waited) + ~better
         if self._patience:
             self._stopped |= self._waited >= self._patience
 

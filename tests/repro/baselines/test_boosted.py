@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
 
 from repro.baselines.boosted import (
     baselines,
@@ -71,7 +72,7 @@ def metrics(probabilities: np.ndarray, samples: pd.DataFrame) -> dict[str, float
 def test_trees_find_the_signal_and_frequencies_do_not() -> None:
     samples, modalities = planted()
     fits = baselines(samples, modalities, seeds=(0, 1), classes=4, dims=4)
-    assert list(fits) == ["majority", "stratified", "haim"]
+    assert list(fits) == ["majority", "stratified", "logistic", "haim"]
     for fit in fits.values():
         assert fit.predictions.shape == (len(fit.seeds), SAMPLES, 4)
         np.testing.assert_allclose(fit.predictions.sum(axis=2), 1)
@@ -191,7 +192,7 @@ def test_bins_keep_order_rare_values_and_drop_what_train_lacks() -> None:
     assert found[3, 1] != found[4, 1]
 
 
-def test_valid_macro_f1_chooses_and_rare_classes_count() -> None:
+def test_valid_log_loss_chooses_and_classes_have_no_weights() -> None:
     samples, modalities = planted()
     y = samples["y"].to_numpy(np.int64)
     columns = haim_features(samples, modalities, SPLIT == "train")
@@ -201,17 +202,19 @@ def test_valid_macro_f1_chooses_and_rare_classes_count() -> None:
         for count in (2, 5)
     ]
     both = haim(columns, y, SPLIT, 4, trees=((1, 0.01), (2, 0.2)), iterations=(2, 5))
-    scores = [fit.settings["valid_macro_f1"] for fit in each]
-    best = each[int(np.argmax(scores))]
-    assert len(set(scores)) > 1
+    losses = [fit.settings["valid_log_loss"] for fit in each]
+    best = each[int(np.argmin(losses))]
+    assert len(set(losses)) > 1
     assert both.settings == best.settings
     np.testing.assert_array_equal(both.predictions, best.predictions)
     valid = SPLIT == "valid"
-    found = classification_metrics(both.predictions[0][valid], y[valid])
-    assert both.settings["valid_macro_f1"] == pytest.approx(found["macro_f1"])
-    # Equal class weights: without signal, every class is as probable.
+    found = log_loss(y[valid], both.predictions[0][valid], labels=range(4))
+    assert both.settings["valid_log_loss"] == pytest.approx(found)
+    # Without signal a class is as probable as it is frequent.
     flat = haim(np.zeros((SAMPLES, 1), np.float32), y, SPLIT, 4, **QUICK)
-    np.testing.assert_allclose(flat.predictions, 0.25, atol=1e-6)
+    shares = [(y[SPLIT == "train"] == c).mean() for c in range(4)]
+    expected = np.tile(shares, (1, SAMPLES, 1))
+    np.testing.assert_allclose(flat.predictions, expected, atol=1e-3)
 
 
 def test_a_class_that_train_lacks_gets_probability_zero() -> None:
@@ -234,7 +237,7 @@ def test_table_and_report_hold_every_seed_and_leave_empty_stays_out(
         *("method", "seed", "split", "id", "group", "y"),
         *("p_0", "p_1", "p_2", "p_3"),
     ]
-    assert len(table) == (1 + 3 + 1) * (SAMPLES - 2)
+    assert len(table) == (1 + 3 + 1 + 1) * (SAMPLES - 2)
     assert not {"3", "300"} & set(table["id"])
     rows = table[(table["method"] == "stratified") & (table["seed"] == 2)]
     kept = samples.index.difference([3, 300])

@@ -9,6 +9,7 @@ from torch import nn
 
 from repro.cells import fits, recipes
 from repro.models.tokens.text import FineTuning
+from tests.repro.small_icu import small_icu_study
 from tests.repro.small_study import small_params, small_study
 
 
@@ -61,3 +62,33 @@ def test_checkpoints_are_kept_only_where_the_recipe_asks(checkpoints: bool) -> N
     (run,) = recipes.trained([study])
     kept = {name for name, result in run.results.items() if result.checkpoint}
     assert kept == ({"moe", "instance"} if checkpoints else set())
+
+
+def test_a_row_without_the_modality_has_the_class_shares_of_train() -> None:
+    study = small_icu_study("late_fusion")
+    found = fits.unimodal_result(study, "cxr").predictions
+    y = study.samples["y"].to_numpy(int)[study.rows["train"]]
+    shares = np.bincount(y, minlength=4) / len(y)
+    for split in ("train", "valid", "test"):
+        absent = ~study.inputs.present[study.rows[split], 2].numpy()
+        assert absent.any() and not absent.all()
+        np.testing.assert_allclose(found[split][0, absent] - shares, 0, atol=1e-15)
+        gap = np.abs(found[split][0, ~absent] - shares).max(1)
+        assert (gap > 1e-6).all()
+    series = fits.unimodal_result(study, "timeseries").predictions["test"]
+    assert np.abs(series - shares).max() > 1e-6
+
+
+def test_a_score_without_the_modality_is_the_mean_of_train() -> None:
+    study = small_study(small_params((0,), training={"epochs": 1}))
+    known = study.inputs.present.clone()
+    known[study.rows["test"][:3], 0] = False
+    study = replace(study, inputs=replace(study.inputs, present=known))
+    predictions = np.zeros((1, len(study.rows["test"])))
+    name = study.inputs.names[0]
+    found = fits.without_input(study, name, "test", predictions)
+    absent = ~known[study.rows["test"], 0].numpy()
+    assert absent[:3].all()
+    mean = study.samples["y"].to_numpy()[study.rows["train"]].mean()
+    np.testing.assert_allclose(found[0, absent], mean, rtol=1e-6)
+    assert not found[0, ~absent].any() and not predictions.any()

@@ -37,7 +37,13 @@ REACH = {
 }
 # These act only when scores happen to fall that way; the loop's tests fix them by hand.
 BY_CHANCE = {"test_epoch", "test_smoothing", "update_on_valid_improvement"}
-SETTINGS = small_params([0], training={"epochs": 3, "lr": 0.02})
+TRAINING = {"epochs": 3, "lr": 0.02}
+SETTINGS = small_params([0], training=TRAINING)
+# Where the default is what was released, the switch acts on the other choice.
+OTHERWISE = {
+    "sum_one": {"scale": "mean_one"},
+    "embedding_site": {"site": "contribution"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +80,11 @@ def test_every_switch_has_a_reach() -> None:
 
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_a_switch_changes_what_it_should(switch: str, leak_free: Trained) -> None:
-    study = small_study(SETTINGS, names=[switch])
+    settings = SETTINGS
+    if switch in OTHERWISE:
+        settings = small_params([0], training=TRAINING, weighting=OTHERWISE[switch])
+        leak_free = trained(small_study(settings))
+    study = small_study(settings, names=[switch])
     if REACH[switch] & {"moe", "unimodal"}:
         switched = trained(study)
     else:

@@ -12,9 +12,10 @@ from repro import paths
 from repro.figures.btw import FIGURES
 from repro.figures.canvas import styled, write_figure
 from repro.figures.changes import changes, densities, density, error_changes
-from repro.figures.checks import auroc, noise_series, truth_bars, truth_series
+from repro.figures.checks import noise_series, truth_bars, truth_series
 from repro.figures.trajectories import trajectories, trajectory_columns
 from repro.files import read_table, write_table
+from repro.metrics.classification import auroc
 from repro.tables.btw import SENTIMENT
 from repro.tables.btw_checks import noise
 from tests.repro.made_runs import change_table
@@ -105,7 +106,7 @@ def test_auroc_agrees_with_scikit_learn() -> None:
 def test_weights_that_follow_the_truth_have_auroc_one(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     path = paths.run("btw/mosi") / "weights.parquet"
-    truth = read_table(paths.simulated_truth("mosi"))
+    truth = read_table(paths.run("ceilings/mosi") / "truth.parquet")
     table = read_table(path).merge(truth, on="id")
     table["w_audio"] = np.where(table["reliable_audio"], 1.5, 0.5)
     table.loc[table["id"] == table["id"].iloc[-1], "w_audio"] = 0.0  # absent
@@ -116,6 +117,8 @@ def test_weights_that_follow_the_truth_have_auroc_one(study: SimpleNamespace) ->
     found = series.loc[("mosi", "bi_level", "audio")]
     assert (found["reliable"], found["unreliable"], found["auroc"]) == (1.5, 0.5, 1.0)
     assert found["n_reliable"] + found["n_unreliable"] == 29
+    limits = found[["predictions", "features", "posterior"]]
+    assert limits.to_list() == [0.55, 0.7, 0.9]
 
 
 def test_without_simulated_data_the_truth_figure_speaks(

@@ -107,12 +107,14 @@ def test_metrics_by_hand() -> None:
     # positives; 3: all four pairs are ties.
     assert found["auroc"] == pytest.approx((1 + 1 + 5 / 6 + 0.5) / 4)
     assert found["calibration_error"] == pytest.approx(0.1)
+    assert found["log_loss"] == pytest.approx(-(4 * np.log(0.7) + np.log(0.1)) / 5)
     assert list(found) == [
         "accuracy",
         "macro_f1",
         "weighted_f1",
         "balanced_accuracy",
         "auroc",
+        "log_loss",
         "quadratic_kappa",
         "recall_0",
         "recall_1",

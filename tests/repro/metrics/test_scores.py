@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, mean_absolute_error
+from sklearn.metrics import f1_score, log_loss, mean_absolute_error
 
-from repro.metrics.bootstrap import mean_difference
 from repro.metrics.scores import CLASSIFICATION, REGRESSION, SCORES, known_metric
 
 
@@ -48,26 +47,32 @@ def test_the_better_direction_is_that_of_the_headline() -> None:
     assert CLASSIFICATION.best(values) == "b"
 
 
-def test_mae_difference_is_the_bootstrap_of_absolute_errors() -> None:
+def test_the_tested_statistics_are_the_metrics() -> None:
+    """On the groups as they are each gives the metric of its name, headline first."""
     random = np.random.default_rng(2)
-    y, group = random.normal(size=40), np.repeat(np.arange(10), 4)
-    three, one = random.normal(size=(3, 40)), random.normal(size=(1, 40))
-    about = {"resamples": 200, "confidence": 0.9, "seed": 4}
-    found = REGRESSION.difference(one, three, y, group, **about)
-    errors = np.abs(one - y) - np.abs(three - y)
-    assert found == mean_difference(errors, group, **about)
+    group, once = np.repeat(np.arange(20), 3), np.ones((1, 20), dtype=int)
+    y = {
+        "regression": random.normal(size=60),
+        "classification": np.tile([0.0, 1, 2], 20),
+    }
+    given = {
+        "regression": random.normal(size=(2, 60)),
+        "classification": distributions(random, 2, 60, 3),
+    }
+    for task, score in SCORES.items():
+        statistics = score.statistics(given[task], y[task], group)
+        assert next(iter(statistics)) == score.headline.name
+        assert score.slow <= set(statistics)
+        metrics = [score.compute(one, y[task]) for one in given[task]]
+        for name, statistic in statistics.items():
+            expected = [[one[name] for one in metrics]]
+            np.testing.assert_allclose(statistic(once), expected, err_msg=name)
+    wanted = {"macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss"}
+    assert set(statistics) == wanted
 
 
-def test_macro_f1_differs_by_the_means_over_seeds() -> None:
-    random = np.random.default_rng(3)
-    y = random.integers(0, 3, 60).astype(np.float64)
-    group = np.repeat(np.arange(20), 3)
-    method, reference = distributions(random, 2, 60, 3), distributions(random, 1, 60, 3)
-    about = {"resamples": 100, "confidence": 0.9, "seed": 0}
-    found = CLASSIFICATION.difference(method, reference, y, group, **about)
-    assert CLASSIFICATION.interval is not None
-    alone = CLASSIFICATION.interval(method, y, group, **about)
-    own = np.mean([CLASSIFICATION.headline_of(p, y) for p in method])
-    assert alone.mean == pytest.approx(own)
-    other = CLASSIFICATION.headline_of(reference[0], y)
-    assert found.mean == pytest.approx(own - other)
+def test_log_loss_agrees_with_scikit_learn() -> None:
+    random = np.random.default_rng(4)
+    y, shares = random.integers(0, 4, 50), distributions(random, 50, 4)
+    found = CLASSIFICATION.compute(shares, y.astype(np.float64))["log_loss"]
+    assert found == pytest.approx(log_loss(y, shares, labels=range(4)))

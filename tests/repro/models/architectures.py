@@ -6,7 +6,14 @@ from tests.repro.models.fusions.fusion_cases import small_sizes
 
 LAST_STATE = LastState(width=8, lstm_hidden=4, lstm_output=6, moments=2)
 MIXTURE = {"layers": 1, "expert_hidden": 8, "feed_forward": 8}
-QUERY = Query(width=8, query_times=4, heads=2, time_embedding=4, dropout=0.1)
+QUERY = Query(
+    width=8,
+    query_times=4,
+    heads=2,
+    time_embedding=4,
+    dropout=0.1,
+    attention_dropout=0.1,
+)
 
 
 def small_architecture(

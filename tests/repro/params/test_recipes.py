@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from repro.params.cells import Recipe
 from tests.repro.params.test_study import BASE, loaded
 
 
@@ -38,3 +39,10 @@ def test_a_bad_recipe_is_named(recipe: str, parts: list[str], tmp_path: Path) ->
     message = str(caught.value)
     for part in ["params.yaml: cells.base.mosi.", *parts]:
         assert part in message, message
+
+
+def test_stacking_needs_what_it_stacks() -> None:
+    with pytest.raises(ValueError, match="stacked is made of what unimodal predicts"):
+        Recipe(dataset="mosi", trains=["moe", "stacked"])
+    recipe = Recipe(dataset="mosi", trains=["unimodal", "stacked"])
+    assert recipe.fusions == [] and recipe.built == ["moe"]

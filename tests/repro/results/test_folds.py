@@ -71,22 +71,27 @@ def test_differences_have_an_interval_but_no_p(folded: Params) -> None:
     rows = rows_of("table4", folded)
     assert rows["p"].isna().all() and rows["p_holm"].isna().all()
     compared = rows[rows["metric"] == DIFFERENCE]
-    assert len(compared) == 9 and compared["lower"].notna().all()
+    assert len(compared) == 15 and compared["lower"].notna().all()
     texts = write("table4", folded)
     for text in (texts["md"], texts["tex"]):
         assert "Holm" not in text and "*" not in text.replace("table*", "")
-        assert "macro-F1 minus FuseMoE [interval]" in text
+        assert "macro-F1 minus FuseMoE [interval] seed SE" in text
         found = compared.set_index("row").loc["haim"]
-        shown = "{mean:+.2f} [{lower:+.2f}, {upper:+.2f}]".format(**found)
+        shown = "{mean:+.2f} [{lower:+.2f}, {upper:+.2f}] {se_seeds:.2f}".format(
+            **found
+        )
         assert shown in text
         assert "240 test stays of 120 patients" in text
     tree = numbers("table4", "icu_complete__simulated")
-    assert set(tree["haim"][DIFFERENCE]) == {"mean", "n", "lower", "upper"}
+    assert set(tree["haim"][DIFFERENCE]) == {
+        *("mean", "n"),
+        *("lower", "upper", "se_seeds"),
+    }
 
 
 def test_held_out_tables_keep_p_and_its_heading(clinical: Params) -> None:
     text = write("table4", clinical)["md"]
-    assert "macro-F1 minus FuseMoE [interval], Holm p" in text
+    assert "macro-F1 minus FuseMoE [interval] seed SE, Holm p" in text
     assert "\\* = differs from FuseMoE" in text
     tree = numbers("table4", "icu_complete__simulated")
     assert {"p", "p_holm"} < set(tree["haim"][DIFFERENCE])
@@ -125,7 +130,6 @@ def test_a_small_fold_splits_and_large_data_keep_the_leaf_of_scikit_learn() -> N
         max_depth=3,
         max_iter=5,
         max_bins=BINS,
-        class_weight="balanced",
         early_stopping=False,
     )
     own.fit(binned[split == "train"], y[split == "train"])
@@ -158,7 +162,7 @@ def test_the_pooled_report_of_trained_methods(clinical: Params) -> None:
             trained=True,
             settings={"layers": 1},
             epochs=epochs,
-            last_epoch=6,
+            trends=[-0.02, -0.03],
             parameters=9,
             error={"test": [0.5, 0.25 + 0.5 * k]},
             weight_shift=shifts[k],
@@ -172,7 +176,7 @@ def test_the_pooled_report_of_trained_methods(clinical: Params) -> None:
         trained=True,
         settings={"layers": 1},
         epochs=[1, 6, 6, 6],
-        last_epoch=6,
+        trends=[-0.02, -0.03, -0.02, -0.03],
         parameters=9,
         mean_over_folds={
             "error": {"test": [0.5, 0.5]},
@@ -196,14 +200,14 @@ def test_the_pooled_report_of_baselines(clinical: Params) -> None:
     changes = []
     for k in range(2):
         haim = {"seeds": [0], "max_depth": 3 + 2 * k, "columns": 40}
-        method = Method(settings=haim | {"valid_macro_f1": 20.0 + 10 * k})
+        method = Method(settings=haim | {"valid_log_loss": 1.0 + 0.5 * k})
         data = {"dims": {"text": 7 + k, "cxr": 5}, "excluded": k}
         changes.append({"methods": {"haim": method}, "data": data})
     pooled = pooled_report("baselines/icu_complete", folds_of(clinical, *changes))
     # The folds chose other trees, which only their own reports tell.
     assert pooled.methods["haim"] == Method(
         settings={"seeds": [0], "columns": 40},
-        mean_over_folds={"valid_macro_f1": 25.0},
+        mean_over_folds={"valid_log_loss": 1.25},
     )
     assert pooled.data.dims == {"cxr": 5} and pooled.data.excluded == 0
 

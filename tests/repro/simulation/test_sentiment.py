@@ -15,9 +15,10 @@ from repro import params
 from repro.data import checking, mmsa
 from repro.features.encoders import load_encoder
 from repro.features.text import text_features
-from repro.params.datasets import Simulation
+from repro.params.datasets import SimulatedSet, Simulation
 from repro.records import Dataset, Ragged
 from repro.simulation import sentiment as simulated
+from repro.simulation.planted import LATENTS
 
 ROOT = Path(__file__).parents[3]
 PARAMETERS = params.load(ROOT / "params.yaml")
@@ -26,15 +27,22 @@ TRAIN, TEST = slice(0, 1284), slice(1513, None)
 PENALTIES = np.logspace(-3, 4, 29)
 
 
+PLANNED = PARAMETERS.simulation.sets["mosi"]
+HIDDEN = PLANNED.model_copy(update={"unreliable_sd": 1.0})
+
+
 def changed(**values: object) -> Simulation:
     return PARAMETERS.simulation.model_copy(update=values)
 
 
 def drawn(
-    simulation: Simulation, sizes: tuple[int, ...] = SIZES, seed: int = 0
+    simulation: Simulation,
+    sizes: tuple[int, ...] = SIZES,
+    seed: int = 0,
+    planned: SimulatedSet = PLANNED,
 ) -> tuple[dict, pd.DataFrame]:
     generator = np.random.default_rng(seed)
-    return simulated.simulate(simulation, sizes, simulation.sets["mosi"], generator)
+    return simulated.simulate(simulation, sizes, planned, generator)
 
 
 def read_back(content: dict, folder: Path) -> Dataset:
@@ -68,7 +76,7 @@ test_r2.__test__ = False
 
 
 def seen(truth: pd.DataFrame, name: str) -> np.ndarray:
-    columns = [f"seen_{name}_{latent}" for latent in simulated.LATENTS]
+    columns = [f"seen_{name}_{latent}" for latent in LATENTS]
     return truth[columns].to_numpy()
 
 
@@ -79,7 +87,7 @@ def standard() -> tuple[dict, pd.DataFrame]:
 
 @pytest.mark.parametrize("name", simulated.MODALITIES)
 def test_features_let_a_ridge_see_most_of_what_was_planted(tmp_path: Path, name: str):
-    content, truth = standard()
+    content, truth = drawn(PARAMETERS.simulation, planned=HIDDEN)
     dataset = read_back(content, tmp_path)
     y = dataset.samples["y"].to_numpy()
     ceiling = test_r2(seen(truth, name), y)
@@ -137,10 +145,11 @@ def test_strengths_are_standard_deviations(kind: str):
     assert truth[kind].std() == pytest.approx(expected, rel=0.05)
 
 
-def test_explained_shares_agree_with_a_regression():
+@pytest.mark.parametrize("planned", [PLANNED, HIDDEN])
+def test_explained_shares_agree_with_a_regression(planned: SimulatedSet):
     simulation = PARAMETERS.simulation
-    _, truth = drawn(simulation, (20000, 20, 20))
-    for name, share in simulated.explained_shares(simulation).items():
+    _, truth = drawn(simulation, (20000, 20, 20), planned=planned)
+    for name, share in simulated.explained_shares(simulation, planned).items():
         rows = seen(truth, name)
         fitted = RidgeCV(PENALTIES).fit(rows, truth["unclipped"])
         found = fitted.score(rows, truth["unclipped"])
@@ -171,6 +180,40 @@ def test_unreliable_instances_are_as_often_as_asked_and_see_noise():
         latent = truth[f"seen_{name}_unique"]
         assert abs(np.corrcoef(own[blind], latent[blind])[0, 1]) < 0.1
         assert np.corrcoef(own[~blind], latent[~blind])[0, 1] > 0.9
+
+
+def test_noise_that_can_be_seen_is_wider_and_hidden_noise_is_not():
+    blur = PARAMETERS.simulation.latent_noise
+    for planned in (PLANNED, HIDDEN):
+        _, truth = drawn(PARAMETERS.simulation, (8000, 20, 20), planned=planned)
+        for name in ("text", "audio"):  # never absent
+            kept = truth[f"reliable_{name}"].to_numpy()
+            rows, wide = seen(truth, name), planned.unreliable_sd
+            assert rows[kept].std() == pytest.approx(np.hypot(1, blur), rel=0.02)
+            assert rows[~kept].std() == pytest.approx(np.hypot(wide, blur), rel=0.04)
+
+
+def test_both_kinds_of_noise_share_all_else_in_one_draw():
+    _, wide = drawn(PARAMETERS.simulation, planned=PLANNED)
+    _, hidden = drawn(PARAMETERS.simulation, planned=HIDDEN)
+    same = ["id", "unclipped", *(f"reliable_{name}" for name in simulated.MODALITIES)]
+    pd.testing.assert_frame_equal(wide[same], hidden[same])
+    kept = wide["reliable_text"]
+    assert (wide["seen_text_unique"] == hidden["seen_text_unique"])[kept].all()
+    assert (wide["seen_text_unique"] != hidden["seen_text_unique"])[~kept].all()
+
+
+@pytest.mark.parametrize("planned", [PLANNED, HIDDEN])
+def test_the_truth_tells_how_far_reliability_can_be_known(planned: SimulatedSet):
+    _, truth = drawn(PARAMETERS.simulation, (8000, 20, 20), planned=planned)
+    for name in simulated.MODALITIES:
+        certain, kept = truth[f"posterior_{name}"], truth[f"reliable_{name}"]
+        assert certain.mean() == pytest.approx(kept.mean(), abs=0.015)
+        gap = certain[kept].mean() - certain[~kept].mean()
+        assert gap > (0.4 if planned is PLANNED else 0.03)
+    absent = truth["posterior_video"] == 0
+    assert 40 < absent.sum() < 130  # 1 % of the clips show nothing
+    assert not truth.loc[absent, "reliable_video"].any()
 
 
 def test_splits_videos_and_layout_are_those_of_the_real_file(tmp_path: Path):

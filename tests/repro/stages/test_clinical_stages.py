@@ -16,6 +16,7 @@ from repro.features.stays import KINDS
 from repro.results.runs import read_run
 from repro.stages import (
     baselines,
+    ceilings,
     features,
     ingest,
     prepare_icu,
@@ -123,6 +124,8 @@ def test_cross_validation_tests_every_stay_once(ingested: Path) -> None:
     stays = files.read_table(paths.ingested() / "stays.parquet")
     for name, method in (
         ("baselines", "haim"),
+        ("baselines", "logistic"),
+        ("base", "stacked"),
         ("base", "fusemoe"),
         ("btw", "bi_level"),
     ):
@@ -133,6 +136,22 @@ def test_cross_validation_tests_every_stay_once(ingested: Path) -> None:
     assert report.folds == 3 and "vitals" in report.data.modalities
     assert report.data.sizes["test"] == len(stays)
     assert params.load().parts("icu_all")[2] == "icu_all/fold_2"
+    check_ceilings(len(stays))
+
+
+def check_ceilings(stays: int) -> None:
+    """Every fold has its own, and vitals and labs show the same latents."""
+    run(ceilings, "icu_all")
+    found = read_run("ceilings/icu_all")
+    assert found.methods == ["attainable", "attainable_known"]
+    assert len(found.predictions("attainable").id) == stays
+    truth = found.read("truth")
+    assert (truth["reliable_vitals"] == truth["reliable_labs"]).all()
+    assert truth["posterior_ecg"].between(0, 1).all()
+    told = found.read("reliability")
+    assert len(told) == 3 * 5 * 3  # folds, modalities, sources
+    posterior = told[told["source"] == "posterior"]["auroc"]
+    assert posterior.mean() > 0.8
 
 
 def test_the_simulated_tree_stays_simulated_under_another_name(

@@ -80,6 +80,27 @@ def test_training_reads_what_was_written():
     assert truth["id"].tolist() == features.samples["id"].tolist()
 
 
+def test_sets_of_one_draw_differ_in_the_kind_of_noise_alone():
+    sizes = {"audio": 5, "video": 20}
+    sets = {
+        "visible_1": sizes | {"unreliable_sd": 2.5, "draw": 1},
+        "hidden_1": sizes | {"unreliable_sd": 1.0, "draw": 1},
+        "hidden_2": sizes | {"unreliable_sd": 1.0, "draw": 2},
+    }
+    content = YAML().load(paths.PARAMS)
+    content["simulation"]["sets"].update(sets)
+    configure({"simulation": content["simulation"]})
+    for name in sets:
+        simulate.main([name])
+    wide, hidden, other = (files.read_table(paths.simulated_truth(n)) for n in sets)
+    planted = ["unclipped", "reliable_text", "reliable_audio", "reliable_video"]
+    assert wide[planted].equals(hidden[planted])
+    assert not hidden[planted].equals(other[planted])
+    noise = ~wide["reliable_text"]
+    assert wide.loc[noise, "seen_text_unique"].std() > 1.5
+    assert hidden.loc[noise, "seen_text_unique"].std() < 1.5
+
+
 def test_ridge_reads_vectors_where_training_reads_token_ids(
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -141,7 +162,7 @@ def write_own(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "arguments", "message"),
     [
-        (simulate, ["none"], r"data set .*'none' is unknown; .*Known: mosei, mosi"),
+        (simulate, ["none"], r"data set .*'none' is unknown; .*Known: .*mosei, mosi"),
         (prepare, ["none"], "data set 'none' is unknown"),
         (prepare, ["mosi"], r"aligned_50\.pkl: no such file"),
         (series, ["mosi"], r"meta\.json: no such file; run the stage"),

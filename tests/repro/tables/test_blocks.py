@@ -20,8 +20,9 @@ def only_mosi(params: Params) -> Params:
 
 def test_not_converged_is_said(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    for epochs, expected in (([12, 12, 3], True), ([12, 3, 4], False)):
-        change_report("base/mosi", methods={"moe": {"epochs": epochs}})
+    falling, noisy = [-0.02, -0.03, -0.02], [-0.06, 0.05, -0.02]
+    for trends, expected in ((falling, True), (noisy, False)):
+        change_report("base/mosi", methods={"moe": {"trends": trends}})
         rows = rows_of("table3", only_mosi(study.params))
         said = rows.loc[rows["remark"] == "not converged", "name"]
         assert set(said) == ({"MoE"} if expected else set())
@@ -34,21 +35,21 @@ def test_not_converged_stands_in_the_row_but_not_among_names(
 ) -> None:
     params = only_mosi(study.params)
     study.write_runs(params, **REAL)
-    change_report("btw/mosi", methods={"bi_level": {"epochs": [12, 12, 3]}})
+    change_report("btw/mosi", methods={"bi_level": {"trends": [-0.02] * 3}})
     text = write("table3", params)["md"]
     # Once: our row, and not the printed one.
     assert text.count("| BTW, not converged") == 1
     assert "(MoE, BTW-global (KL), BTW-global (MI), BTW-local (KL), BTW):" in text
 
 
-def test_intervals_say_what_is_not_in_them(study: SimpleNamespace) -> None:
+def test_intervals_say_what_is_in_them(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     scores, seconds = (write(name, study.params) for name in ("table3", "table10"))
     for kind in ("md", "tex"):
         text = scores[kind]
-        assert text.count("over test groups (videos), for these trained models") == 2
-        assert "noise of training itself (another seed, another run)" in text
-        assert "over test groups" not in seconds[kind]
+        assert text.count("seeds and test groups (videos) both drawn") == 2
+        assert text.count("seed SE: sd over seeds of the difference") == 2
+        assert "test groups" not in seconds[kind] and "seed SE" not in seconds[kind]
 
 
 @pytest.mark.parametrize(

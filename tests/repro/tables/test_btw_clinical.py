@@ -18,8 +18,9 @@ from tests.repro.made_runs import change_table, write_study
 from tests.repro.written import numbers, rows_of, write
 
 CLINICAL = ("table2", "table4", "table7", "table8", "table9")
-TRIVIAL = ["majority", "stratified", "unimodal"]
+TRIVIAL = ["majority", "stratified", "unimodal", "logistic", "stacked"]
 WEIGHTED = ["averaged_instance", "modality", "instance", "bi_level"]
+GIVEN = ("uniform", "shuffled", "oracle", "posterior")
 RETRAINED = ["fusemoe", "instance", "bi_level"]
 REAL: dict[str, Any] = {"source": "mimiciv", "simulated": False}
 COUNTS = (1465, 2342, 923, 448)  # stays by class (BTW Table 2)
@@ -56,7 +57,7 @@ def test_numbers_by_hand(clinical: Params) -> None:
 
 
 def test_every_row_stands_in_order(clinical: Params) -> None:
-    methods = [*TRIVIAL, "haim", "mult", "fusemoe", *WEIGHTED]
+    methods = [*TRIVIAL, "haim", "mult", "fusemoe", *WEIGHTED, *GIVEN]
     zero = [f"{method}_zero" for method in RETRAINED]
     removed = [*TRIVIAL, *RETRAINED] + [
         f"{method}_without_{name}"
@@ -98,10 +99,21 @@ def test_rows_are_set_against_their_own_fusemoe(
 def test_holm_covers_all_comparisons_of_a_table(clinical: Params) -> None:
     tested = rows_of("table4", clinical)
     tested = tested[tested["p"].notna()]
-    assert len(tested) == 9 and set(tested["metric"]) == {"macro_f1_vs_fusemoe"}
+    names = ("macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss")
+    assert set(tested["metric"]) == {f"{name}_vs_fusemoe" for name in names}
+    assert len(tested) == 15 * len(names)
+    assert tested["se_seeds"].notna().all()
     smallest = tested["p"].min()
     found = tested.loc[tested["p"].idxmin(), "p_holm"]
-    assert found == pytest.approx(min(1.0, 9 * smallest))
+    assert found == pytest.approx(min(1.0, 75 * smallest))
+
+
+def test_every_tested_difference_is_that_of_the_means(clinical: Params) -> None:
+    rows = rows_of("table4", clinical).set_index(["row", "metric"])["mean"]
+    for name in ("macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss"):
+        for row in ("haim", "bi_level"):
+            gap = rows[row, name] - rows["fusemoe", name]
+            assert rows[row, f"{name}_vs_fusemoe"] == pytest.approx(gap), name
 
 
 def test_best_modality_has_the_highest_macro_f1_on_valid(clinical: Params) -> None:
@@ -140,7 +152,7 @@ def test_real_data_get_a_difference_and_the_reason(clinical: Params) -> None:
     assert entry["difference"] == pytest.approx(entry["mean"] - 37.67)
     assert "not comparable" in text and "simulated" not in text
     assert "time policy strict, paper charttime" in text
-    assert "over test groups (patients)" in text and "videos" not in text
+    assert "test groups (patients)" in text and "videos" not in text
     write("table2", clinical)
     counts = numbers("table2", "icu_complete__mimiciv")
     stays = int((samples("icu_complete")["y"] == 0).sum())

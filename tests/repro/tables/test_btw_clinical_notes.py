@@ -8,7 +8,7 @@ from repro.files import read_table, write_table
 from repro.params import Params
 from repro.results.runs import trained_run
 from repro.tables.rendering import block_title
-from tests.repro.made_runs import change_report, write_run
+from tests.repro.made_runs import change_report, change_table, write_run
 from tests.repro.written import numbers, rows_of, write
 
 
@@ -61,17 +61,19 @@ def test_one_seed_is_singular(clinical: Params) -> None:
     assert "; 3 seeds; " in block_title(rows.assign(notes=""), clinical)
 
 
-def test_wide_metrics_stand_in_a_second_table(clinical: Params) -> None:
+def test_details_and_differences_stand_in_tables_of_their_own(clinical: Params) -> None:
     written = write("table4", clinical)
     text = written["md"]
     heads = [line for line in text.splitlines() if line.startswith("| method")]
-    assert len(heads) == 3  # main, details, printed
+    assert len(heads) == 4  # main, details, differences, printed
     assert "recall" not in heads[0] and "accuracy" not in heads[1]
     assert "recall, over 14 days" in heads[1] and "AUROC" in heads[1]
+    tested = "weighted F1 minus FuseMoE [interval] seed SE, Holm p"
+    assert tested in heads[2] and "minus" not in heads[0] + heads[1] + heads[3]
     labels = [
         line for line in written["tex"].splitlines() if line.startswith(r"\label")
     ]
-    assert len(labels) == len(set(labels)) == 3
+    assert len(labels) == len(set(labels)) == 4
 
 
 def test_other_samples_or_seeds_are_refused(clinical: Params) -> None:
@@ -104,3 +106,19 @@ def test_a_run_that_is_not_there_is_named(clinical: Params) -> None:
     (paths.run("base/icu_complete") / "report.json").unlink()
     with pytest.raises(ValueError, match=r"runs/base/icu_complete/report\.json"):
         rows_of("table4", clinical)
+
+
+def test_one_seed_has_no_interval_but_for_predictors_without_a_network(
+    clinical: Params,
+) -> None:
+    for address in ("base/icu_complete", "btw/icu_complete"):
+        change_table(address, lambda table: table[table["seed"] == 0])
+    change_table(
+        "baselines/icu_complete",
+        lambda table: table[(table["seed"] == 0) | (table["method"] != "stratified")],
+    )
+    rows = rows_of("table4", clinical).set_index(["row", "metric"])
+    assert np.isnan(rows.loc[("bi_level", "macro_f1"), "lower"])
+    assert rows.loc[("haim", "macro_f1"), "lower"] > 0
+    assert rows["p"].isna().all() and rows["se_seeds"].isna().all()
+    assert "- not tested: one seed" in write("table4", clinical)["md"]

@@ -9,7 +9,8 @@ import pytest
 from repro import paths
 from repro.files import read_table
 from repro.report import read_report
-from repro.tables.btw import SENTIMENT, fusions
+from repro.tables.btw import SENTIMENT
+from repro.tables.btw_sites import fusions
 from tests.repro.made_runs import change_report
 from tests.repro.written import rows_of, write
 
@@ -42,11 +43,12 @@ def test_every_fusion_is_set_against_itself(study: SimpleNamespace) -> None:
         plain = errors("fusions/mosi", fusion).mean()
         assert rows.loc[(fusion, "mae"), "mean"] == pytest.approx(plain)
         assert (fusion, AGAINST) not in rows.index
-        for method in ("instance", "bi_level"):
+        for method in ("instance", "bi_level", "oracle"):
             found = rows.loc[(f"{fusion}_{method}", AGAINST)]
-            gain = errors(f"fusion_btw/mosi_{fusion}", method).mean() - plain
-            assert found["mean"] == pytest.approx(gain)
-            assert found["alpha"] == study.params.alpha
+            own = errors(f"sites/mosi/{fusion}_embedding", method)
+            assert found["mean"] == pytest.approx(own.mean() - plain)
+            has_factor = method != "oracle"
+            assert found["alpha"] == study.params.alpha if has_factor else True
     against = rows.loc[("moe_bi_level", AGAINST), "mean"]
     gain = errors("btw/mosi", "bi_level").mean() - errors("base/mosi", "moe").mean()
     assert against == pytest.approx(gain)
@@ -56,7 +58,7 @@ def test_holm_covers_the_weighted_rows_only(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     rows = fusions(study.params)
     tested = rows[rows["p"].notna()]
-    assert len(tested) == 10 and set(tested["metric"]) == {AGAINST}
+    assert len(tested) == 15 and set(tested["metric"]) == {AGAINST}
     assert tested["p_holm"].max() <= 1 and (tested["p_holm"] >= tested["p"]).all()
     alone = rows[rows["row"].isin(["mean", "ridge", "unimodal", "mult"])]
     assert alone["alpha"].isna().all() and alone["p"].isna().all()
@@ -65,7 +67,7 @@ def test_holm_covers_the_weighted_rows_only(study: SimpleNamespace) -> None:
 def test_the_notes_say_what_a_row_is_set_against(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     text = write("fusions", study.params)["md"]
-    assert "MAE minus unweighted [interval], Holm p" in text
+    assert "MAE minus unweighted [interval] seed SE, Holm p" in text
     assert "set against its own unweighted fusion" in text
     assert "differs from its unweighted fusion" in text
 

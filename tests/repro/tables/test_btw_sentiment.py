@@ -60,18 +60,19 @@ def test_table3_numbers_by_hand(study: SimpleNamespace) -> None:
 def test_every_dataset_has_every_row_in_order(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     rows = rows_of("table3", study.params)
-    expected = ["mean", "ridge", "unimodal", "moe"]
+    expected = ["mean", "ridge", "unimodal", "stacked", "moe"]
     fusions = ["early_fusion", "late_fusion", "low_rank", "mult", "mmim"]
     weighted = ["averaged_instance", "modality", "instance", "bi_level"]
+    given = ["uniform", "shuffled", "oracle", "posterior"]
     for dataset in SENTIMENT:
         part = rows[(rows["dataset"] == dataset) & rows["mean"].notna()]
         found = [r for r in dict.fromkeys(part["row"]) if r != "concat_transformer"]
-        assert found == [*expected, *fusions, *weighted]
+        assert found == [*expected, *fusions, *weighted, *given]
         assert part.loc[part["row"].isin(fusions), "alpha"].isna().all()
     sweep = rows_of("table6", study.params)
     names = list(dict.fromkeys(sweep["row"]))
-    assert names[:4] == expected[:4]
-    assert set(names[4:]) == {
+    assert names[:5] == expected
+    assert set(names[5:]) == {
         f"{method}_{alpha}"
         for method in ("instance", "bi_level")
         for alpha in ("03", "05", "07")
@@ -234,7 +235,7 @@ def test_printed_rows_of_a_factor_that_is_not_trained_stay(
 def test_the_notes_say_what_numbers_and_signs_are(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     text = write("table3", study.params)["md"]
-    for told in ("F1 in percent", "± sd over seeds", "[interval]: 95 %, over test"):
+    for told in ("F1 in percent", "± sd over seeds", "[interval]: 95 %, seeds and"):
         assert text.count(told) == 2, told
     assert "two standard errors" not in text
 
@@ -282,3 +283,17 @@ def test_numbers_survive_the_csv_to_the_last_digit(study: SimpleNamespace) -> No
         check_exact=True,
     )
     assert np.isfinite(back["mean"].dropna()).all()
+
+
+def test_one_seed_is_told_and_not_tested(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params)
+    for address in ("base/mosi", "btw/mosi", "fusions/mosi"):
+        change_table(address, lambda table: table[table["seed"] == 0])
+    text = write("table3", params)["md"]
+    block = numbers("table3", "mosi__simulated")
+    for row in ("ridge", "bi_level"):
+        assert set(block[row]["mae_vs_moe"]) == {"mean", "n"}
+        assert block[row]["mae_vs_moe"]["n"] == 1
+    assert "not tested: one seed" in text and "| MAE minus MoE   |" in text
+    assert "[interval]" not in text and "differs from" not in text

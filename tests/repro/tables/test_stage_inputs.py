@@ -17,7 +17,9 @@ def test_dvc_stages_list_every_run_that_they_read(
     study: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reads are recorded while each table and figure is made."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    files = ("dvc.yaml", "pipelines/ablations/dvc.yaml")
+    read = [yaml.safe_load((ROOT / file).read_text())["stages"] for file in files]
+    stages = read[0] | read[1]
     study.write_runs(study.params)
     real, seen = paths.run, set()
 

@@ -10,7 +10,10 @@ from tests.repro.small_study import small_inputs
 
 
 def run(
-    scores: list[list[float]], patience: int = 0, rule: str = "best_valid"
+    scores: list[list[float]],
+    patience: int = 0,
+    rule: str = "best_valid",
+    valid: list[list[float]] | None = None,
 ) -> tuple[Selection, Predictor, int]:
     """Feed one row of scores per epoch; parameters of epoch e all hold e."""
     members = len(scores[0])
@@ -21,7 +24,8 @@ def run(
             for parameter in model.parameters():
                 parameter.fill_(epoch)
         states = [f"{epoch}.{member}" for member in range(members)]
-        selection.consider(epoch, np.array(row), model, states)
+        judged = None if valid is None else np.array(valid[epoch - 1])
+        selection.consider(epoch, np.array(row), model, states, judged)
         if selection.finished:
             break
     selection.restore(model)
@@ -48,6 +52,19 @@ def test_patience_ends_a_member_and_then_the_run() -> None:
     selection, _, epoch = run(scores, patience=2)
     assert selection.epochs == [1, 3]
     assert epoch == 5
+
+
+def test_patience_on_test_is_reset_by_validation_alone() -> None:
+    test = [[5.0], [6.0], [6.0], [4.0], [6.0], [6.0], [1.0]]
+    # A new best on validation in the third epoch, which is itself no new best on test.
+    valid = [[3.0], [4.0], [2.0], [5.0], [5.0], [5.0], [5.0]]
+    selection, _, epoch = run(test, patience=3, valid=valid)
+    assert (selection.epochs, epoch) == ([4], 6)
+    # A new best on test does not reset it.
+    falling = [[5.0], [6.0], [4.0], [6.0], [3.0]]
+    rising = [[1.0], [2.0], [3.0], [4.0], [5.0]]
+    selection, _, epoch = run(falling, patience=2, valid=rising)
+    assert (selection.epochs, epoch) == ([3], 4)
 
 
 def test_patience_is_reset_by_a_new_best() -> None:

@@ -133,12 +133,13 @@ def fusion_class(name: str) -> FusionClass:
     return found
 
 
-def refusal(name: str, kind: str, *, weighted: bool, missing: str) -> str | None:
+def refusal(name: str, kind: str, *, site: str | None, missing: str) -> str | None:
     """Why a fusion cannot do what is asked of it, and what can; None if it can.
 
-    `kind` is that of the data set's tokens, last_state or query.
+    `kind` is that of the data set's tokens, last_state or query; `site` is where
+    weights are to act on it, None without weights.
 
-    >>> refusal("mult", "last_state", weighted=True, missing="mask") is None
+    >>> refusal("mult", "last_state", site="embedding", missing="mask") is None
     True
     """
     fusion = fusion_class(name)
@@ -148,10 +149,15 @@ def refusal(name: str, kind: str, *, weighted: bool, missing: str) -> str | None
             f"takes {' and '.join(kinds)} tokens only, the data set has {kind}; use "
             f"one of {', '.join(_able(kind, weighted=False))}"
         )
-    if weighted and not fusion.weight_sites:
+    if site and not fusion.weight_sites:
         return (
             f"predicts from {ANCHOR} alone, so that modality weights have nothing to "
             f"multiply; weights go with {', '.join(_able(kind, weighted=True))}"
+        )
+    if site and site not in fusion.weight_sites:
+        return (
+            f"has no site {site!r} for weights; use one of "
+            f"{', '.join(fusion.weight_sites)}"
         )
     if fusion.needs_text != "never" and missing != "mask":
         return (

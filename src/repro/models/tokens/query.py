@@ -71,6 +71,7 @@ def _encoder(
             heads=sizes.heads,
             embedding=embedding,
             gate_dropout=sizes.dropout,
+            attention_dropout=sizes.attention_dropout,
         )
     return TimeAttention(
         seeds,
@@ -79,4 +80,5 @@ def _encoder(
         queries=sizes.query_times,
         heads=sizes.heads,
         embedding=embedding,
+        attention_dropout=sizes.attention_dropout,
     )

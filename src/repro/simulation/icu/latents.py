@@ -1,13 +1,12 @@
 """What is planted: latents, the score they add up to, classes and presence."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from repro.simulation.icu.settings import MODALITIES, Signals, Size
-from repro.simulation.planted import Planted
+from repro.simulation.icu.settings import Signals, Size
+from repro.simulation.planted import Parts
 
 # Presence of (text, cxr, ecg) among stays that lack at least one, and its weight.
 # With 17 % complete stays: text 91 %, CXR 25 %, ECG 52 % of all.
@@ -22,26 +21,6 @@ PATTERNS = {
 }
 
 
-def planted(signals: Signals, stays: int, generator: np.random.Generator) -> Planted:
-    """Draw the latents of every stay.
-
-    A reliable modality sees its unique, the shared and its synergy latent with a
-    little noise; an unreliable one sees independent draws of the same distribution.
-    """
-    count = len(MODALITIES)
-    unique = generator.standard_normal((stays, count))
-    shared = generator.standard_normal(stays)
-    synergy = generator.standard_normal((stays, count))
-    noise = generator.standard_normal(stays)
-    everywhere = np.repeat(shared[:, None], count, axis=1)
-    latents = np.stack([unique, everywhere, synergy], axis=2)
-    reliable = generator.random((stays, count)) >= np.array(signals.unreliable)
-    independent = generator.standard_normal(latents.shape)
-    blur = signals.latent_noise * generator.standard_normal(latents.shape)
-    seen = np.where(reliable[:, :, None], latents, independent) + blur
-    return Planted(unique, shared, synergy, noise, seen, reliable)
-
-
 def score_scale(signals: Signals) -> float:
     """The factor that gives the sum of the independent parts variance 1.
 
@@ -53,20 +32,15 @@ def score_scale(signals: Signals) -> float:
     return float(1 / np.sqrt(np.sum(np.square([*parts, signals.label_noise]))))
 
 
-def score_parts(signals: Signals, drawn: Planted) -> dict[str, np.ndarray]:
-    """The parts of the score, named as in the truth table; their sum is the score."""
+def parts_of(signals: Signals) -> Parts:
+    """Standard deviations of the parts of the score, which has variance 1."""
     scale = score_scale(signals)
-    pairs = list(combinations(range(len(MODALITIES)), 2))
-    # Independent products of variance 1: each has mean 0 given either factor.
-    products = sum(drawn.synergy[:, a] * drawn.synergy[:, b] for a, b in pairs)
-    parts = {
-        f"unique_{name}": scale * signals.unique[m] * drawn.unique[:, m]
-        for m, name in enumerate(MODALITIES)
-    }
-    parts["shared"] = scale * signals.shared * drawn.shared
-    parts["synergy"] = scale * signals.synergy / np.sqrt(len(pairs)) * products
-    parts["noise"] = scale * signals.label_noise * drawn.noise
-    return parts
+    return Parts(
+        unique=tuple(scale * strength for strength in signals.unique),
+        shared=scale * signals.shared,
+        synergy=scale * signals.synergy,
+        noise=scale * signals.label_noise,
+    )
 
 
 def quotas(total: int, shares: Sequence[float]) -> Int[np.ndarray, " classes"]:

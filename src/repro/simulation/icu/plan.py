@@ -10,14 +10,14 @@ from jaxtyping import Bool, Float, Int, Shaped
 from repro.simulation.icu import latents
 from repro.simulation.icu.settings import (
     EDGES,
-    LATENTS,
     LEAST_DAYS,
     MODALITIES,
     Signals,
     Size,
     check,
 )
-from repro.simulation.planted import Planted
+from repro.simulation.planted import LATENTS, Planted, drawn, score_parts
+from repro.simulation.posterior import reliability
 
 LONGEST_DAYS = 60
 CHARTED_HOURS = 51  # rows go on a little after the window, as in the real tables
@@ -52,8 +52,8 @@ def drawn_plan(size: Size, signals: Signals, seed: int) -> Plan:
     check(size, signals)
     generator = generator_of(seed, "plan")
     kind = _kinds(size, generator)
-    drawn = latents.planted(signals, len(kind), generator)
-    parts = latents.score_parts(signals, drawn)
+    planted = drawn(signals.law, len(kind), generator)
+    parts = score_parts(latents.parts_of(signals), MODALITIES, planted)
     eligible = kind == "eligible"
     y = np.full(len(kind), -1)
     score = np.sum(list(parts.values()), axis=0)
@@ -62,9 +62,9 @@ def drawn_plan(size: Size, signals: Signals, seed: int) -> Plan:
     present = np.tile(np.array([True, True, False, False]), (len(kind), 1))
     present[eligible] = latents.presence(size, y[eligible], generator)
     stays = _stays(kind, y, size.second_stays, generator)
-    truth = _truth(signals, drawn, parts, present).assign(y=y)
+    truth = _truth(signals, planted, parts, present).assign(y=y)
     truth.insert(0, "stay_id", stays["stay_id"])
-    return Plan(stays, drawn.seen, present, truth[eligible].reset_index(drop=True))
+    return Plan(stays, planted.seen, present, truth[eligible].reset_index(drop=True))
 
 
 def at(
@@ -186,23 +186,25 @@ def _stays(
 
 def _truth(
     signals: Signals,
-    drawn: Planted,
+    planted: Planted,
     parts: dict[str, np.ndarray],
     present: Bool[np.ndarray, "stays modalities"],
 ) -> pd.DataFrame:
     columns = {f"part_{name}": part for name, part in parts.items()}
     columns["score"] = np.sum(list(parts.values()), axis=0)
     scale = latents.score_scale(signals) / (1 + signals.latent_noise**2)
+    certain = reliability(signals.law, planted.seen, present)
     for m, name in enumerate(MODALITIES):
-        seen = drawn.seen[:, m]
+        seen = planted.seen[:, m]
         expected = signals.unique[m] * seen[:, 0] + signals.shared * seen[:, 1]
-        informs = drawn.reliable[:, m] & present[:, m]
+        informs = planted.reliable[:, m] & present[:, m]
         columns[f"present_{name}"] = present[:, m]
-        columns[f"reliable_{name}"] = drawn.reliable[:, m]
+        columns[f"reliable_{name}"] = informs
+        columns[f"posterior_{name}"] = certain[:, m]
         columns[f"information_{name}"] = np.where(informs, scale * abs(expected), 0.0)
-        columns[f"latent_{name}_unique"] = drawn.unique[:, m]
-        columns[f"latent_{name}_synergy"] = drawn.synergy[:, m]
+        columns[f"latent_{name}_unique"] = planted.unique[:, m]
+        columns[f"latent_{name}_synergy"] = planted.synergy[:, m]
         for k, latent in enumerate(LATENTS):
             columns[f"seen_{name}_{latent}"] = seen[:, k]
-    columns["latent_shared"] = drawn.shared
+    columns["latent_shared"] = planted.shared
     return pd.DataFrame(columns)

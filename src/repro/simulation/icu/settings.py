@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
+from repro.params.datasets import IcuSimulation
+from repro.simulation.planted import Law
+
 MODALITIES = ("timeseries", "text", "cxr", "ecg")
-LATENTS = ("unique", "shared", "synergy")
 EDGES = (3, 7, 14)  # days; upper ends of the first three classes
 LEAST_DAYS = 2  # length of stay a stay must reach to be eligible
 WINDOW_HOURS = 48
@@ -80,7 +82,8 @@ class Signals:
     """Standard deviations of the parts of the severity score.
 
     Values per modality stand in the order of `MODALITIES`.
-    `unreliable` is the share of stays in which a modality is pure noise;
+    `unreliable` is the share of stays in which a modality is pure noise,
+    `unreliable_sd` how wide it draws its latents there (1 hides the noise);
     `latent_noise` the standard deviation of the noise on a latent as a modality sees
     it. Scales cancel: the score has variance 1.
     """
@@ -90,7 +93,20 @@ class Signals:
     synergy: float = 0.7  # products of two latents, one per modality
     label_noise: float = 0.4  # nobody carries it
     unreliable: tuple[float, ...] = (0.1, 0.2, 0.25, 0.3)
+    unreliable_sd: float = 2.5
     latent_noise: float = 0.3
+
+    @property
+    def law(self) -> Law:
+        """How the modalities see the latents."""
+        return Law(self.unreliable, self.unreliable_sd, self.latent_noise)
+
+
+def signals_of(planted: IcuSimulation) -> Signals:
+    """The strengths that params.yaml gives."""
+    values = planted.model_dump(exclude={"seed"})
+    lists = {name: tuple(values[name]) for name in ("unique", "unreliable")}
+    return Signals(**(values | lists))
 
 
 def check(size: Size, signals: Signals) -> None:
@@ -154,6 +170,11 @@ def _check_signals(signals: Signals) -> None:
         raise ValueError(
             f"signals.unreliable={signals.unreliable}: not shares; "
             "give numbers from 0 to 1"
+        )
+    if not signals.unreliable_sd > 0:
+        raise ValueError(
+            f"signals.unreliable_sd={signals.unreliable_sd}: not a width; "
+            "give a positive number, 1 to hide the noise"
         )
     parts = [*signals.unique, signals.shared, signals.synergy, signals.label_noise]
     if min(parts) < 0 or max(parts) == 0 or signals.latent_noise < 0:

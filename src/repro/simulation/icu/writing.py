@@ -16,15 +16,16 @@ from repro.simulation.icu.settings import Signals, Size
 def write_tree(
     size: Size, signals: Signals, seed: int, folder: Path, truth: Path
 ) -> None:
-    """Write hosp/, icu/, note/, cxr/ and ecg/ into `folder` and the truth beside it.
+    """Write hosp/, icu/, note/, cxr/ and ecg/ into `folder`, and the truth.
 
     The label adds up from parts that one modality knows, that all know, that only
     two know together and that nobody knows; each modality of each stay is reliable
     or pure noise. A modality tells nothing of the latents of another one: a heart
     rate in the charts need not be the one of the ECG. `truth` is Parquet with one row
     per eligible stay: stay_id, `part_*` and their sum `score`, y, and per modality
-    `present_`, `reliable_`, `latent_*`, `seen_*` (what its files show) and
-    `information_` = |E[score | its latents]|, 0 where absent or unreliable.
+    `present_`, `reliable_` (False where absent), `posterior_`, its probability given
+    what all modalities show (0 where absent), `latent_*`, `seen_*` (what its files
+    show) and `information_` = |E[score | its latents]|, 0 where absent or unreliable.
 
     Raises:
         ValueError: a size or a strength is out of range.

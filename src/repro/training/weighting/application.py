@@ -42,17 +42,12 @@ class Application:
         self, seed: int, split: str, weights: np.ndarray, epoch: int
     ) -> np.ndarray:
         present = self.evidence.present_in(split)
-        match self.plan.control:
-            case "ones":
-                return present.astype(float)
-            case "uniform":
-                return present / present.shape[1]
-            case "shuffled":
-                draw = seed_stream(seed, 0, "control", epoch, _SPLITS.index(split))
-                weights = shuffled_rows(weights, present, np.random.default_rng(draw))
+        if self.plan.shuffled:
+            draw = seed_stream(seed, 0, "control", epoch, _SPLITS.index(split))
+            weights = shuffled_rows(weights, present, np.random.default_rng(draw))
         # As released: audio and video exchange weights from the first update on.
         if "swap_audio_video" in self.plan and epoch > 1:
-            weights = weights[:, _exchanged(self.evidence.modalities)]
+            weights = exchanged(weights, present, self.evidence.modalities)
         return weights
 
 
@@ -69,8 +64,24 @@ def shuffled_rows(
     return shuffled
 
 
-def _exchanged(modalities: tuple[str, ...]) -> list[int]:
-    order = list(range(len(modalities)))
+def exchanged(
+    weights: Float[np.ndarray, "rows modalities"],
+    present: np.ndarray,
+    modalities: tuple[str, ...],
+) -> Float[np.ndarray, "rows modalities"]:
+    """Weights with those of audio and video exchanged where both are present.
+
+    Departure: the released code also exchanges them where one is absent, which takes
+    the weight from the one that is there.
+
+    >>> exchanged(np.array([[0.2, 0.8]]), np.ones((1, 2)), ("audio", "video")).tolist()
+    [[0.8, 0.2]]
+    """
     audio, video = modalities.index("audio"), modalities.index("video")
-    order[audio], order[video] = video, audio
-    return order
+    both = (present[:, audio] > 0) & (present[:, video] > 0)
+    result = weights.copy()
+    result[both, audio], result[both, video] = (
+        weights[both, video],
+        weights[both, audio],
+    )
+    return result

@@ -64,7 +64,8 @@ class Plan:
     alpha: float
     made: Weighting
     switches: frozenset[str] = frozenset()
-    control: str = "none"
+    scale: str = "sum_one"
+    shuffled: bool = False  # rows exchanged between instances: a control
 
     def __contains__(self, switch: str) -> bool:
         return switch in self.switches

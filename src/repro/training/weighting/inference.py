@@ -14,7 +14,6 @@ from repro.training.weighting.evidence import Evidence, Plan, split_information
 # predictor(split, weights) -> (members, rows[, classes])
 Predictor = Callable[[str, Applied | None], Float[np.ndarray, "members rows *classes"]]
 _ONE_PASS_VARIANTS = ("averaged_instance", "modality")
-_ONE_PASS_CONTROLS = ("ones", "uniform")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class TwoPasses:
     apply: Application
 
     def first(self, split: str, snapshots: Sequence[Snapshot]) -> Applied:
-        """Weights of pass 1: fixed ones, or train means over what is present."""
+        """Weights of pass 1: fixed ones, or the mean weights of what is present."""
         present = self.evidence.present_in(split)
         rows = [
             snapshot.fixed[split]
@@ -97,10 +96,8 @@ class TwoPasses:
         variant = self.plan.variant
         # The information of these rows themselves needs their predictions first.
         is_own = variant == "modality" and "transductive_mi" in self.plan
-        return (
-            split in snapshots[0].fixed
-            or (variant in _ONE_PASS_VARIANTS and not is_own)
-            or self.plan.control in _ONE_PASS_CONTROLS
+        return split in snapshots[0].fixed or (
+            variant in _ONE_PASS_VARIANTS and not is_own
         )
 
     def _own(

@@ -134,7 +134,7 @@ class Reweighting:
         weighting = ModalityWeighting(
             evidence.task,
             plan.variant,
-            scale="sum_one" if "sum_one" in plan else plan.made.scale,
+            scale="sum_one" if "sum_one" in plan else plan.scale,
             alpha=plan.alpha,
             alpha_step=plan.made.alpha_step,
             neighbors=plan.made.neighbors,

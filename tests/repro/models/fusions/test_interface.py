@@ -98,7 +98,7 @@ def test_a_fusion_is_one_file(site: str) -> None:
         errors[-1].backward()
         optimizer.step()
     assert errors[1] < errors[0]
-    assert "toy" in str(refusal("ithp", "last_state", weighted=True, missing="mask"))
+    assert "toy" in str(refusal("ithp", "last_state", site="embedding", missing="mask"))
 
 
 def test_a_file_that_states_too_little_is_refused_by_what_it_lacks(toy: Path) -> None:
@@ -141,19 +141,32 @@ def test_a_wrong_name_is_refused_with_the_nearest_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "weighted", "missing", "message"),
+    ("name", "kind", "site", "missing", "message"),
     [
-        ("moe", "query", False, "mask", "takes last_state tokens only.*fusemoe"),
-        ("fusemoe", "last_state", False, "mask", "takes query tokens only.*ithp.*moe"),
-        ("mmim", "query", False, "mask", "takes last_state tokens only"),
-        ("ithp", "last_state", True, "mask", "from text alone.*late_fusion.*, moe"),
-        ("mmim", "last_state", True, "zero", "missing='zero' has no meaning"),
+        ("moe", "query", None, "mask", "takes last_state tokens only.*fusemoe"),
+        ("fusemoe", "last_state", None, "mask", "takes query tokens only.*ithp.*moe"),
+        ("mmim", "query", None, "mask", "takes last_state tokens only"),
+        (
+            "ithp",
+            "last_state",
+            "embedding",
+            "mask",
+            "from text alone.*late_fusion.*, moe",
+        ),
+        ("mmim", "last_state", "embedding", "zero", "missing='zero' has no meaning"),
+        (
+            "moe",
+            "last_state",
+            "head",
+            "mask",
+            "no site 'head'.*contribution, embedding",
+        ),
     ],
 )
 def test_a_refusal_names_what_can(
-    name: str, kind: str, weighted: bool, missing: str, message: str
+    name: str, kind: str, site: str | None, missing: str, message: str
 ) -> None:
-    found = refusal(name, kind, weighted=weighted, missing=missing)
+    found = refusal(name, kind, site=site, missing=missing)
     assert found is not None
     assert re.search(message, found)
     assert name not in found.split(";")[1].replace(",", "").split()
@@ -162,7 +175,7 @@ def test_a_refusal_names_what_can(
 @pytest.mark.parametrize("kind", ["last_state", "query"])
 @pytest.mark.parametrize("name", ["mult", "concat_transformer", "low_rank"])
 def test_some_fusions_can_do_everything(name: str, kind: str) -> None:
-    assert refusal(name, kind, weighted=True, missing="zero") is None
+    assert refusal(name, kind, site="contribution", missing="zero") is None
     assert unable(name, (), 9, 0) is None
 
 

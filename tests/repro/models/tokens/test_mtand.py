@@ -148,7 +148,7 @@ def plain_tokens(
     keys = keys @ module.to_key.weight[s].detach().numpy()
     each = keys.shape[1] // HEADS
     tokens = []
-    for time in np.linspace(0, 1, QUERIES):
+    for time in (np.arange(QUERIES) + 0.5) / QUERIES:
         query = embedded(module.embedding, s, time)
         query = query @ module.to_query.weight[s].detach().numpy()
         query = query + module.to_query.bias[s].detach().numpy()

@@ -8,6 +8,7 @@ import torch
 from repro.models.architecture import fusion_of
 from repro.models.batch import Inputs, gather
 from repro.models.predictor import Predictor
+from repro.models.tokens.mtand import query_times
 from repro.params.presets import Query
 from tests.repro.models.architectures import QUERY, small_architecture
 from tests.repro.small_icu import HOURS, small_icu_inputs
@@ -118,3 +119,27 @@ def test_features_without_times_are_refused() -> None:
 def test_a_fusion_of_the_other_side_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"fusion='moe' takes last_state.*fusemoe"):
         fusion_of(1, small_icu_inputs(), small_architecture("moe", QUERY))
+
+
+def test_few_queries_stand_where_the_bins_of_the_grid_do() -> None:
+    hours = (torch.arange(48) + 0.5) / 48
+    for queries in (1, 4, 6, 24):
+        bins = hours.unflatten(0, (queries, -1)).mean(1)
+        assert torch.allclose(query_times(queries), bins)
+    assert torch.equal(query_times(48), torch.linspace(0, 1, 48))
+
+
+def test_attention_dropout_reaches_every_modality_in_training_only() -> None:
+    inputs = small_icu_inputs()
+    batch = gather(inputs, ROWS)
+    sizes = QUERY.model_copy(update={"dropout": 0.0, "attention_dropout": 0.5})
+    plain = predictor(
+        inputs, tokens=sizes.model_copy(update={"attention_dropout": 0.0})
+    )
+    model = predictor(inputs, tokens=sizes)
+    draws = [torch.Generator().manual_seed(s) for s in range(2)]
+    kept, clean = model.tokens(batch, draws), plain.tokens(batch, draws)
+    there = batch.present.transpose(1, 2)
+    for m in range(len(inputs.names)):
+        assert not torch.allclose(kept[:, m][there[:, m]], clean[:, m][there[:, m]])
+    assert torch.equal(model.tokens(batch), plain.tokens(batch))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from repro.simulation.icu import latents, plan
 from repro.simulation.icu.settings import MODALITIES, Dirt, Signals, Size, check
-from repro.simulation.planted import Planted
+from repro.simulation.planted import Planted, score_parts
 
 PRESENT = [f"present_{name}" for name in MODALITIES]
 
@@ -121,7 +121,7 @@ def test_score_parts_by_hand() -> None:
         seen=np.zeros((1, 4, 3)),
         reliable=np.ones((1, 4), bool),
     )
-    parts = latents.score_parts(signals, drawn)
+    parts = score_parts(latents.parts_of(signals), MODALITIES, drawn)
     # Total strength sqrt(4 * 2**2) = 4; pairs 2 + 3 + 4 + 6 + 8 + 12 = 35.
     assert parts["unique_timeseries"] == pytest.approx([0.5])
     assert parts["unique_text"] == pytest.approx([0])
@@ -133,18 +133,35 @@ def test_score_parts_by_hand() -> None:
 def test_unreliable_modalities_see_nothing_of_the_latents() -> None:
     truth = plan.drawn_plan(Size(stays=6000), Signals(), 1).truth
     for name, share in zip(MODALITIES, Signals().unreliable, strict=True):
-        good = truth[truth[f"reliable_{name}"]]
-        bad = truth[~truth[f"reliable_{name}"]]
-        assert len(bad) / len(truth) == pytest.approx(share, abs=0.02)
+        there = truth[truth[f"present_{name}"]]
+        good = there[there[f"reliable_{name}"]]
+        bad = there[~there[f"reliable_{name}"]]
+        assert len(bad) / len(there) == pytest.approx(share, abs=0.02)
         pairs = [
             (f"latent_{name}_{k}", f"seen_{name}_{k}") for k in ("unique", "synergy")
         ]
         for latent, seen in [*pairs, ("latent_shared", f"seen_{name}_shared")]:
             assert good[latent].corr(good[seen]) == pytest.approx(0.958, abs=0.01)
             assert abs(bad[latent].corr(bad[seen])) < 4 / np.sqrt(len(bad))
+            # Clearly wider where it is noise: sqrt(2.5^2 + 0.3^2).
+            assert bad[seen].std() == pytest.approx(2.518, rel=4 / np.sqrt(len(bad)))
         hidden = truth[f"information_{name}"] == 0
-        usable = truth[f"reliable_{name}"] & truth[f"present_{name}"]
-        assert (hidden == ~usable).all()
+        assert (hidden == ~truth[f"reliable_{name}"]).all()
+        absent = truth[~truth[f"present_{name}"]]
+        assert not absent[f"reliable_{name}"].any()
+        assert (absent[f"posterior_{name}"] == 0).all()
+
+
+def test_posteriors_are_as_often_right_as_they_say() -> None:
+    truth = plan.drawn_plan(Size(stays=20_000), Signals(), 2).truth
+    for name in MODALITIES:
+        there = truth[truth[f"present_{name}"]]
+        certain, reliable = there[f"posterior_{name}"], there[f"reliable_{name}"]
+        bins = np.minimum((certain * 10).astype(int), 9)
+        table = pd.DataFrame({"said": certain, "found": reliable}).groupby(bins)
+        error = np.sqrt(0.25 / table.size())
+        gap = (table["said"].mean() - table["found"].mean()).abs()
+        assert (gap < 4 * error).all(), name
 
 
 @given(
@@ -187,6 +204,7 @@ def test_impossible_sizes_are_refused(size: Size, message: str) -> None:
         ({"unreliable": (0.1, 0.2, 0.3, 1.4)}, r"signals\.unreliable"),
         ({"shared": -1.0}, "below 0"),
         ({"latent_noise": -0.1}, "below 0"),
+        ({"unreliable_sd": 0.0}, r"signals\.unreliable_sd=0\.0"),
     ],
 )
 def test_impossible_signals_are_refused(changes: dict, message: str) -> None:

@@ -51,7 +51,7 @@ def made_plan(variant: str = "instance", *switches: str, **changes: object) -> P
     """A plan with the defaults of the protocol; `changes` are fields of its parts."""
     made = MADE.model_copy(update={k: v for k, v in changes.items() if k in MADE_BY})
     rest = {k: v for k, v in changes.items() if k not in MADE_BY}
-    found = Plan(variant, 0.5, made, switches=frozenset(switches))
+    found = Plan(variant, 0.5, made, frozenset(switches), scale=made.scale)
     return replace(found, **rest)  # type: ignore[arg-type]
 
 

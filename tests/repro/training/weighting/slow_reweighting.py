@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import root
 
 from btw import gaussian_kl, modality_information
 from repro.training.weighting.evidence import Evidence
@@ -38,7 +39,7 @@ class Slow:
             self.own_variance.append(max(np.mean(squares), floor))
         joint = known.unweighted[self.seed]
         self.take(joint[rows], joint[known.rows["valid"]])
-        self.held = self.new
+        self.held, self.vector = self.new, self.new_vector
 
     def shares(self, i: int, joint: float) -> list[float]:
         """Shares of one instance in the divergence of its modalities."""
@@ -63,19 +64,26 @@ class Slow:
             known.unimodal[self.seed, rows], train, "regression", known.present[rows]
         )
         shares = np.array([self.shares(i, p) for i, p in zip(rows, train, strict=True)])
-        self.averaged = [
-            np.mean(
-                [
-                    row[m]
-                    for i, row in zip(rows, shares, strict=True)
-                    if known.present[i, m]
-                ]
-            )
-            for m in range(3)
-        ]
+        self.averaged = self.common(shares)
         self.new = np.array(
             [self.weights(i, p) for i, p in zip(rows, train, strict=True)]
         )
+        raw = self.averaged
+        if self.variant == "modality":
+            raw = self.information
+        self.new_vector = scaled_row(list(raw), np.ones(3, dtype=bool))
+
+    def common(self, values: np.ndarray) -> np.ndarray:
+        """The vector whose restrictions to what train rows have sum to these rows."""
+        there = self.known.present[self.known.rows["train"]]
+
+        def left(logs: np.ndarray) -> np.ndarray:
+            vector = np.exp([*logs, 0.0])
+            pairs = zip(values, there, strict=True)
+            parts = [scaled_row(list(vector), t) / t.sum() * v.sum() for v, t in pairs]
+            return (np.sum(parts, axis=0) - values.sum(0))[:2]
+
+        return np.exp([*root(left, [0.0, 0.0], tol=1e-13).x, 0.0])
 
     def weights(self, i: int, joint: float) -> np.ndarray:
         """Weights of one instance from its predictions."""
@@ -89,10 +97,15 @@ class Slow:
         return scaled_row(raw, self.known.present[i])
 
     def prior(self, rows: np.ndarray) -> np.ndarray:
-        """Train means of the held weights over what each row has."""
-        there = self.known.present[self.known.rows["train"]]
-        means = [self.held[there[:, m], m].mean() for m in range(3)]
-        return np.array([scaled_row(means, self.known.present[i]) for i in rows])
+        """The vector that stands for the held weights over what each row has."""
+        is_global = self.variant in ("averaged_instance", "modality")
+        vector = self.vector if is_global else self.common(self.held)
+        return self.restricted(vector, rows)
+
+    def restricted(self, vector: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A vector over what each row has."""
+        there = self.known.present[rows]
+        return np.array([scaled_row(list(vector), present) for present in there])
 
     def second(self, rows: np.ndarray, first: np.ndarray) -> np.ndarray:
         """Weights of pass 2."""
@@ -119,7 +132,10 @@ class Slow:
         found, _ = self.two_passes("valid", epoch)
         test, test_weights = self.two_passes("test", epoch)
         score = np.abs(found - known.y[valid]).mean()
-        self.held = self.factor * self.new + (1 - self.factor) * self.held
+        self.held = factor * self.new + (1 - factor) * self.held
+        self.vector = factor * self.new_vector + (1 - factor) * self.vector
+        if self.variant in ("averaged_instance", "modality"):
+            self.held = self.restricted(self.vector, train)
         step = 0.05 if score < self.best else -0.05
         self.factor = min(max(self.factor + step, 0.0), 1.0)
         self.best = min(self.best, score)

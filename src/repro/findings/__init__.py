@@ -1,0 +1,1 @@
+"""Findings: what the tables' differences say, as sentences with their numbers."""

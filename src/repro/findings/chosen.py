@@ -1,0 +1,42 @@
+"""Which statements are made: data, no code. Every tested difference unless named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows and metrics of a table that statements are made about; empty means all."""
+
+    rows: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One statement of the README: a difference of a row of a table and data set."""
+
+    table: str
+    dataset: str
+    row: str
+    metric: str
+
+
+EVERY = Chosen()
+WITHOUT_ONE = Chosen(metrics=("macro_f1", "weighted_f1", "auroc"))
+STATED: Mapping[str, Chosen] = MappingProxyType(
+    {"btw_table8": WITHOUT_ONE, "btw_table9": WITHOUT_ONE}
+)
+HEADLINES = (
+    Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
+    Headline("btw_table3", "mosei", "bi_level", "mae_vs_moe"),
+    Headline("btw_sites", "mosi", "moe_contribution_bi_level", "mae_vs_unweighted"),
+    Headline("btw_table3", "mosi", "ridge", "mae_vs_moe"),
+    Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
+    Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
+)
+# Parts of row codes that no name of params.yaml spells.
+WORDS: Mapping[str, str] = MappingProxyType({"zero": "absent = zero"})
+# The row whose weights are the planted reliability.
+CONTROL = "oracle"

@@ -1,0 +1,154 @@
+"""docs/results.md and the findings of the README, from metrics/*.json alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from repro.findings.chosen import HEADLINES, Headline
+from repro.findings.comparisons import Comparison, Tree, comparisons, row_name
+from repro.findings.sentences import control_sentence, is_negative, sentence
+from repro.params import Params
+from repro.tables.labels import HOLM_P, INTERVAL, metric_label
+from repro.tables.naming import table as named_table
+
+BEGIN, END = (
+    "<!-- findings: written by dvc repro results -->",
+    "<!-- end of findings -->",
+)
+INTRODUCTION = """\
+# Results
+
+Written by `dvc repro results` from `metrics/*.json`; every sentence has its numbers
+from there, and an edit here is overwritten.
+
+- **worse**, **better**: Holm-adjusted p below 0.05, over all tested differences of the
+  table and data set. **No difference seen**: not below. **Not tested**: no claim.
+- [interval]: {level:g} %, seeds and test groups both drawn, for each difference by
+  itself. Seed SE: sd over seeds of the difference, by the root of their number.
+- A control is the row whose weights are the planted reliability: where it gains
+  nothing, a table says nothing about any weighting.
+- Simulated data test the method and the code; they say nothing about the printed
+  numbers.
+"""
+NO_CONTROL = "No oracle row: this table has no positive control."
+
+
+def page(trees: Mapping[str, Tree], params: Params) -> str:
+    """The whole of docs/results.md; `trees` are the contents of metrics by table.
+
+    Raises:
+        ValueError: a table is unknown or its numbers are incomplete.
+    """
+    level = 100 * params.statistics.confidence
+    sections = [INTRODUCTION.format(level=level)]
+    for table in sorted(trees, key=_place):
+        for block in sorted(trees[table]):
+            found = comparisons(table, block, trees[table], params)
+            if found:
+                title = named_table(params, table).title
+                head = f"## {title}. {block_title(block, params)}"
+                sections.append("\n".join([head, "", *_lines(found)]) + "\n")
+    return "\n".join(sections)
+
+
+def headlines(
+    trees: Mapping[str, Tree], params: Params, wanted: Sequence[Headline] = HEADLINES
+) -> str:
+    """The findings of the README: one line each, a negative one with its control.
+
+    Raises:
+        ValueError: as for `page`.
+    """
+    lines = [
+        f"- {line}"
+        for headline in wanted
+        for line in _headline(headline, trees, params)
+    ]
+    return "\n".join([BEGIN, *lines, END])
+
+
+def with_headlines(text: str, block: str) -> str:
+    """A README whose findings are replaced.
+
+    Raises:
+        ValueError: it does not have each marker once, in order.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in after:
+        raise ValueError(
+            f"README.md: needs {BEGIN!r} and {END!r} once each, in this order; put "
+            "them where the findings belong"
+        )
+    return f"{before}{block}{after}"
+
+
+def block_title(block: str, params: Params) -> str:
+    """Data set, simulated or real, and the protocol where it is not the default.
+
+    >>> from repro.params import load
+    >>> block_title("mosi__simulated", load())
+    'MOSI, simulated data'
+    >>> block_title("mosi__mmsa__published", load())
+    'MOSI, real data (mmsa files), protocol published'
+    """
+    dataset, source, *protocol = block.split("__")
+    known = params.datasets.every().get(dataset)
+    title = dataset if known is None else known.title
+    kind = "simulated data" if is_simulated(block) else f"real data ({source} files)"
+    told = [f"protocol {name.replace('_', ' ')}" for name in protocol]
+    return ", ".join([title, kind, *told])
+
+
+def is_simulated(block: str) -> bool:
+    """Whether a block of metrics is of simulated data."""
+    return block.split("__")[1] == "simulated"
+
+
+def _lines(found: Sequence[Comparison]) -> Iterator[str]:
+    """Sentences of a block; those of a group are followed by their control."""
+    has_control = any(c.is_control for c in found)
+    if not has_control:
+        yield f"{NO_CONTROL}\n"
+    for _, members in groupby(found, key=lambda c: c.group):
+        group = list(members)
+        controls = [c for c in group if c.is_control]
+        claims = [c for c in group if not c.is_control]
+        yield from (f"- {sentence(c)}" for c in claims)
+        yield from (f"- {control_sentence(c)}" for c in controls)
+        if has_control and not controls and any(map(is_negative, claims)):
+            yield f"- No control against {group[0].reference}: no oracle row there."
+
+
+def _headline(
+    wanted: Headline, trees: Mapping[str, Tree], params: Params
+) -> Iterator[str]:
+    tree = trees.get(wanted.table, {})
+    blocks = [b for b in sorted(tree) if b.split("__")[0] == wanted.dataset]
+    if not blocks:
+        yield f"{wanted.dataset}: {_without_metric(wanted, params)}"
+    for block in blocks:
+        found = comparisons(wanted.table, block, tree, params)
+        where = f"{wanted.table}.{block}.{wanted.row}.{wanted.metric}"
+        one = next((c for c in found if c.where == where), None)
+        start = f"{block_title(block, params)}: "
+        if one is None:
+            yield f"{start}{_without_metric(wanted, params)}"
+            continue
+        controls = [c for c in found if c.is_control and c.group == one.group]
+        more = [control_sentence(c) for c in controls] if is_negative(one) else []
+        yield " ".join([f"{start}{sentence(one)}", *more])
+
+
+def _without_metric(wanted: Headline, params: Params) -> str:
+    name, title = (
+        row_name(wanted.row, params),
+        metric_label(wanted.metric, params.names),
+    )
+    return f"{name}: not tested (no metric {title.removesuffix(INTERVAL + HOLM_P)})."
+
+
+def _place(table: str) -> tuple[str, int, str]:
+    """Tables of a paper by their numbers, then the others."""
+    paper, _, item = table.partition("_")
+    number = item.removeprefix("table")
+    return paper, int(number) if number.isdigit() else 1000, item

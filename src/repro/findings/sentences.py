@@ -1,0 +1,144 @@
+"""The few forms of a sentence about a difference; none comes without its numbers."""
+
+from dataclasses import dataclass
+
+from repro.findings.comparisons import Comparison
+from repro.results.comparing import LEAST_SEEDS
+from repro.tables.rendering import SIGNIFICANT
+
+# What a claim takes beside the difference, and what is said where it is missing.
+TAKEN = {
+    "lower": "no interval",
+    "upper": "no interval",
+    "se_seeds": "no seed standard error",
+    "p_holm": "no p",
+}
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The numbers of a claim, none of which may be missing."""
+
+    mean: float
+    lower: float
+    upper: float
+    n: int
+    se_seeds: float
+    p_holm: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the adjusted p decides for a difference."""
+        return self.p_holm < SIGNIFICANT
+
+
+def untested(found: Comparison) -> str:
+    """Why no claim can be made, or nothing where one can.
+
+    Raises:
+        ValueError: the difference itself is missing, or bounds are in disorder.
+    """
+    numbers = found.numbers
+    if "mean" not in numbers or "n" not in numbers:
+        raise ValueError(
+            f"{found.where}: holds {sorted(numbers)}, without mean or n; write the "
+            "table again"
+        )
+    if numbers["n"] < LEAST_SEEDS:
+        return "one seed"
+    for name, says in TAKEN.items():
+        if name not in numbers:
+            return says
+    if not numbers["lower"] <= numbers["mean"] <= numbers["upper"]:
+        raise ValueError(
+            f"{found.where}: mean {numbers['mean']} lies outside [{numbers['lower']}, "
+            f"{numbers['upper']}]; write the table again"
+        )
+    return ""
+
+
+def sentence(found: Comparison) -> str:
+    """What one comparison says: worse or better, no difference seen, or not tested."""
+    pair, title = f"{found.subject} and {found.reference}", found.metric.title
+    if reason := untested(found):
+        difference = _signed(found, found.numbers["mean"])
+        return f"{pair}: not tested ({reason}); {title} {difference}."
+    numbers = _tested(found)
+    if not numbers.is_significant:
+        told = f"{title} {_with_interval(found, numbers)}, {_evidence(found, numbers)}"
+        return f"No difference seen between {pair}: {told}{_beside(numbers)}."
+    word = "better" if is_better(found) else "worse"
+    told = f"{_size(found, numbers)} ({_evidence(found, numbers)})"
+    return f"{found.subject} is {word} than {found.reference} by {told}."
+
+
+def control_sentence(control: Comparison) -> str:
+    """What the oracle of a table shows, and so what the table can show."""
+    start = f"Control ({control.subject}): the oracle"
+    if reason := untested(control):
+        return f"{start} is not tested ({reason})."
+    numbers = _tested(control)
+    evidence = _evidence(control, numbers)
+    if numbers.is_significant and is_better(control):
+        told = f"{_size(control, numbers)} ({evidence})"
+        return f"{start} gains {told}: the table can show a good weighting."
+    told = f"{control.metric.title} {_with_interval(control, numbers)}, {evidence}"
+    return (
+        f"{start} shows no gain here ({told}): this table cannot tell a good weighting "
+        "from a bad one."
+    )
+
+
+def is_better(found: Comparison) -> bool:
+    """Whether the difference is an improvement, by the direction of its metric."""
+    return (found.numbers["mean"] < 0) == found.is_lower_better
+
+
+def is_negative(found: Comparison) -> bool:
+    """Whether a test found the row worse, or no different."""
+    if untested(found):
+        return False
+    return not (_tested(found).is_significant and is_better(found))
+
+
+def _tested(found: Comparison) -> Tested:
+    numbers = found.numbers
+    return Tested(
+        mean=numbers["mean"],
+        lower=numbers["lower"],
+        upper=numbers["upper"],
+        n=int(numbers["n"]),
+        se_seeds=numbers["se_seeds"],
+        p_holm=numbers["p_holm"],
+    )
+
+
+def _size(found: Comparison, numbers: Tested) -> str:
+    """How much, without sign: the word before it says which way."""
+    low, high = sorted((numbers.lower, numbers.upper))
+    if numbers.mean < 0:
+        low, high = -high, -low
+    digits = found.metric.digits
+    told = f"{abs(numbers.mean):.{digits}f} {found.metric.title}"
+    return f"{told} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _with_interval(found: Comparison, numbers: Tested) -> str:
+    ends = ", ".join(_signed(found, end) for end in (numbers.lower, numbers.upper))
+    return f"{_signed(found, numbers.mean)} [{ends}]"
+
+
+def _evidence(found: Comparison, numbers: Tested) -> str:
+    error = f"{numbers.se_seeds:.{found.metric.digits}f}"
+    p = "< 0.001" if numbers.p_holm < 0.001 else f"{numbers.p_holm:.3f}"
+    return f"{numbers.n} seeds, seed SE {error}, Holm p {p}"
+
+
+def _beside(numbers: Tested) -> str:
+    """A word where the interval, which is not adjusted, alone would say otherwise."""
+    holds = numbers.lower <= 0 <= numbers.upper
+    return "" if holds else "; its interval alone leaves out 0"
+
+
+def _signed(found: Comparison, value: float) -> str:
+    return f"{value:+.{found.metric.digits}f}"

@@ -1,0 +1,93 @@
+"""Write what a simulated data set allows at best: `... repro.stages.ceilings mosi`."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+from collections.abc import Iterable  # noqa: E402
+
+import pandas as pd  # noqa: E402
+
+from repro import params, paths  # noqa: E402
+from repro.baselines import attainable, reliability  # noqa: E402
+from repro.baselines.fit import prediction_table, report  # noqa: E402
+from repro.features.reading import Features, read_features  # noqa: E402
+from repro.files import read_table, write_table  # noqa: E402
+from repro.results.folds import write_folds  # noqa: E402
+from repro.simulation.truth import Truth, is_simulated, truth_of  # noqa: E402
+
+GROUP = "ceilings"
+
+
+def main() -> None:
+    """Read features, truth and predictions of a data set, write runs/ceilings/<it>.
+
+    Beside predictions there are truth (reliable and posterior of each modality) and
+    reliability (what classifiers that are trained on the truth reach).
+    Of real data, in which nothing was planted, the report says so and names no method.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    dataset, settings = parser.parse_args().dataset, params.load()
+    settings.dataset(dataset)  # refuses an unknown one by name
+    encoder = settings.encoder if dataset in settings.datasets.files else None
+    address, folds = f"{GROUP}/{dataset}", settings.folds(dataset)
+    for k, part in enumerate(settings.parts(dataset)):
+        features = read_features(part, encoder, pooled=True)
+        place = paths.part(address, k) if folds else address
+        write(settings, place, part, features)
+    if folds:
+        write_folds(address, folds)
+
+
+def write(settings: params.Params, address: str, part: str, features: Features) -> None:
+    """Write the ceilings of a data set or of one part of it."""
+    samples, modalities, meta = features.samples, features.modalities, features.meta
+    about = samples, modalities
+    if not is_simulated(settings, paths.whole(part)):
+        reason = "nothing is known to be planted in real data"
+        told = report(address, part, *about, {}, meta)
+        left_out = dict.fromkeys(attainable.METHODS, reason)
+        told.model_copy(update={"left_out": left_out}).write()
+        return
+    fits = attainable.attainable(settings, part, samples["id"].to_numpy())
+    folder, table = paths.run(address), prediction_table(samples, fits)
+    write_table(folder / "predictions.parquet", table)
+    truth = truth_of(settings, part, samples["id"].to_numpy())
+    write_table(folder / "truth.parquet", planted_columns(truth, samples, modalities))
+    told = told_apart(settings, part, features, truth)
+    write_table(folder / "reliability.parquet", told)
+    report(address, part, *about, fits, meta).write()
+
+
+def planted_columns(
+    truth: Truth, samples: pd.DataFrame, modalities: Iterable[str]
+) -> pd.DataFrame:
+    """id, and `reliable_` and `posterior_` of every modality of the models."""
+    columns = {"id": samples["id"].to_numpy()}
+    for name in modalities:
+        columns[f"reliable_{name}"] = truth.reliable[:, truth.place(name)]
+        columns[f"posterior_{name}"] = truth.posterior[:, truth.place(name)]
+    return pd.DataFrame(columns)
+
+
+def told_apart(
+    settings: params.Params, part: str, features: Features, truth: Truth
+) -> pd.DataFrame:
+    """AUROC for planted reliability of classifiers that are trained on it."""
+    samples, modalities = features.samples, features.modalities
+    address = f"base/{part}"  # a fold of it where part is one
+    table = read_table(paths.run(address) / "predictions.parquet")
+    fusion = settings.recipe(f"base/{paths.whole(part)}").fusion
+    return reliability.ceilings(
+        truth,
+        samples,
+        reliability.feature_columns(samples, modalities, features.meta["task"]),
+        reliability.prediction_columns(table, [*modalities, fusion], samples),
+        list(modalities),
+    )
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,53 @@
+"""What a table says when even weights of planted reliability do not help."""
+
+from collections.abc import Mapping, Sequence
+
+from repro.metrics.scores import known_metric
+from repro.tables.labels import VERSUS
+from repro.tables.rendering import SIGNIFICANT
+from repro.tables.rows import Entry
+
+ORACLE = "oracle"
+
+
+def oracle_notes(
+    references: Mapping[str, str], differences: Sequence[Entry]
+) -> list[str]:
+    """A note for every oracle row that gains nothing over what it is set against.
+
+    `references` has the names of those, by oracle row. A gain is a difference in the
+    better direction, in any tested metric, whose Holm-adjusted p is below 0.05. A row
+    without tests has no note.
+
+    >>> gain = Entry("oracle", "oracle", "mae_vs_moe", mean=-0.1, p=0.2, p_holm=0.4)
+    >>> oracle_notes({"oracle": "MoE"}, [gain])[0][:44]
+    'an oracle weighting shows no gain over MoE h'
+    """
+    notes = []
+    for row, reference in references.items():
+        own = [e for e in differences if e.row == row and e.p_holm is not None]
+        if own and not any(is_gain(entry) for entry in own):
+            notes.append(
+                f"an oracle weighting shows no gain over {reference} here, so that its "
+                "rows cannot tell a good weighting from a bad one"
+            )
+    return notes
+
+
+def is_gain(entry: Entry) -> bool:
+    """Whether a tested difference is significant and in the better direction.
+
+    Raises:
+        ValueError: it is no difference of a known metric.
+
+    >>> is_gain(Entry("a", "a", "mae_vs_moe", mean=-0.1, p_holm=0.01))
+    True
+    >>> is_gain(Entry("a", "a", "auroc_vs_moe", mean=-0.1, p_holm=0.01))
+    False
+    """
+    metric = known_metric(entry.metric.partition(VERSUS)[0])
+    if metric is None or VERSUS not in entry.metric:
+        raise ValueError(f"{entry.row}: {entry.metric} is no difference of a metric")
+    if entry.mean is None or entry.p_holm is None or entry.p_holm >= SIGNIFICANT:
+        return False
+    return entry.mean < 0 if metric.lower_is_better else entry.mean > 0

@@ -1,0 +1,84 @@
+"""What is set against what, from the codes of rows and metrics."""
+
+import pytest
+
+from repro.findings import comparisons as module
+from repro.findings.chosen import Chosen
+from repro.findings.comparisons import comparisons, row_name
+from tests.repro.findings.made_trees import numbers
+
+
+def pairs(params, metric: str, *rows: str) -> dict[str, str]:
+    """Subject and reference of every compared row."""
+    told = {row: {metric: numbers(0.1, 0.5)} for row in rows}
+    told |= {metric.partition("_vs_")[2]: {}}
+    found = comparisons("btw_x", "mosi__simulated", {"mosi__simulated": told}, params)
+    return {c.subject: c.reference for c in found}
+
+
+def test_rows_of_a_suffix_are_set_against_the_reference_of_it(params) -> None:
+    block = {name: {} for name in ("fusemoe", "fusemoe_zero", "fusemoe_without_ecg")}
+    metric = "macro_f1_vs_fusemoe"
+    for row in ("bi_level", "bi_level_zero", "instance_without_ecg"):
+        block[row] = {metric: numbers(1.0, 0.5)}
+    found = comparisons(
+        "btw_x", "icu_all__simulated", {"icu_all__simulated": block}, params
+    )
+    assert {c.subject: c.reference for c in found} == {
+        "BTW": "FuseMoE",
+        "BTW, absent = zero": "FuseMoE, absent = zero",
+        "BTW-local (KL), without ecg": "FuseMoE, without ecg",
+    }
+    assert len({c.group for c in found}) == 3
+
+
+def test_rows_of_other_fusions_are_set_against_their_own(params) -> None:
+    metric = "mae_vs_unweighted"
+    block = {name: {} for name in ("late_fusion", "moe")}
+    for row in ("late_fusion_bi_level", "moe_oracle", "mult_oracle"):
+        block[row] = {metric: numbers(0.1, 0.5)}
+    found = comparisons("btw_x", "mosi__simulated", {"mosi__simulated": block}, params)
+    told = {c.where.split(".")[2]: (c.reference, c.is_control) for c in found}
+    assert told == {
+        "late_fusion_bi_level": ("late fusion", False),
+        "moe_oracle": ("MoE", True),
+        "mult_oracle": ("its unweighted fusion", True),
+    }
+
+
+def test_rows_are_named_part_by_part(params) -> None:
+    assert row_name("early_fusion_instance", params) == "early fusion, BTW-local (KL)"
+    assert row_name("something_of_mine", params) == "something of mine"
+    assert row_name("averaged_instance", params) == "BTW-global (KL)"
+
+
+def test_they_stand_by_metric_then_reference(params) -> None:
+    rows = {
+        row: {
+            f"{name}_vs_fusemoe": numbers(0.1, 0.5)
+            for name in ("auroc", "accuracy", "macro_f1")
+        }
+        for row in ("bi_level", "instance")
+    }
+    found = comparisons(
+        "btw_x", "icu_all__simulated", {"icu_all__simulated": rows}, params
+    )
+    assert [c.metric.name for c in found] == [
+        *["accuracy"] * 2,
+        *["macro_f1"] * 2,
+        *["auroc"] * 2,
+    ]
+    assert [c.subject for c in found[:2]] == ["BTW-local (KL)", "BTW"]
+
+
+def test_a_list_can_choose_rows_and_metrics(params, monkeypatch) -> None:
+    chosen = {"btw_x": Chosen(rows=("bi_level",)), "btw_y": Chosen(metrics=("corr",))}
+    monkeypatch.setattr(module, "STATED", chosen)
+    assert pairs(params, "mae_vs_moe", "bi_level", "instance") == {"BTW": "MoE"}
+    rows = {"mosi__mmsa": {"bi_level": {"mae_vs_moe": numbers(0.1, 0.5)}}}
+    assert comparisons("btw_y", "mosi__mmsa", rows, params) == []
+
+
+def test_an_unknown_metric_stops(params) -> None:
+    with pytest.raises(ValueError, match=r"metrics/btw_x\.json: .*no known metric"):
+        pairs(params, "luck_vs_moe", "bi_level")

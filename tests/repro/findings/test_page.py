@@ -1,0 +1,107 @@
+"""The page and the README: headings, controls after claims, no drift in git."""
+
+from pathlib import Path
+
+import pytest
+
+from repro import paths
+from repro.files import read_json
+from repro.findings.chosen import HEADLINES, STATED, Headline
+from repro.findings.comparisons import row_name
+from repro.findings.page import BEGIN, END, headlines, page, with_headlines
+from repro.tables.btw import TABLES
+from repro.tables.labels import is_difference
+from tests.repro.findings.made_trees import SCORE, numbers, tree
+
+ROOT = Path(__file__).parents[3]
+
+
+def lines_of(text: str) -> list[str]:
+    """The sentences of a page."""
+    return [line for line in text.split("\n## ", 1)[1].splitlines() if line[:2] == "- "]
+
+
+def test_headings_tell_simulated_from_real(params) -> None:
+    content = tree(numbers(0.05, 0.01))
+    content["mosi__mmsa"] = content["mosi__simulated"]
+    text = page({"btw_table3": content}, params)
+    assert "## Table 3. Sentiment regression. MOSI, simulated data\n" in text
+    assert "## Table 3. Sentiment regression. MOSI, real data (mmsa files)\n" in text
+
+
+@pytest.mark.parametrize("own", [numbers(0.05, 0.01), numbers(0.001, 0.9)])
+def test_a_negative_claim_is_followed_by_its_control(params, own) -> None:
+    found = lines_of(page({"btw_table3": tree(own, numbers(-0.08, 0.001))}, params))
+    assert found[0].startswith(("- BTW is worse", "- No difference seen"))
+    assert found[1].startswith("- Control (planted reliability): the oracle gains")
+    assert len(found) == 2
+    wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
+    told = headlines({"btw_table3": tree(own, numbers(-0.08, 0.001))}, params, wanted)
+    (line,) = told.splitlines()[1:-1]
+    assert (
+        line.startswith("- MOSI, simulated data: ") and "the oracle gains 0.080" in line
+    )
+
+
+def test_a_table_whose_oracle_gains_nothing_says_so(params) -> None:
+    content = {"btw_table7": tree(numbers(-0.05, 0.01), numbers(0.01, 0.4), SCORE)}
+    assert "cannot tell a good weighting from a bad one" in page(content, params)
+    without = {"btw_table7": tree(numbers(-0.05, 0.01), metric=SCORE)}
+    assert "No oracle row: this table has no positive control." in page(without, params)
+
+
+def test_a_claim_against_a_row_without_a_control_says_so(params) -> None:
+    metric = "auroc_vs_fusemoe"
+    rows = {"fusemoe": {}, "fusemoe_zero": {}, "oracle": {metric: numbers(0.1, 0.001)}}
+    rows["bi_level_zero"] = {metric: numbers(-0.1, 0.001)}
+    text = page({"btw_table7": {"icu_all__simulated": rows}}, params)
+    assert "- No control against FuseMoE, absent = zero: no oracle row there." in text
+
+
+def test_a_better_headline_needs_no_control(params) -> None:
+    wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
+    content = {"btw_table3": tree(numbers(-0.05, 0.01), numbers(-0.08, 0.001))}
+    assert "Control" not in headlines(content, params, wanted)
+
+
+def test_a_missing_number_is_told(params) -> None:
+    wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
+    rows = {"btw_table3": {"mosi__simulated": {"moe": {}}}}
+    told = headlines(rows, params, wanted)
+    assert "BTW: not tested (no metric MAE minus MoE)." in told
+    assert "BTW: not tested (no metric MAE minus MoE)." in headlines({}, params, wanted)
+
+
+def test_the_block_of_the_readme_is_replaced_alone() -> None:
+    text = f"before\n{BEGIN}\n- old\n{END}\nafter\n"
+    new = f"{BEGIN}\n- new\n{END}"
+    assert with_headlines(text, new) == f"before\n{new}\nafter\n"
+    for broken in (text.replace(END, ""), text + BEGIN, text.replace(BEGIN, END)):
+        with pytest.raises(ValueError, match=r"README\.md: needs"):
+            with_headlines(broken, new)
+
+
+def test_the_committed_prose_is_what_the_committed_numbers_give(params) -> None:
+    """docs/results.md and the README never drift from metrics/."""
+    files = sorted((ROOT / paths.METRICS).glob("*.json"))
+    trees = {path.stem: read_json(path) for path in files}
+    assert trees
+    told = page(trees, params), headlines(trees, params)
+    assert (ROOT / paths.RESULTS).read_text() == told[0], "run dvc repro results"
+    assert told[1] in (ROOT / paths.README).read_text(), "run dvc repro results"
+
+
+def test_the_readme_has_three_to_six_findings() -> None:
+    text = (ROOT / paths.README).read_text()
+    block = text.partition(BEGIN)[2].partition(END)[0]
+    assert 3 <= sum(line.startswith("- ") for line in block.splitlines()) <= 6
+
+
+def test_the_list_names_tables_and_rows_that_exist(params) -> None:
+    tables = {f"btw_{item}" for item in TABLES}
+    assert set(STATED) | {h.table for h in HEADLINES} <= tables
+    for headline in HEADLINES:
+        named = row_name(headline.row, params).split(", ")
+        assert set(named) & set(params.names.values()), headline
+        assert headline.dataset in params.datasets.every()
+        assert is_difference(headline.metric)
