@@ -84,10 +84,13 @@ def _is_of_classes(metric: str) -> bool:
 def _without_counts(notes: str) -> str:
     """The notes but for those that count few patients, or nobody in a class.
 
-    >>> _without_counts("3 samples without any modality are excluded | frozen encoder")
-    'frozen encoder'
+    >>> told = _without_counts("3 samples without any modality are excluded | frozen")
+    >>> told.removesuffix(small_cells.NOTE)
+    'frozen | '
     """
-    return joined_notes(*(n for n in notes.split(NOTE_SEPARATOR) if not _tells(n)))
+    kept = [note for note in notes.split(NOTE_SEPARATOR) if not _tells(note)]
+    more = [] if small_cells.NOTE in kept else [small_cells.NOTE]
+    return joined_notes(*kept, *more)
 
 
 def _tells(note: str) -> bool:
