@@ -4,8 +4,9 @@ import json
 import shutil
 
 import pytest
+from ruamel.yaml import YAML
 
-from repro import files
+from repro import files, paths
 from tests.pipeline.test_tiny import write_own_data
 from tests.pipeline_clone import Clone, small_clone
 
@@ -52,6 +53,19 @@ def test_a_temporary_copy_gets_ignored_data(owned: Clone, is_copied: bool) -> No
     owned.run(command)
     shown = json.loads(owned.run("dvc exp show --json --no-pager 2>/dev/null"))
     assert name in json.dumps(shown)
+
+
+@pytest.mark.parametrize("name", ["x; touch pwned", "$(touch pwned)", "`touch pwned`"])
+def test_a_name_is_no_command(owned: Clone, name: str) -> None:
+    yaml, file = YAML(), owned.path / paths.PARAMS
+    before = file.read_text()
+    content = yaml.load(file)
+    content["datasets"]["files"][name] = content["datasets"]["files"]["mosi"]
+    yaml.dump(content, file)
+    said = owned.run("dvc repro -s pipelines/data/dvc.yaml 2>&1 | tail -99", expect=1)
+    file.write_text(before)
+    assert "datasets.files" in said and "match pattern" in said
+    assert not (owned.path / "pwned").exists()
 
 
 def test_without_that_the_copy_lacks_them(owned: Clone) -> None:

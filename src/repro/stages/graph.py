@@ -1,6 +1,7 @@
 """The stages of every dvc.yaml, with `foreach`, `matrix` and variables filled in."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -97,7 +98,7 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
         file=file,
         name=name,
         source=source,
-        cmd=entry["cmd"],
+        cmd=" ".join(shlex.split(entry["cmd"])),
         wdir=entry.get("wdir", "."),
         deps=tuple(entry["deps"]),
         params=tuple(_named_params(entry.get("params", ()))),
