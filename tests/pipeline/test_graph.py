@@ -254,3 +254,19 @@ def test_metrics_and_plots_name_made_files():
 
 def _covers(place: PurePosixPath, file: str) -> bool:
     return place == PurePosixPath(file) or place in PurePosixPath(file).parents
+
+
+def test_tables_of_cohorts_know_their_patients():
+    """What small cells are is decided by the stays of a cohort and by `clinical`."""
+    for stage in ROOTS:
+        module, name = stage.cmd.split()[2:4] if " btw_" in stage.cmd else ("", "")
+        runs = [d.split("/") for d in stage.deps if d.startswith("runs/")]
+        cohorts = {run[2] for run in runs} & set(PARAMS.datasets.stays)
+        if any(run[1] == "ceilings" for run in runs):  # of what was planted alone
+            continue
+        if module != "repro.stages.table" or not cohorts:
+            continue
+        # A difference of two cohorts is a cell, too.
+        needed = {f"data/prepared/{cohort}" for cohort in PARAMS.datasets.stays}
+        assert needed | {"data/ingested/icu"} <= set(stage.deps), name
+        assert "clinical" in stage.params, name

@@ -48,8 +48,7 @@ def read(path: Path, dataset: str, *, simulated: bool = False) -> Dataset:
     modalities: dict[str, Ragged | Texts] = {"text": Texts(texts)}
     notes: tuple[str, ...] = ()
     for name in SERIES:
-        parts = [_part(content[split], name, f"{path}: {split}") for split in SPLITS]
-        gathered = layout.joined(parts, f"{path}: {name}", silence=True)
+        gathered = _gathered(content, name, path)
         modalities[name] = gathered.ragged
         notes += gathered.notes(name)
     return Dataset(
@@ -92,6 +91,14 @@ def _samples(columns: dict[str, Any], split: str, path: Path) -> pd.DataFrame:
     labels = fields.numbers(columns["regression_labels"], f"{where}.regression_labels")
     groups = [video for video, _, _ in parts]
     return pd.DataFrame({"id": ids, "group": groups, "split": split, "y": labels})
+
+
+def _gathered(content: dict[str, Any], name: str, path: Path) -> padding.Gathered:
+    """One modality of all splits; its padded arrays are let go."""
+    parts = [_part(content[split], name, f"{path}: {split}") for split in SPLITS]
+    for split in SPLITS:
+        del content[split][SERIES[name][0]]
+    return layout.joined(parts, f"{path}: {name}", silence=True)
 
 
 def _part(columns: dict[str, Any], name: str, where: str) -> padding.Part:

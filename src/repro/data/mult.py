@@ -39,14 +39,21 @@ def read(path: Path, labels: Path | None = None) -> Dataset:
     notes: tuple[str, ...] = ()
     modalities: dict[str, Ragged | Texts] = {}
     for name in SERIES:
-        parts = [_part(content[split], name, f"{path}: {split}") for split in SPLITS]
-        gathered = layout.joined(parts, f"{path}: {name}", silence=name != "text")
+        gathered = _gathered(content, name, path)
         modalities[name] = gathered.ragged
         notes += gathered.notes(name)
     if labels is not None:
         modalities["text"] = Texts(_words(samples, labels))
     samples = samples.drop(columns=["video", "clip"])
     return Dataset(samples, modalities, source="mult", notes=notes)
+
+
+def _gathered(content: dict[str, Any], name: str, path: Path) -> padding.Gathered:
+    """One modality of all splits; its padded arrays are let go."""
+    parts = [_part(content[split], name, f"{path}: {split}") for split in SPLITS]
+    for split in SPLITS:
+        del content[split][SERIES[name]]
+    return layout.joined(parts, f"{path}: {name}", silence=name != "text")
 
 
 def _part(columns: dict[str, Any], name: str, where: str) -> padding.Part:

@@ -1,14 +1,16 @@
 """What the globals that a pickle may name stand for; none of them is imported."""
 
+import codecs
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from repro.data.machine import LongString, Machine, Name, Refused, short
+from repro.data.machine import LongString, Machine, Name, Refused, release, short
 from repro.data.stored_arrays import Blank, Kind, array_of, kind_of, order_of, shape_of
 
 _ITEM = 100  # bytes of an item of a container
+_PIECE = 4 << 20  # bytes of a text that are decoded at once
 _SCALARS = (bool, int, float, str, bytes, type(None), np.generic)
 _MOST_KEY = 1 << 63  # greater integers can be made to collide in a dict
 
@@ -114,7 +116,7 @@ def _complex(arguments: tuple, machine: Machine) -> complex:
     return complex(*arguments)
 
 
-def _encode(arguments: tuple, machine: Machine) -> bytes:
+def _encode(arguments: tuple, machine: Machine) -> bytes | LongString:
     """How old pickles spell bytes: Latin-1 text; no other codec is looked up."""
     if len(arguments) != 2 or not _is_latin(arguments[1]):
         codec = arguments[1] if len(arguments) == 2 else arguments
@@ -138,17 +140,37 @@ def _bytearray(arguments: tuple, machine: Machine) -> bytes | LongString:
     return data
 
 
-def _bytes_of_text(text: Any, machine: Machine) -> bytes:
+def _bytes_of_text(text: Any, machine: Machine) -> bytes | LongString:
     if not isinstance(text, str | LongString):
         raise Refused(f"_codecs.encode of {short(text)} (text is needed)")
     machine.spend(len(text))
-    value = text.value() if isinstance(text, LongString) else text
-    if not isinstance(value, str):
+    if isinstance(text, LongString) and text.encoding is None:
         raise Refused("_codecs.encode of bytes (text is needed)")
     try:
+        if isinstance(text, LongString) and text.encoding == "utf-8":
+            return _latin_bytes(text)
+        value = str(text.value()) if isinstance(text, LongString) else text
         return value.encode("latin-1")
     except UnicodeEncodeError:
         raise Refused("_codecs.encode of text that is not Latin-1") from None
+    except UnicodeDecodeError as error:
+        raise Refused(f"a string that is not utf-8 ({error.reason})") from None
+
+
+def _latin_bytes(text: LongString) -> LongString:
+    """The bytes that a text spells, a piece at a time: the text is never whole."""
+    view, starts = text.view, range(0, len(text), _PIECE)
+    raw: np.ndarray = np.frombuffer(view, np.uint8)
+    follows = sum(int((raw[s : s + _PIECE] & 0xC0 == 0x80).sum()) for s in starts)
+    found, place = bytearray(len(text) - follows), 0
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+    for start in starts:
+        is_last = start + _PIECE >= len(text)
+        piece = decoder.decode(view[start : start + _PIECE], is_last).encode("latin-1")
+        found[place : place + len(piece)] = piece
+        place += len(piece)
+        release(view)
+    return LongString(memoryview(found), None)
 
 
 def _dtype(arguments: tuple, machine: Machine) -> Kind:

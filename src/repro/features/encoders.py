@@ -166,7 +166,9 @@ def loading(name: str, remedy: str = _REMEDY) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
+        if str(error).startswith("weights="):  # it is named already
+            raise
         raise ValueError(
             f"weights={name!r}: the model could not be loaded ({error}); {remedy}"
         ) from error

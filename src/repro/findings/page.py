@@ -9,6 +9,7 @@ from repro.findings.sentences import control_sentence, is_negative, sentence
 from repro.params import Params
 from repro.tables.labels import HOLM_P, INTERVAL, metric_label
 from repro.tables.naming import table as named_table
+from repro.tables.rendering import plain
 
 BEGIN, END = (
     "<!-- findings: written by dvc repro results -->",
@@ -45,7 +46,7 @@ def page(trees: Mapping[str, Tree], params: Params) -> str:
             found = comparisons(table, block, trees[table], params)
             if found:
                 title = named_table(params, table).title
-                head = f"## {title}. {block_title(block, params)}"
+                head = f"## {plain(title)}. {plain(block_title(block, params))}"
                 sections.append("\n".join([head, "", *_lines(found)]) + "\n")
     return "\n".join(sections)
 
@@ -113,8 +114,8 @@ def _lines(found: Sequence[Comparison]) -> Iterator[str]:
         group = list(members)
         controls = [c for c in group if c.is_control]
         claims = [c for c in group if not c.is_control]
-        yield from (f"- {sentence(c)}" for c in claims)
-        yield from (f"- {control_sentence(c)}" for c in controls)
+        yield from (f"- {plain(sentence(c))}" for c in claims)
+        yield from (f"- {plain(control_sentence(c))}" for c in controls)
         if has_control and not controls and any(map(is_negative, claims)):
             yield f"- No control against {group[0].reference}: no oracle row there."
 
@@ -136,7 +137,7 @@ def _headline(
             continue
         controls = [c for c in found if c.is_control and c.group == one.group]
         more = [control_sentence(c) for c in controls] if is_negative(one) else []
-        yield " ".join([f"{start}{sentence(one)}", *more])
+        yield plain(" ".join([f"{start}{sentence(one)}", *more]))
 
 
 def _without_metric(wanted: Headline, params: Params) -> str:

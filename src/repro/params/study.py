@@ -100,7 +100,11 @@ class Params(Strict):
         return self
 
     def _check_shown(self) -> None:
-        """No two methods have one name; tables could not tell them apart."""
+        """Every method of the tables has a name, and no two have the same."""
+        trained = {name for recipe in self.recipes.values() for name in recipe.trains}
+        for name in ("moe", "fusemoe", UNIMODAL, *WEIGHTINGS):
+            if name in trained and name not in self.names:
+                raise ValueError(f"names: has none for {name}; add a line for it")
         owners: dict[str, str] = {}
         for method, name in self.names.items():
             other = owners.setdefault(name.casefold(), method)

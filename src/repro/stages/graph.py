@@ -1,6 +1,7 @@
 """The stages of every dvc.yaml, with `foreach`, `matrix` and variables filled in."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -10,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from repro import paths
+from repro.params.bounded import refuse_bomb
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
@@ -41,7 +43,9 @@ class Stage:
 
 def yaml_content(path: Path) -> Any:
     """A YAML file, read with the parser of DVC."""
-    return YAML(typ="safe").load(path)
+    text = path.read_text(encoding="utf-8-sig")
+    refuse_bomb(text, path)
+    return YAML(typ="safe").load(text)
 
 
 def stage_files(root: Path) -> list[Path]:
@@ -94,7 +98,7 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
         file=file,
         name=name,
         source=source,
-        cmd=entry["cmd"],
+        cmd=" ".join(shlex.split(entry["cmd"])),
         wdir=entry.get("wdir", "."),
         deps=tuple(entry["deps"]),
         params=tuple(_named_params(entry.get("params", ()))),

@@ -63,14 +63,20 @@ def _told(step: Mapping[str, Any]) -> str:
     return f"{step['step'].removeprefix(PART)} {step['stays']} ({step['patients']})"
 
 
+def _is_near(step: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the difference of two counts tells of few, or both of a hidden one."""
+    gaps = [abs(other[name] - step[name]) for name in ("stays", "patients")]
+    least = 0 if other.get("hidden", False) else 1
+    return any(least <= gap < small_cells.FEWEST for gap in gaps)
+
+
 def _far_apart(
     steps: Sequence[Mapping[str, Any]], totals: Sequence[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
     """The steps whose patients are enough, as are those of every difference."""
     shown = list(totals)
     for step in steps:
-        gaps = [abs(s[k] - step[k]) for s in shown for k in ("stays", "patients")]
-        few = any(0 < gap < small_cells.FEWEST for gap in gaps)
+        few = any(_is_near(step, other) for other in shown)
         if step["patients"] >= small_cells.FEWEST and not few:
             shown.append(step)
             yield step
@@ -122,11 +128,16 @@ def protected_of(params: Params, names: Sequence[str]) -> Protected:
         return Protected()
     classes = max(len(cohort.classes) for cohort in kept.values())
     placed = {name: cohort.placed for name, cohort in kept.items()}
+    hidden = small_cells.hidden_cells(placed, classes)
     totals = [
-        {"stays": len(samples), "patients": samples["group"].nunique()}
-        for samples in placed.values()
+        {
+            "stays": len(samples),
+            "patients": samples["group"].nunique(),
+            "hidden": (name, TOTAL, small_cells.ALL) in hidden,
+        }
+        for name, samples in placed.items()
     ]
-    return Protected(small_cells.hidden_cells(placed, classes), totals)
+    return Protected(hidden, totals)
 
 
 def _entries(

@@ -106,3 +106,11 @@ def test_code_beside_the_weights_is_not_run(folder: Path) -> None:
     (folder / "evil.py").write_text("raise SystemExit('ran')\n")
     with pytest.raises(ValueError):
         loaded(folder)
+
+
+def test_a_folder_without_a_config_is_named(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    with pytest.raises(
+        ValueError, match=r"weights='.*': .*; give a folder with config"
+    ):
+        loaded(folder)

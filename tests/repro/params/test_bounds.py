@@ -66,6 +66,11 @@ def test_a_value_beyond_its_bound_is_named(
     assert key in said and bound in said, said
 
 
+def test_a_method_without_a_name_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"params\.yaml: names: has none for bi_level"):
+        loaded(tmp_path, r"^  bi_level: BTW\n", "")
+
+
 @pytest.mark.parametrize(
     ("pattern", "value", "message"),
     [

@@ -1,5 +1,6 @@
 """The clinical stages one after another on a tiny simulated tree."""
 
+import gzip
 import os
 import shutil
 from collections.abc import Iterator
@@ -152,6 +153,18 @@ def check_ceilings(stays: int) -> None:
     assert len(told) == 3 * 5 * 3  # folds, modalities, sources
     posterior = told[told["source"] == "posterior"]["auroc"]
     assert posterior.mean() > 0.8
+
+
+def test_a_table_that_is_not_the_listed_one_stops_the_ingest(ingested: Path) -> None:
+    settings()
+    path = paths.simulated_icu() / "hosp/admissions.csv.gz"
+    before = path.read_bytes()
+    path.write_bytes(before + gzip.compress(b""))  # the same rows in other bytes
+    try:
+        with pytest.raises(ValueError, match=r"admissions\.csv\.gz: its SHA-256 is"):
+            run(ingest)
+    finally:
+        path.write_bytes(before)
 
 
 def test_the_simulated_tree_stays_simulated_under_another_name(

@@ -9,7 +9,7 @@ from repro import paths
 from repro.files import read_json, read_table, write_json, write_table
 from repro.params import Params
 from repro.results.small_cells import FEWEST, NOTE
-from repro.tables.stays_by_class import attrition_note
+from repro.tables.stays_by_class import attrition_note, protected_of
 from tests.repro.made_data import samples
 from tests.repro.made_runs import write_study
 from tests.repro.written import numbers, write
@@ -70,6 +70,7 @@ def test_scores_of_one_class_are_left_out(real: Params, name: str) -> None:
         for row in block.values():
             assert not any(metric.startswith("recall") for metric in row)
             assert "balanced_accuracy" not in row and "macro_f1" in row
+        assert "majority" not in block
     assert NOTE in texts["md"] and "recall, over" not in texts["md"]
     counts = samples("icu_complete")["y"].astype(int).value_counts().sort_index()
     stays = "/".join(map(str, counts))
@@ -116,6 +117,20 @@ def test_few_tested_patients_leave_no_score(real: Params) -> None:
     assert numbers("table4") == {}
 
 
+def test_titles_do_not_tell_who_lacks_a_modality(real: Params) -> None:
+    path = paths.prepared("icu_complete") / "samples.parquet"
+    table = read_table(path)
+    write_table(paths.prepared("icu_all") / "samples.parquet", table)
+    few = table.index[table["split"] == "test"][:6]
+    write_table(path, table.drop(index=few))  # three patients of the other cohort
+    hidden = protected_of(real, ["icu_complete", "icu_all"]).hidden
+    told = {}
+    for name, cohort in (("table4", "icu_complete"), ("table7", "icu_all")):
+        told[cohort] = " test stays of " in write(name, real)["md"]
+        assert told[cohort] == ((cohort, "total", "test") not in hidden)
+    assert sum(told.values()) < 2
+
+
 def step(name: str, stays: int, patients: int) -> dict[str, Any]:
     """A step of the attrition."""
     return {"step": name, "stays": stays, "patients": patients}
@@ -133,6 +148,8 @@ def test_steps_that_few_did_not_pass_are_left_out() -> None:
     ]
     whole = attrition_note(steps)
     assert "alive 76 (57)" in whole and "cxr 6 (5)" in whole
+    secret = [{"stays": 76, "patients": 57, "hidden": True}]
+    assert "76" not in attrition_note(steps, secret)
     totals = [{"stays": 76, "patients": 57}]
     assert attrition_note(steps, totals) == (
         "stays (patients) left after each step: all 140 (100), alive 76 (57), "
