@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 from repro.findings.chosen import HEADLINES, Headline
 from repro.findings.comparisons import Comparison, Tree, comparisons, row_name
+from repro.findings.provenance import Provenance
 from repro.findings.sentences import control_sentence, is_negative, sentence
 from repro.params import Params
 from repro.tables.labels import HOLM_P, INTERVAL, metric_label
@@ -30,11 +32,21 @@ from there, and an edit here is overwritten.
 - Simulated data test the method and the code; they say nothing about the printed
   numbers.
 """
+NO_PROVENANCE = (
+    "Not stated: no metrics/provenance/{block}.json says where these numbers come from."
+)
+NOTHING_KNOWN: Mapping[str, Provenance] = MappingProxyType({})
 NO_CONTROL = "No oracle row: this table has no positive control."
 
 
-def page(trees: Mapping[str, Tree], params: Params) -> str:
+def page(
+    trees: Mapping[str, Tree],
+    params: Params,
+    known: Mapping[str, Provenance] = NOTHING_KNOWN,
+) -> str:
     """The whole of docs/results.md; `trees` are the contents of metrics by table.
+
+    Real data are stated with their provenance, which `known` has by block, or not.
 
     Raises:
         ValueError: a table is unknown or its numbers are incomplete.
@@ -47,14 +59,32 @@ def page(trees: Mapping[str, Tree], params: Params) -> str:
             if found:
                 title = named_table(params, table).title
                 head = f"## {plain(title)}. {plain(block_title(block, params))}"
-                sections.append("\n".join([head, "", *_lines(found)]) + "\n")
+                told = _told(block, found, known)
+                sections.append("\n".join([head, "", *told]) + "\n")
     return "\n".join(sections)
 
 
+def _told(
+    block: str, found: Sequence[Comparison], known: Mapping[str, Provenance]
+) -> Iterator[str]:
+    if is_simulated(block):
+        yield from _lines(found)
+    elif block in known:
+        yield f"Provenance: {known[block]}.\n"
+        yield from _lines(found)
+    else:
+        yield NO_PROVENANCE.format(block=block)
+
+
 def headlines(
-    trees: Mapping[str, Tree], params: Params, wanted: Sequence[Headline] = HEADLINES
+    trees: Mapping[str, Tree],
+    params: Params,
+    wanted: Sequence[Headline] = HEADLINES,
+    known: Mapping[str, Provenance] = NOTHING_KNOWN,
 ) -> str:
     """The findings of the README: one line each, a negative one with its control.
+
+    Those of real data need their provenance.
 
     Raises:
         ValueError: as for `page`.
@@ -62,9 +92,18 @@ def headlines(
     lines = [
         f"- {line}"
         for headline in wanted
-        for line in _headline(headline, trees, params)
+        for line in _headline(headline, _stated(trees, known), params)
     ]
     return "\n".join([BEGIN, *lines, END])
+
+
+def _stated(
+    trees: Mapping[str, Tree], known: Mapping[str, Provenance]
+) -> dict[str, Tree]:
+    return {
+        table: {b: rows for b, rows in tree.items() if is_simulated(b) or b in known}
+        for table, tree in trees.items()
+    }
 
 
 def with_headlines(text: str, block: str) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from repro import paths
-from repro.files import read_json
+from repro.files import read_json, write_json
 from repro.findings.chosen import HEADLINES, STATED, Headline
 from repro.findings.comparisons import row_name
 from repro.findings.page import BEGIN, END, headlines, page, with_headlines
+from repro.findings.provenance import Provenance, known_provenance
 from repro.tables.btw import TABLES
 from repro.tables.labels import is_difference
 from tests.repro.findings.made_trees import SCORE, numbers, tree
@@ -27,6 +28,46 @@ def test_headings_tell_simulated_from_real(params) -> None:
     text = page({"btw_table3": content}, params)
     assert "## Table 3. Sentiment regression. MOSI, simulated data\n" in text
     assert "## Table 3. Sentiment regression. MOSI, real data (mmsa files)\n" in text
+
+
+def test_real_data_are_stated_with_their_provenance_only(params) -> None:
+    content = {
+        "btw_table3": {"mosi__mmsa": tree(numbers(0.05, 0.01))["mosi__simulated"]}
+    }
+    wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
+    silent = page(content, params)
+    assert "Not stated: no metrics/provenance/mosi__mmsa.json" in silent
+    assert "BTW is worse" not in silent
+    assert "BTW is worse" not in headlines(content, params, wanted)
+    known = {"mosi__mmsa": provenance()}
+    told = page(content, params, known)
+    assert "Provenance: files of 2018; 1 checksums, commit 0123abc, 60 seconds." in told
+    assert "BTW is worse" in told
+    assert "BTW is worse" in headlines(content, params, wanted, known)
+
+
+def provenance(**changes: object) -> Provenance:
+    """A complete record, but for the changes."""
+    told: dict = {
+        "source": "files of 2018",
+        "checksums": {"a.pkl": "00"},
+        "parameters": {"seeds": [0, 1]},
+        "commit": "0123abc",
+        "seconds": 60,
+    }
+    return Provenance.model_validate(told | changes)
+
+
+def test_provenance_is_read_by_block_and_refused_by_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = Path("metrics/provenance/mosi__mmsa.json")
+    write_json(place, provenance().model_dump())
+    assert known_provenance() == {"mosi__mmsa": provenance()}
+    write_json(place, provenance().model_dump() | {"commit": "later", "seeds": 3})
+    with pytest.raises(ValueError, match=r"mosi__mmsa.json: .*commit = 'later'.*seeds"):
+        known_provenance()
 
 
 @pytest.mark.parametrize("own", [numbers(0.05, 0.01), numbers(0.001, 0.9)])
