@@ -1,6 +1,7 @@
 """How far planted reliability can be told: classifiers trained on the truth."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from sklearn.model_selection import GroupKFold
 from repro.baselines.boosted import haim_features
 from repro.baselines.ridge import pooled_features
 from repro.metrics.classification import auroc
-from repro.records import Ragged
+from repro.records import SPLITS, Ragged
 from repro.simulation.truth import Truth
 
 COLUMNS = ["modality", "source", "auroc", "n_reliable", "n_unreliable"]
@@ -30,8 +31,8 @@ def ceilings(
 ) -> pd.DataFrame:
     """AUROC for the reliability of each modality on test, from three kinds of input.
 
-    `features` train on train. `predictions` are out-of-sample on valid and test only:
-    each fifth of the groups is scored by a classifier trained on the other four.
+    `features` train on train. `predictions` are scored in fifths of the groups by
+    trees that learned from the other four, since those of one split are too few.
     `posterior` is the exact one. Samples that lack the modality do not count.
     """
     split = samples["split"].to_numpy()
@@ -42,9 +43,8 @@ def ceilings(
         there = truth.present[:, m] & samples[f"present_{name}"].to_numpy(bool)
         reliable = truth.reliable[:, m]
         test = there & (split == "test")
-        held = there & (split != "train")
         scores = {
-            "predictions": crossed(predictions, reliable, group, held),
+            "predictions": crossed(predictions, reliable, group, there),
             "features": fitted(features, reliable, there & (split == "train")),
             "posterior": truth.posterior[:, m],
         }
@@ -90,7 +90,7 @@ def crossed(
     folds = min(FOLDS, len(np.unique(group[rows])))
     if folds < 2:
         raise ValueError(
-            f"samples: valid and test hold {folds} group with the modality; "
+            f"samples: {folds} group has the modality; "
             "two are needed to score one by the other"
         )
     divided = GroupKFold(folds).split(chosen, groups=group[rows])
@@ -124,22 +124,22 @@ def feature_columns(
 
 
 def prediction_columns(
-    table: pd.DataFrame, methods: Sequence[str], samples: pd.DataFrame
+    table: pd.DataFrame, modalities: Sequence[str], fusion: str, samples: pd.DataFrame
 ) -> Float[np.ndarray, "samples outputs"]:
-    """Out-of-sample outputs of methods, mean over seeds, and how far each lies from
-    the last one's, in the order of the samples.
+    """Out-of-sample outputs, mean over seeds, and how far every two lie apart.
 
-    NaN on train, where they are not of the models that predict test, and where a
-    sample lacks the modality.
+    NaN where a sample lacks the modality, and for the fusion on train, which it was
+    fitted to; the unimodal predictions of train are out of fold.
     """
     outputs = [c for c in table if c == "prediction" or str(c).startswith("p_")]
-    kept = table[table["split"].isin(["valid", "test"])]
+    is_fitted = (table["method"] == fusion) & (table["split"] == "train")
+    kept = table[table["split"].isin(SPLITS) & ~is_fitted]
     blocks = []
-    for method in methods:
+    for method in (*modalities, fusion):
         mean = kept[kept["method"] == method].groupby("id")[outputs].mean()
         block = mean.reindex(samples["id"]).to_numpy(np.float64)
-        if f"present_{method}" in samples:
+        if method in modalities:
             present = samples[f"present_{method}"].to_numpy(bool)
             block = np.where(present[:, None], block, np.nan)
         blocks.append(block)
-    return np.hstack([*blocks, *(np.abs(b - blocks[-1]) for b in blocks[:-1])])
+    return np.hstack([*blocks, *(np.abs(a - b) for a, b in combinations(blocks, 2))])

@@ -84,7 +84,7 @@ def told_apart(
         truth,
         samples,
         reliability.feature_columns(samples, modalities, features.meta["task"]),
-        reliability.prediction_columns(table, [*modalities, fusion], samples),
+        reliability.prediction_columns(table, list(modalities), fusion, samples),
         list(modalities),
     )
 

@@ -21,7 +21,13 @@ from repro.tables.btw_checks import (
 )
 from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
 from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
-from repro.tables.first_rows import FUSEMOE, MOE, first_lines, linear_lines
+from repro.tables.first_rows import (
+    FUSEMOE,
+    MOE,
+    ceiling_lines,
+    first_lines,
+    linear_lines,
+)
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -124,6 +130,7 @@ def table3_block(params: Params, dataset: str) -> pd.DataFrame:
         *first_lines(params, f"baselines/{dataset}", base),
         *lines(params, other, FUSIONS, MOE),
         *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), MOE),
+        *ceiling_lines(params, dataset),
     ]
     beside = printed_table(PAPER, "table3", dataset)
     told = [ORACLE_NOTE, *left_out(params, [other, weighted])]
@@ -175,6 +182,7 @@ def _method_lines(params: Params, cohort: str) -> list[Line]:
         *baseline_lines(params, baselines, ("haim",), FUSEMOE),
         *lines(params, base, ("mult", FUSEMOE), FUSEMOE),
         *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), FUSEMOE),
+        *ceiling_lines(params, cohort),
     ]
 
 

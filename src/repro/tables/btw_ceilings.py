@@ -24,8 +24,10 @@ ATTAINABLE = ("attainable", "attainable_known")
 SHOWN = ("mae", "macro_f1", "auroc")  # of the label
 NOTES = (
     "reliability AUROC = chance that a sample whose modality is reliable is ranked "
-    "above one where it is pure noise; 0.5 is chance. Trees that are trained on the "
-    "planted truth and the exact posterior are ceilings of it: no weights know more",
+    "above one where it is pure noise; 0.5 is chance. Nothing that is made of what the "
+    "modalities show can expect more than the exact posterior; trees that are trained "
+    "on the planted truth tell what these samples suffice to learn from predictions or "
+    "features",
     "best from the seen latents = the best predictor of the label that knows the law "
     "of the simulator and the true latents as modalities show them",
 )

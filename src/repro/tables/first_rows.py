@@ -1,4 +1,4 @@
-"""The rows that tables begin with: predictors without a network or a fusion."""
+"""Rows of predictors without a fusion: those that tables begin with, and ceilings."""
 
 from repro.params import Params
 from repro.params.cells import STACKED
@@ -7,6 +7,8 @@ from repro.tables.lines import Line, baseline_lines, line, lines, unimodal_line
 
 MOE, FUSEMOE = "moe", "fusemoe"
 LOGISTIC = "logistic"
+# The best predictor from what modalities show of the planted latents.
+ATTAINABLE = ("attainable", "attainable_known")
 
 
 def first_lines(params: Params, baselines: str, base: Run) -> list[Line]:
@@ -28,3 +30,8 @@ def linear_lines(params: Params, cohort: str, base: Run) -> list[Line]:
         *baseline_lines(params, f"baselines/{cohort}", (LOGISTIC,), FUSEMOE),
         *lines(params, base, (STACKED,), FUSEMOE),
     ]
+
+
+def ceiling_lines(params: Params, dataset: str) -> list[Line]:
+    """What the planted truth allows at best; real data have no such row."""
+    return baseline_lines(params, f"ceilings/{dataset}", ATTAINABLE)

@@ -98,24 +98,25 @@ def test_columns_that_train_lacks_are_dropped():
 
 
 def test_one_group_cannot_be_crossed():
-    with pytest.raises(ValueError, match="hold 1 group"):
+    with pytest.raises(ValueError, match="1 group has"):
         crossed(np.zeros((4, 1)), np.ones(4, bool), np.zeros(4), np.ones(4, bool))
 
 
 def test_predictions_are_means_over_seeds_of_rows_no_model_trained_on():
+    splits = ["test", "train", "train_in_sample", "test", "train"]
     table = pd.DataFrame(
         {
-            "method": ["text"] * 4 + ["moe"] * 4,
-            "seed": [0, 1, 0, 1] * 2,
-            "split": ["test", "test", "train", "train"] * 2,
-            "id": ["a", "a", "b", "b"] * 2,
-            "prediction": [1.0, 2.0, 9.0, 9.0, 3.0, 5.0, 9.0, 9.0],
+            "method": ["text"] * 6 + ["moe"] * 4,
+            "seed": [0, 1] * 5,
+            "split": np.repeat(splits, 2),
+            "id": ["a", "a", "b", "b", "b", "b", "a", "a", "b", "b"],
+            "prediction": [1.0, 2.0, 4.0, 6.0, 99.0, 99.0, 3.0, 5.0, 99.0, 99.0],
         }
     )
     rows = pd.DataFrame({"id": ["b", "a", "c"], "present_text": [True, True, False]})
-    found = prediction_columns(table, ["text", "moe"], rows)
-    np.testing.assert_array_equal(found[1], [1.5, 4.0, 2.5])
-    assert np.isnan(found[[0, 2]]).all()
+    found = prediction_columns(table, ["text"], "moe", rows)
+    expected = [[5.0, np.nan, np.nan], [1.5, 4.0, 2.5], [np.nan] * 3]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_features_of_a_regression_are_means_and_absent_ones_unknown():
