@@ -64,6 +64,11 @@ def hidden_cells(cohorts: Mapping[str, pd.DataFrame], classes: int) -> frozenset
     }
     while (more := _next(tally, hidden)) is not None:
         hidden.add(more)
+    # Some that were hidden on the way protect nothing in the end.
+    for cell in sorted(hidden, key=lambda c: (-tally.patients[c], c)):
+        is_small = tally.patients[cell] < FEWEST
+        if not is_small and _next(tally, hidden - {cell}) is None:
+            hidden.remove(cell)
     return frozenset(hidden)
 
 
