@@ -74,8 +74,12 @@ def test_a_method_without_a_name_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "value", "message"),
     [
-        (r"epochs: 8", "epochs: 100000000", r"training\.epochs = 100000000: .*1000000"),
-        (r"clip: 0\.8", "clip: .inf", r"training\.clip = inf: .*finite"),
+        (
+            r"epochs: \d+",
+            "epochs: 100000000",
+            r"training\.epochs = 100000000: .*1000000",
+        ),
+        (r"clip: [\d.]+", "clip: .inf", r"training\.clip = inf: .*finite"),
         (
             r"    lr: [\d.]+\n    weight",
             "    lr: .nan\n    weight",
@@ -94,7 +98,11 @@ def test_a_method_without_a_name_is_told(tmp_path: Path) -> None:
             "hours_between_vitals: 1.0e-9",
             r"tree\.hours_between_vitals = 1e-09: .*0\.01",
         ),
-        (r"stays: 3300", "stays: 2000000000", r"tree\.stays = 2000000000: .*1000000"),
+        (
+            r"  stays: \d+",
+            "  stays: 2000000000",
+            r"tree\.stays = 2000000000: .*1000000",
+        ),
     ],
 )
 def test_so_is_a_value_of_a_preset(
@@ -135,6 +143,6 @@ def test_yaml_that_explodes_is_refused_at_once(
 
 
 def test_an_anchor_that_is_repeated_is_fine(tmp_path: Path) -> None:
-    text = TEXT.replace("seeds: [0, 1, 2]", "seeds: &s [0, 1, 2]")
-    assert written(tmp_path, text).seeds == [0, 1, 2]
+    text, count = re.subn(r"(?m)^seeds: \[.*\]", "seeds: &some [4, 2]", TEXT)
+    assert count == 1 and written(tmp_path, text).seeds == [4, 2]
     refuse_bomb("a: &a [1, 2]\nb: [*a, *a]\n", Path("params.yaml"))
