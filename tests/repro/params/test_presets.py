@@ -24,7 +24,7 @@ from tests.repro.params.test_study import TEXT, written
             r"last_state\.tokens\.widht: key of last_state\.tokens 'widht'",
         ),
         (r"simulated:", "simulate: {}\nsimulated:", r"simulate: key of the top level"),
-        (r"stays: 3600", "stays: many", r"icu\.tree\.stays = 'many': .*integer"),
+        (r"stays: 3000", "stays: many", r"icu\.tree\.stays = 'many': .*integer"),
     ],
 )
 def test_a_bad_value_of_a_preset_is_named_with_its_file(
