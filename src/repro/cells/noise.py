@@ -6,6 +6,8 @@ import torch
 from repro.models.batch import Inputs, unpadded
 from repro.training.members import seed_stream
 
+NOISE = "noise_"  # what the names of added modalities start with
+
 
 def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
     """Add modalities of standard normal vectors that know nothing of the label.
@@ -25,7 +27,7 @@ def with_noise(inputs: Inputs, count: int, features: int = 16) -> Inputs:
         for k, draw in enumerate(draws)
     ]
     return Inputs(
-        names=(*inputs.names, *(f"noise_{k}" for k in range(1, count + 1))),
+        names=(*inputs.names, *(f"{NOISE}{k}" for k in range(1, count + 1))),
         values=(*inputs.values, *noise),
         lengths=torch.cat([inputs.lengths, ones], 1),
         present=torch.cat([inputs.present, ones.bool()], 1),

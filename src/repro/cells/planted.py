@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from repro import paths
+from repro.cells.noise import NOISE
 from repro.cells.study import Study
 from repro.files import read_table
 from repro.params.cells import PLANTED, Control
@@ -33,7 +34,7 @@ def given_weights(
     Added noise has 0 in both. They multiply as they are, unscaled.
 
     Raises:
-        ValueError: the truth does not hold every sample of the data.
+        ValueError: the truth does not hold every sample or modality of the data.
     """
     present = study.inputs.present.cpu().numpy().astype(np.float64)
     if control == "uniform":
@@ -53,10 +54,13 @@ def _planted(study: Study, column: str) -> Float[np.ndarray, "samples modalities
             f"{study.part}, {min(missing)} for one; run dvc repro"
         )
     truth = truth.loc[ids]
-    known = [f"{column}_{name}" for name in study.inputs.names]
-    zeros = np.zeros(len(ids))
-    values = [truth[c].to_numpy(np.float64) if c in truth else zeros for c in known]
-    return np.stack(values, axis=1)
+    values = np.zeros((len(ids), len(study.inputs.names)))
+    for m, name in enumerate(study.inputs.names):
+        if f"{column}_{name}" in truth:
+            values[:, m] = truth[f"{column}_{name}"]
+        elif not name.startswith(NOISE):
+            raise ValueError(f"{place}: nothing is planted in {name}; leave it out")
+    return values
 
 
 def _truth(study: Study) -> Path:

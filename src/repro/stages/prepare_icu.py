@@ -12,6 +12,7 @@ import numpy as np  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.mimiciv import prepared  # noqa: E402
+from repro.data.mimiciv.variables import KINDS  # noqa: E402
 from repro.params import Params  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 
@@ -61,15 +62,21 @@ def _write(settings: Params, name: str) -> None:
             "releases": report["releases"],
         }
         prepared.write(dataset, paths.prepared(part), meta)
-        _write_planted(part, dataset.samples["id"].to_numpy())
+        ids = dataset.samples["id"].to_numpy()
+        _write_planted(part, ids, is_divided=source.divide_series)
 
 
-def _write_planted(part: str, ids: np.ndarray) -> None:
+def _write_planted(part: str, ids: np.ndarray, *, is_divided: bool) -> None:
     """What was planted of the stays of a part, in their order, if it is known."""
     place = paths.planted_stays()
     if place.is_file():
         truth = files.read_table(place)
         truth = truth.assign(id=truth["stay_id"].astype(str)).set_index("id").loc[ids]
+        if is_divided:  # both kinds of series show the same latents
+            whole = [name for name in truth if name.endswith("_timeseries")]
+            for kind in KINDS:
+                named = {n: n.replace("timeseries", kind) for n in whole}
+                truth = truth.join(truth[whole].rename(columns=named))
         files.write_table(paths.planted(part), truth.reset_index())
 
 
