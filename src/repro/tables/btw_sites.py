@@ -202,5 +202,4 @@ def convex(params: Params) -> pd.DataFrame:
         "weights of Table 3; equal weights cancel exactly",
         ORACLE_NOTE,
     ]
-    against = params.names["ridge"]
-    return numbered(params, found, against, after=notes, only_headline=True)
+    return numbered(params, found, "ridge", after=notes, only_headline=True)
