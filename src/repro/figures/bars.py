@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.figures.canvas import GRAY, PALETTE, heading, panels
+from repro.figures.canvas import GRAY, PALETTE, equal_weight, heading, panels
 from repro.params import Params
 from repro.results.runs import best_modality, seed_metrics, trained_run
 
@@ -116,7 +116,8 @@ def weight_boxes(series: pd.DataFrame, params: Params, title: str) -> Figure:
             }
             for row in part.itertuples()
         ]
-        axis.axhline(1.0, color=GRAY, linewidth=0.9, linestyle="--", zorder=0)
+        equal = equal_weight(params, len(part))
+        axis.axhline(equal, color=GRAY, linewidth=0.9, linestyle="--", zorder=0)
         drawn = axis.bxp(boxes, widths=0.5, patch_artist=True, showfliers=False)
         for k, box in enumerate(drawn["boxes"]):
             box.set(facecolor=PALETTE[k % len(PALETTE)], alpha=0.85)

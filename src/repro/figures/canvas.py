@@ -46,6 +46,11 @@ Drawn = tuple[pd.DataFrame, Figure]  # the data series of a figure, and the draw
 Draw = Callable[[Params], Drawn]
 
 
+def equal_weight(params: Params, modalities: int) -> float:
+    """What every modality of an instance weighs when none is preferred."""
+    return 1.0 if params.weighting.scale == "mean_one" else 1 / modalities
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw and save in the style of the project, whatever the user's settings are."""

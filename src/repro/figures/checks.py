@@ -27,6 +27,8 @@ from repro.results.planted import (
 from repro.results.runs import trained_run
 
 SCORED = ("instance", "bi_level")
+CROWDED = 4  # modalities from which on numbers stand below each other
+EQUAL = "uniform_noise_share"
 TRUTH_COLUMNS = [
     "dataset",
     "method",
@@ -66,10 +68,10 @@ def noise_lines(series: pd.DataFrame, params: Params, title: str) -> Figure:
         _noise_lines(right, part, "_noise_share", params.names)
         right.plot(
             part["count"],
-            part["uniform_noise_share"],
+            part[EQUAL],
             color=GRAY,
             linestyle="--",
-            label="uniform weights",
+            label=params.names["uniform"],
         )
         shown = heading(params, dataset, bool(part["simulated"].iloc[0]))
         left.set_title(f"{shown}: test MAE")
@@ -88,7 +90,7 @@ def _noise_lines(
 ) -> None:
     for k, (method, name) in enumerate(names.items()):
         column = f"{method}{suffix}"
-        if column not in part or part[column].count() < 2:
+        if column == EQUAL or column not in part or part[column].count() < 2:
             continue  # a method that has the row without noise only draws no line
         deviation = part.get(f"{column}_sd")
         axis.errorbar(
@@ -170,11 +172,12 @@ def _pairs_of_bars(axis: Axes, part: pd.DataFrame) -> None:
         color = PALETTE[k]
         axis.bar(x + (k - 0.5) * 0.36, heights, width=0.34, color=color, label=label)
     tops = part[["reliable", "unreliable"]].max(axis=1).fillna(0.0)
+    between = " / " if len(part) < CROWDED else "\n"
     for position, top, (_, row) in zip(x.tolist(), tops, part.iterrows(), strict=True):
-        limits = " / ".join(f"{row[source]:.2f}" for source in SOURCES)
+        limits = between.join(f"{row[source]:.2f}" for source in SOURCES)
         area = row["auroc"]
         text = "one kind only" if np.isnan(area) else f"{area:.2f}\n{limits}"
         axis.text(position, top + 0.02, text, ha="center", va="bottom", fontsize=7)
     axis.set_xticks(x, part["modality"])
-    axis.margins(y=0.28)
+    axis.margins(y=0.28 if len(part) < CROWDED else 0.75)
     axis.grid(axis="x", visible=False)

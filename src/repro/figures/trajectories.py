@@ -6,7 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.figures.canvas import GRAY, PALETTE, panel_title, panels, shared_legend
+from repro.figures.canvas import (
+    GRAY,
+    PALETTE,
+    equal_weight,
+    panel_title,
+    panels,
+    shared_legend,
+)
 from repro.params import Params
 from repro.results.runs import Run, trained_run
 
@@ -61,7 +68,8 @@ def weight_lines(series: pd.DataFrame, params: Params, title: str) -> Figure:
             if part.empty:
                 axis.set_axis_off()
                 continue
-            _lines(axis, part, colors)
+            equal = equal_weight(params, part["modality"].nunique())
+            _lines(axis, part, colors, equal)
             axis.set_title(panel_title(params, part))
         row[0].set_ylabel("weight on train")
     for axis in axes[-1]:
@@ -81,8 +89,10 @@ def _colors(series: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _lines(axis: Axes, part: pd.DataFrame, colors: dict[str, str]) -> None:
-    axis.axhline(1.0, color=GRAY, linewidth=0.9, linestyle="--", zorder=0)
+def _lines(
+    axis: Axes, part: pd.DataFrame, colors: dict[str, str], equal: float
+) -> None:
+    axis.axhline(equal, color=GRAY, linewidth=0.9, linestyle="--", zorder=0)
     for modality, line in part.groupby("modality", sort=False):
         color = colors[str(modality)]
         line = line.sort_values("epoch")

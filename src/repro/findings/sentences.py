@@ -83,6 +83,11 @@ def control_sentence(control: Comparison) -> str:
         told = f"{_size(control, numbers)} ({evidence})"
         return f"{start} gains {told}: the table can show a good weighting."
     told = f"{control.metric.title} {_with_interval(control, numbers)}, {evidence}"
+    if is_better(control) and not numbers.lower <= 0 <= numbers.upper:
+        return (
+            f"{start} gains by its own interval, not after Holm ({told}): the table "
+            "hardly shows a good weighting."
+        )
     return (
         f"{start} shows no gain here ({told}): this table cannot tell a good weighting "
         "from a bad one."

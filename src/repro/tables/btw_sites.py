@@ -36,7 +36,7 @@ FUSION_NOTES = (
 )
 ORACLE_NOTE = (
     "planted reliability = 1 or 0 as the simulation made a modality of an instance; "
-    "its posterior = the best guess of that from everything the modalities show"
+    "posterior reliability = the best guess of that from all that the modalities show"
 )
 
 

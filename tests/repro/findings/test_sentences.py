@@ -136,3 +136,13 @@ def test_a_gain_is_better_where_it_is_positive(params) -> None:
     rows["sum_one"]["instance_gain"] = numbers(0.03, 0.01)
     (found,) = comparisons("btw_attribution", "b__s", {"b__s": rows}, params)
     assert "is better than its MoE by 0.030 MAE [0.010, 0.050]" in sentence(found)
+
+
+def test_a_control_that_gains_before_holm_only_says_so(params) -> None:
+    content = tree(numbers(0.05, 0.01), numbers(-0.08, 0.2), metric=LOSS)
+    (block,) = content
+    every = comparisons("btw_table3", block, content, params)
+    (control,) = [c for c in every if c.is_control]
+    told = control_sentence(control)
+    assert "the oracle gains by its own interval, not after Holm" in told
+    assert "MAE -0.080 [-0.100, -0.060]" in told and "hardly shows" in told
