@@ -28,7 +28,7 @@ quick: setup
 # DVC runs stages one by one. Where nothing has been made yet, all of them run side by
 # side first, and DVC is told; it finds nothing left to do then.
 repro: setup repository
-	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
+	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force --with-deps dvc.yaml; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
 	@echo "findings: docs/results.md (what the tables say, with its numbers)"

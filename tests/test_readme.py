@@ -164,7 +164,7 @@ def test_effects_of_departures_are_those_of_the_attribution():
     leak_free = found["leak_free"]["bi_level_mae"]
     assert f"{leak_free['mean']:.3f} ± {leak_free['sd']:.3f}" in page
     effects = re.findall(r"\| `(\w+)` \| (\d\.\d{3}) \|", page)
-    assert len(effects) == 6  # three choices, two options, one departure
+    assert len(effects) == 6
     for switch, effect in effects:
         assert effect == f"{found[switch]['bi_level_mae']['mean']:.3f}", switch
 

@@ -106,8 +106,8 @@ def object_cache() -> Path:
 def run(address: str) -> Path:
     """Folder of everything a run wrote; its address is its place in params.yaml.
 
-    >>> run("attribution/weights/sum_one").as_posix()
-    'runs/attribution/weights/sum_one'
+    >>> run("attribution/controls/mean_one").as_posix()
+    'runs/attribution/controls/mean_one'
     """
     return Path("runs") / address
 

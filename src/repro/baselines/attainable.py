@@ -20,8 +20,8 @@ def attainable(params: Params, dataset: str, ids: np.ndarray) -> dict[str, Fit]:
     """Predictions from the true seen latents, reliability inferred and known.
 
     No model that reads what the modalities show can expect a smaller absolute error,
-    or a greater probability of the true class, than `attainable`; `attainable_known`
-    is also told which modalities are reliable.
+    or a smaller log-loss, than `attainable`; `attainable_known` is also told which
+    modalities are reliable.
 
     Raises:
         ValueError: the data set is not simulated.

@@ -156,7 +156,9 @@ def error_changes(rows: pd.DataFrame) -> pd.DataFrame:
         wrong=("newly_wrong", "sum"),
     )
     found["mistake"] = found["wrong"] > found["right"]
-    return found.drop(columns=["right", "wrong"])
+    # Without ids, and not in the order of the files: they are of people.
+    found = found.sort_values([*by[:-1], "y", "change"], ignore_index=True)
+    return found.drop(columns=["right", "wrong", "id"])
 
 
 def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:

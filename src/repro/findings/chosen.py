@@ -24,15 +24,21 @@ class Headline:
 
 
 EVERY = Chosen()
+# Tables whose comparisons another one states.
+SILENT = frozenset({"btw_fusions"})
 WITHOUT_ONE = Chosen(metrics=("macro_f1", "weighted_f1", "auroc"))
 STATED: Mapping[str, Chosen] = MappingProxyType(
     {"btw_table8": WITHOUT_ONE, "btw_table9": WITHOUT_ONE}
 )
+UNWEIGHTED_MAE = "mae_vs_unweighted"
 HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
     Headline("btw_table3", "mosei", "bi_level", "mae_vs_moe"),
-    Headline("btw_sites", "mosi", "moe_contribution_bi_level", "mae_vs_unweighted"),
-    Headline("btw_table3", "mosi", "ridge", "mae_vs_moe"),
+    Headline("btw_sites", "mosi", "late_fusion_embedding_bi_level", UNWEIGHTED_MAE),
+    Headline("btw_sites", "mosi", "mult_embedding_bi_level", UNWEIGHTED_MAE),
+    Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
+    Headline("btw_table5", "mosi", "bi_level", "mae_vs_moe"),
+    Headline("btw_convex", "mosi", "bi_level", "mae_vs_ridge"),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
 )

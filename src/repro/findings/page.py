@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 
-from repro.findings.chosen import HEADLINES, Headline
+from repro.findings.chosen import HEADLINES, SILENT, Headline
 from repro.findings.comparisons import Comparison, Tree, comparisons, row_name
 from repro.findings.provenance import Provenance
 from repro.findings.sentences import control_sentence, is_negative, sentence
@@ -27,8 +27,10 @@ from there, and an edit here is overwritten.
   table and data set. **No difference seen**: not below. **Not tested**: no claim.
 - [interval]: {level:g} %, seeds and test groups both drawn, for each difference by
   itself. Seed SE: sd over seeds of the difference, by the root of their number.
-- A control is the row whose weights are the planted reliability: where it gains
-  nothing, a table says nothing about any weighting.
+- A control is the row whose weights are the planted reliability: 1 or 0, so that
+  unreliable modalities are left out. Where it gains nothing, a table says nothing about
+  any weighting.
+- Seeds vary the training, not the training set: a sentence is about this draw of data.
 - Simulated data test the method and the code; they say nothing about the printed
   numbers.
 """
@@ -53,7 +55,7 @@ def page(
     """
     level = 100 * params.statistics.confidence
     sections = [INTRODUCTION.format(level=level)]
-    for table in sorted(trees, key=_place):
+    for table in sorted(set(trees) - SILENT, key=_place):
         for block in sorted(trees[table]):
             found = comparisons(table, block, trees[table], params)
             if found:

@@ -40,7 +40,7 @@ class Architecture:
     top_k: int
     missing: str = "mask"
     scale_absent: bool = False
-    weight_site: str = "contribution"
+    weight_site: str = "embedding"
     log_space_experts: bool = False
     text: FineTuning | None = None
     outputs: int = 1

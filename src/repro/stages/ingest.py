@@ -27,6 +27,7 @@ def main() -> None:
     report["warnings"] += [*unlisted, *unwatched(source)]
     files.write_json(folder / "report.json", report)
     truth = Path(source.path) / paths.simulated_icu_truth().name
+    paths.planted_stays().unlink(missing_ok=True)  # the folder outlives its stage
     if source.source == "simulated" and truth.is_file():
         files.write_table(paths.planted_stays(), files.read_table(truth))
 

@@ -69,7 +69,7 @@ def _write(settings: Params, name: str) -> None:
 def _write_planted(part: str, ids: np.ndarray, *, is_divided: bool) -> None:
     """What was planted of the stays of a part, in their order, if it is known."""
     place = paths.planted_stays()
-    if place.is_file():
+    if place.is_file():  # the ingest leaves it where the stays are simulated
         truth = files.read_table(place)
         truth = truth.assign(id=truth["stay_id"].astype(str)).set_index("id").loc[ids]
         if is_divided:  # both kinds of series show the same latents

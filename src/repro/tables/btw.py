@@ -176,7 +176,7 @@ def _method_lines(params: Params, cohort: str) -> list[Line]:
     base, baselines = trained_run(params, f"base/{cohort}"), f"baselines/{cohort}"
     weighted = trained_run(params, f"btw/{cohort}")
     return [
-        *baseline_lines(params, baselines, TRIVIAL, FUSEMOE),
+        *baseline_lines(params, baselines, TRIVIAL),
         unimodal_line(params, base, FUSEMOE),
         *linear_lines(params, cohort, base),
         *baseline_lines(params, baselines, ("haim",), FUSEMOE),
@@ -206,7 +206,7 @@ def without_one(table: str, cohort: str, params: Params) -> pd.DataFrame:
     """One modality of a cohort removed."""
     base = trained_run(params, f"base/{cohort}")
     found = [
-        *baseline_lines(params, f"baselines/{cohort}", TRIVIAL, FUSEMOE),
+        *baseline_lines(params, f"baselines/{cohort}", TRIVIAL),
         unimodal_line(params, base, FUSEMOE),
         *linear_lines(params, cohort, base),
         *lines(params, base, (FUSEMOE,)),

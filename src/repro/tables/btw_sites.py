@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from repro.params import Params
 from repro.params.cells import CONTROLS, SHUFFLED, WEIGHTINGS
-from repro.results.runs import Predictions, Run, refuse_unpaired, trained_run
+from repro.results.runs import Run, trained_run
 from repro.tables.blocks import left_out
 from repro.tables.labels import UNWEIGHTED
 from repro.tables.lines import (
@@ -35,7 +34,8 @@ FUSION_NOTES = (
     "softmax; at the contribution its weights act on the pooled vectors",
 )
 ORACLE_NOTE = (
-    "planted reliability = 1 or 0 as the simulation made a modality of an instance; "
+    "planted reliability = 1 or 0, unscaled, as the simulation made a modality of an "
+    "instance: what leaving out the unreliable ones is worth; "
     "posterior reliability = the best guess of that from all that the modalities show"
 )
 
@@ -127,10 +127,9 @@ def _weighted(params: Params, run: Run) -> list[Line]:
 
 
 def draws(params: Params) -> pd.DataFrame:
-    """The oracle and its posterior on fresh draws, those of one kind of noise pooled.
+    """The oracle and its posterior on fresh draws, each against its own unweighted MoE.
 
-    The test samples of all draws of a kind count together; each draw has its own
-    models, one for every seed.
+    Draws differ in their training sets, which seeds do not vary, so each has its rows.
     """
     cells = params.cells.get("draws", {})
     kinds = [[name for name in cells if name.startswith(kind)] for kind in KINDS]
@@ -138,54 +137,30 @@ def draws(params: Params) -> pd.DataFrame:
 
 
 def _draws_block(params: Params, names: Sequence[str]) -> pd.DataFrame:
-    runs = {
-        site: [trained_run(params, f"draws/{name}/{site}") for name in names]
-        for site in (EMBEDDING, CONTRIBUTION)
-    }
-    first = runs[EMBEDDING]
-    found = [_pooled_line(params, first, MOE)]
-    for site, of_site in runs.items():
-        for method in CONTROLS:
-            if all(method in run.report.methods for run in of_site):
-                found.append(_pooled_line(params, of_site, method, site))
-    notes = [f"test samples of {len(names)} fresh draws together", ORACLE_NOTE]
+    found = [row for name in names for row in _draw_lines(params, name)]
+    notes = ["each fresh draw has a training and a test set of its own", ORACLE_NOTE]
     return numbered(params, found, UNWEIGHTED, after=notes, only_headline=True)
 
 
-def _pooled_line(
-    params: Params, runs: Sequence[Run], method: str, site: str = ""
-) -> Line:
-    """The row of a method on the test samples of several runs together."""
-    own = line(params, runs[0], method)
-    if site:
-        row, name = f"{site}_{method}", f"{site}, {own.name}"
-        own = replace(own, row=row, name=name, reference=MOE)
-    return replace(own, predictions=pooled([run.predictions(method) for run in runs]))
-
-
-def pooled(parts: Sequence[Predictions]) -> Predictions:
-    """Predictions of one method on several data sets as on one, seed by seed.
-
-    Samples and groups of different data sets stay apart whatever their names.
-
-    Raises:
-        ValueError: the seeds differ.
-    """
-    first = parts[0]
-    for part in parts[1:]:
-        if not np.array_equal(part.seeds, first.seeds):
-            refuse_unpaired(part, first)
-    return replace(
-        first,
-        id=_apart([part.id for part in parts]),
-        group=_apart([part.group for part in parts]),
-        y=np.concatenate([part.y for part in parts]),
-        prediction=np.concatenate([part.prediction for part in parts], axis=1),
-    )
-
-
-def _apart(names: Sequence[np.ndarray]) -> np.ndarray:
-    return np.array([f"{k}:{name}" for k, own in enumerate(names) for name in own])
+def _draw_lines(params: Params, name: str) -> list[Line]:
+    draw = f"draw {name.rpartition('_')[2]}"
+    runs = {
+        site: trained_run(params, f"draws/{name}/{site}")
+        for site in (EMBEDDING, CONTRIBUTION)
+    }
+    plain = line(params, runs[EMBEDDING], MOE)
+    found = [replace(plain, row=f"{MOE}_{name}", name=f"{plain.name}, {draw}")]
+    for site, run in runs.items():
+        found += [
+            replace(
+                row,
+                row=f"{MOE}_{name}_{site}_{row.method}",
+                name=f"{draw}, {site}, {row.name}",
+                reference=f"{MOE}_{name}",
+            )
+            for row in lines(params, run, CONTROLS)
+        ]
+    return found
 
 
 def convex(params: Params) -> pd.DataFrame:
@@ -199,7 +174,7 @@ def convex(params: Params) -> pd.DataFrame:
     ]
     notes = [
         "each row fits ridge regression on features times the weights of that row, the "
-        "weights of Table 3; equal weights cancel exactly",
+        "weights of Table 3; equal weights cancel where all modalities are present",
         ORACLE_NOTE,
     ]
     return numbered(params, found, "ridge", after=notes, only_headline=True)

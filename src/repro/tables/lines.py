@@ -132,6 +132,7 @@ def numbered(
     for row in found:
         own = [*metrics_of(row, resampled[row.row], params.statistics)]
         own = [e for e in own if not only_headline or _is_headline(row, e)]
+        own = [e for e in own if not row.limited or e.metric in row.limited]
         own += [entry for entry in tests if entry.row == row.row]
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
@@ -144,11 +145,11 @@ def _is_headline(row: Line, entry: Entry) -> bool:
     return entry.metric == row.run.score.headline.name
 
 
-def _oracles(found: Sequence[Line]) -> dict[str, str]:
-    """Names of the rows that oracle weightings are set against, by their own row."""
+def _oracles(found: Sequence[Line]) -> dict[str, tuple[str, str]]:
+    """Names of oracle rows and of what they are set against, by their own row."""
     names = {row.row: row.name for row in found}
     oracles = [row for row in found if row.method == ORACLE and row.reference]
-    return {row.row: names[row.reference] for row in oracles}
+    return {row.row: (row.name, names[row.reference]) for row in oracles}
 
 
 def _beside(

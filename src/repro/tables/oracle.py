@@ -11,25 +11,25 @@ ORACLE = "oracle"
 
 
 def oracle_notes(
-    references: Mapping[str, str], differences: Sequence[Entry]
+    references: Mapping[str, tuple[str, str]], differences: Sequence[Entry]
 ) -> list[str]:
     """A note for every oracle row that gains nothing over what it is set against.
 
-    `references` has the names of those, by oracle row. A gain is a difference in the
+    `references` has its name and that of the other, by oracle row. A gain is a difference in the
     better direction, in any tested metric, whose Holm-adjusted p is below 0.05. A row
     without tests has no note.
 
     >>> gain = Entry("oracle", "oracle", "mae_vs_moe", mean=-0.1, p=0.2, p_holm=0.4)
-    >>> oracle_notes({"oracle": "MoE"}, [gain])[0][:44]
-    'an oracle weighting shows no gain over MoE h'
+    >>> oracle_notes({"oracle": ("oracle", "MoE")}, [gain])[0][:30]
+    'oracle: no gain over MoE after'
     """
     notes = []
-    for row, reference in references.items():
+    for row, (name, reference) in references.items():
         own = [e for e in differences if e.row == row and e.p_holm is not None]
         if own and not any(is_gain(entry) for entry in own):
             notes.append(
-                f"an oracle weighting shows no gain over {reference} here, so that its "
-                "rows cannot tell a good weighting from a bad one"
+                f"{name}: no gain over {reference} after Holm, so that such rows "
+                "cannot tell a good weighting from a bad one"
             )
     return notes
 

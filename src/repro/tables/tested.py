@@ -24,7 +24,8 @@ class Line:
 
     `method` is the code name of a printed row. `reference` is the row that it is set
     against; empty or its own: none. `label` is the smoothing factor that the row
-    stands for, `without` the removed modality as the paper names it.
+    stands for, `without` the removed modality as the paper names it. `limited` are
+    the only metrics that are shown; all where it is empty.
     """
 
     row: str
@@ -36,6 +37,7 @@ class Line:
     label: float | None = None
     without: str = ""
     remark: str = ""
+    limited: tuple[str, ...] = ()
 
     @property
     def alpha(self) -> float | None:

@@ -226,7 +226,7 @@ def weighted(
     values: Float[Tensor, "seeds modalities batch *rest"],
     weights: Float[Tensor, "seeds batch modalities"] | None,
 ) -> Float[Tensor, "seeds modalities batch *rest"]:
-    """Multiply what each modality contributes by its weight; the only multiplication.
+    """Multiply values of each modality by its weight; the only multiplication.
 
     >>> import torch
     >>> values = torch.ones(1, 2, 1, 3)
