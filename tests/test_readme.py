@@ -124,7 +124,7 @@ def test_python_runs(body, tmp_path):
 
 
 def test_named_stages_exist():
-    names = {stage.name for stage in stages() if stage.file == "dvc.yaml"}
+    names = {stage.address for stage in stages()}
     named = re.findall(r"`dvc repro ([^`]+)`", TEXT)
     assert named
     for line in named:

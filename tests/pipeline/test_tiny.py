@@ -28,8 +28,11 @@ def cells(clone: Clone) -> list[Stage]:
 
 
 def following(clone: Clone) -> dict[str, Stage]:
-    """Training stages that follow the alpha at the top, by address."""
-    return {s.address: s for s in cells(clone) if "alpha" in s.params}
+    """Stages that follow the alpha at the top, and what is fitted on theirs."""
+    found = {s.address: s for s in cells(clone) if "alpha" in s.params}
+    outs = {out for stage in found.values() for out in stage.cached}
+    readers = [s for s in stages(clone.path) if s.file.startswith("pipelines/")]
+    return found | {s.address: s for s in readers if outs & set(s.deps)}
 
 
 def report(clone: Clone, address: str) -> Report:
@@ -111,7 +114,7 @@ def test_alpha_changes_their_numbers_and_no_other_file(finished, at_alpha):
     assert before.keys() == after.keys()
     outs = [out for stage in following(finished).values() for out in stage.cached]
     assert {n for n in changed if not matches(n, [f"{o}/*" for o in outs])} == set()
-    for address in ("btw/mosi", "btw/icu_all", "fusion_btw/mosi_mult"):
+    for address in ("btw/mosi", "btw/icu_all", "sites/mosi/mult_embedding"):
         assert f"runs/{address}/predictions.parquet" in changed
         assert report(at_alpha, address).alpha == 0.3
     assert report(at_alpha, "sweep/mosi/alpha_05").alpha == 0.5

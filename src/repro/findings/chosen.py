@@ -33,12 +33,9 @@ STATED: Mapping[str, Chosen] = MappingProxyType(
 UNWEIGHTED_MAE = "mae_vs_unweighted"
 HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
-    Headline("btw_table3", "mosei", "bi_level", "mae_vs_moe"),
-    Headline("btw_sites", "mosi", "late_fusion_embedding_bi_level", UNWEIGHTED_MAE),
-    Headline("btw_sites", "mosi", "mult_embedding_bi_level", UNWEIGHTED_MAE),
-    Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
     Headline("btw_table5", "mosi", "bi_level", "mae_vs_moe"),
-    Headline("btw_convex", "mosi", "bi_level", "mae_vs_ridge"),
+    Headline("btw_sites", "mosi", "late_fusion_embedding_bi_level", UNWEIGHTED_MAE),
+    Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
 )

@@ -15,9 +15,9 @@ def oracle_notes(
 ) -> list[str]:
     """A note for every oracle row that gains nothing over what it is set against.
 
-    `references` has its name and that of the other, by oracle row. A gain is a difference in the
-    better direction, in any tested metric, whose Holm-adjusted p is below 0.05. A row
-    without tests has no note.
+    `references` has its name and that of the other, by oracle row. A gain is a
+    difference in the better direction, in any tested metric, whose Holm-adjusted p is
+    below 0.05. A row without tests has no note.
 
     >>> gain = Entry("oracle", "oracle", "mae_vs_moe", mean=-0.1, p=0.2, p_holm=0.4)
     >>> oracle_notes({"oracle": ("oracle", "MoE")}, [gain])[0][:30]

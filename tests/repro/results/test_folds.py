@@ -71,7 +71,7 @@ def test_differences_have_an_interval_but_no_p(folded: Params) -> None:
     rows = rows_of("table4", folded)
     assert rows["p"].isna().all() and rows["p_holm"].isna().all()
     compared = rows[rows["metric"] == DIFFERENCE]
-    assert len(compared) == 15 and compared["lower"].notna().all()
+    assert len(compared) == 13 and compared["lower"].notna().all()
     texts = write("table4", folded)
     for text in (texts["md"], texts["tex"]):
         assert "Holm" not in text and "*" not in text.replace("table*", "")

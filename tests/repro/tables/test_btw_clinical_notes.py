@@ -13,7 +13,7 @@ from tests.repro.written import numbers, rows_of, write
 
 
 def test_a_class_without_test_stays_is_a_footnote(clinical: Params) -> None:
-    groups = ("baselines", "base", "btw")
+    groups = ("baselines", "base", "btw", "ceilings")
     runs = [paths.run(f"{group}/icu_complete") for group in groups]
     tables = [folder / "predictions.parquet" for folder in runs]
     for path in [*tables, paths.prepared("icu_complete") / "samples.parquet"]:

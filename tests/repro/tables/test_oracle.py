@@ -38,9 +38,11 @@ def test_any_significant_gain_in_the_better_direction_counts(
 ) -> None:
     entries = [difference(*told) for told in differences]
     entries.append(Entry("bi_level", "BTW", "mae_vs_moe", mean=-1.0, p=0.0, p_holm=0.0))
-    notes = oracle_notes({"oracle": "MoE"}, entries)
+    notes = oracle_notes({"oracle": ("the oracle", "MoE")}, entries)
     assert len(notes) == is_said
-    assert all("over MoE here" in note and SENTENCE in note for note in notes)
+    assert all(
+        "the oracle: no gain over MoE" in note and SENTENCE in note for note in notes
+    )
     assert oracle_notes({}, entries) == []
 
 
