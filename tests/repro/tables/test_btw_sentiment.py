@@ -1,7 +1,7 @@
 """Tables from fabricated runs: numbers, merging, labels, absent keys, marks."""
 
-import re
 import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
