@@ -172,7 +172,8 @@ def _headline(
         found = comparisons(wanted.table, block, tree, params)
         where = f"{wanted.table}.{block}.{wanted.row}.{wanted.metric}"
         one = next((c for c in found if c.where == where), None)
-        start = f"{block_title(block, params)}: "
+        title = named_table(params, wanted.table).title
+        start = f"{title}, {block_title(block, params)}: "
         if one is None:
             yield f"{start}{_without_metric(wanted, params)}"
             continue

@@ -80,7 +80,8 @@ def test_a_negative_claim_is_followed_by_its_control(params, own) -> None:
     told = headlines({"btw_table3": tree(own, numbers(-0.08, 0.001))}, params, wanted)
     (line,) = told.splitlines()[1:-1]
     assert (
-        line.startswith("- MOSI, simulated data: ") and "the oracle gains 0.080" in line
+        line.startswith("- Table 3. Sentiment regression, MOSI, simulated data: ")
+        and "the oracle gains 0.080" in line
     )
 
 
