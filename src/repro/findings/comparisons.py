@@ -8,6 +8,7 @@ from repro.metrics.scores import SCORES, Metric, known_metric
 from repro.params import Params
 from repro.tables.labels import GAIN, UNWEIGHTED, VERSUS, is_difference
 
+MINUS = "_minus_"
 # block -> row -> metric -> numbers
 Tree = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 
@@ -105,6 +106,9 @@ def _comparison(
         key = _reference(row, against, rows)
         reference = row_name(key, params) if key else "its unweighted fusion"
         subject, is_control = row_name(row, params), CONTROL in row.split("_")
+        if MINUS in row:  # the code names both
+            code, _, key = row.partition(MINUS)
+            subject, reference = row_name(code, params), row_name(key, params)
     if metric is None:
         raise ValueError(
             f"metrics/{table}.json: {where}: difference of no known metric; add it to "

@@ -19,6 +19,7 @@ from repro.tables.btw_checks import (
     hyperparameters,
     noise,
 )
+from repro.tables.btw_contrasts import contrasts
 from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
 from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
 from repro.tables.first_rows import (
@@ -261,6 +262,9 @@ TABLES: dict[str, Table] = {
     ),
     "fusions": Table("BTW on other fusions", fusions),
     "sites": Table("Sites. Where the weights act", sites),
+    "contrasts": Table(
+        "Contrasts. Scale, instances and place of the weights", contrasts
+    ),
     "draws": Table("Fresh draws. What knowing the noise would be worth", draws),
     "convex": Table("Convex check. Ridge fusion of weighted features", convex),
     "ceilings": Table("Ceilings. What can be known of what was planted", ceilings),

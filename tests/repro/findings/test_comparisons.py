@@ -82,3 +82,12 @@ def test_a_list_can_choose_rows_and_metrics(params, monkeypatch) -> None:
 def test_an_unknown_metric_stops(params) -> None:
     with pytest.raises(ValueError, match=r"metrics/btw_x\.json: .*no known metric"):
         pairs(params, "luck_vs_moe", "bi_level")
+
+
+def test_a_contrast_names_both_of_its_rows(params) -> None:
+    metric = "mae_vs_reference"
+    code = "contribution_bi_level_minus_contribution_uniform"
+    tree = {"mosi__simulated": {code: {metric: numbers(0.09, 0.001)}}}
+    (found,) = comparisons("btw_contrasts", "mosi__simulated", tree, params)
+    assert found.subject == "contribution, BTW"
+    assert found.reference == "contribution, equal weights"

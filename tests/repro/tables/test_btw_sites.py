@@ -1,0 +1,71 @@
+"""Sites, fresh draws, the convex check and paired contrasts, from fabricated runs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from repro import paths
+from repro.files import read_table
+from repro.tables.btw_contrasts import contrasts
+from repro.tables.btw_sites import convex, draws, sites
+
+
+def mae(address: str, method: str) -> float:
+    """Test MAE of a method of a run, mean over seeds."""
+    table = read_table(paths.run(address) / "predictions.parquet")
+    table = table[(table["split"] == "test") & (table["method"] == method)]
+    return float((table["prediction"] - table["y"]).abs().mean())
+
+
+def test_every_fusion_has_both_sites(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = sites(study.params)
+    rows = rows[rows["dataset"] == "mosi"].set_index(["row", "metric"])
+    for fusion in ("moe", "late_fusion", "low_rank", "concat_transformer", "mult"):
+        plain = mae("base/mosi" if fusion == "moe" else "fusions/mosi", fusion)
+        for site in ("embedding", "contribution"):
+            run = f"sites/mosi/{fusion}_{site}"
+            if (fusion, site) == ("moe", "embedding"):
+                run = "btw/mosi"
+            for method in ("instance", "bi_level", "uniform", "shuffled", "oracle"):
+                row = f"{fusion}_{site}_{method}"
+                found = rows.loc[(row, "mae_vs_unweighted"), "mean"]
+                assert found == pytest.approx(mae(run, method) - plain), row
+    assert "corr" not in set(rows.index.get_level_values("metric"))
+
+
+def test_every_draw_is_set_against_its_own_model(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = draws(study.params).set_index(["row", "metric"])
+    for name in ("visible_1", "hidden_3"):
+        plain = mae(f"draws/{name}/embedding", "moe")
+        for site in ("embedding", "contribution"):
+            found = rows.loc[(f"moe_{name}_{site}_oracle", "mae_vs_unweighted"), "mean"]
+            expected = mae(f"draws/{name}/{site}", "oracle") - plain
+            assert found == pytest.approx(expected)
+
+
+def test_the_convex_check_is_against_ridge(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = convex(study.params).set_index(["row", "metric"])
+    expected = mae("convex/mosi", "bi_level") - mae("convex/mosi", "ridge")
+    assert rows.loc[("bi_level", "mae_vs_ridge"), "mean"] == pytest.approx(expected)
+
+
+def test_contrasts_by_hand(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    rows = contrasts(study.params)
+    rows = rows[rows["dataset"] == "mosi"].set_index(["row", "metric"])
+    metric, far = "mae_vs_reference", "sites/mosi/moe_contribution"
+    expected = {
+        "embedding_bi_level_minus_embedding_uniform": mae("btw/mosi", "bi_level")
+        - mae("btw/mosi", "uniform"),
+        "contribution_instance_minus_contribution_shuffled": mae(far, "instance")
+        - mae(far, "shuffled"),
+        "contribution_bi_level_minus_embedding_bi_level": mae(far, "bi_level")
+        - mae("btw/mosi", "bi_level"),
+    }
+    for row, value in expected.items():
+        assert rows.loc[(row, metric), "mean"] == pytest.approx(value), row
+        assert (row, "mae") not in rows.index
+    assert rows.loc[("embedding_uniform", "mae"), "mean"] > 0
