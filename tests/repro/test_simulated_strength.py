@@ -50,7 +50,12 @@ def test_the_moe_is_not_behind_ridge_on_the_size_of_mosi() -> None:
         ("btw_sites", "mosi", "moe_contribution_oracle", "mae_vs_unweighted"),
         ("btw_fusions", "mosi", "moe_oracle", "mae_vs_unweighted"),
         ("btw_convex", "mosi", "oracle", "mae_vs_ridge"),
-        ("btw_draws", "visible_1", "embedding_oracle", "mae_vs_unweighted"),
+        (
+            "btw_draws",
+            "visible_1",
+            "moe_visible_1_embedding_oracle",
+            "mae_vs_unweighted",
+        ),
     ],
 )
 def test_planted_reliability_helps(

@@ -110,7 +110,7 @@ def test_probabilities_of_different_folds_are_not_ranked(folded: Params) -> None
     tree = numbers("table4", "icu_complete__simulated")
     for row, metrics in tree.items():
         assert not OF_ONE_MODEL & set(metrics), row
-        assert "recall_1" in metrics, row
+        assert ("recall_1" in metrics) != row.startswith("attainable"), row
     assert f"{auroc:.3f}" not in text and "AUROC ↑" not in text
     assert "- AUROC and calibration error are left out: each fold has" in text
 
