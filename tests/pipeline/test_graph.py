@@ -10,7 +10,6 @@ import pytest
 
 from repro.params import load
 from repro.stages.graph import lookup, stage_files, yaml_content
-from repro.stages.side_by_side import called_for
 from tests.pipeline_graph import (
     ROOT,
     Stage,
@@ -54,12 +53,6 @@ def code_of(stage: Stage) -> set[str]:
 def test_every_stage_leads_to_a_root_stage():
     needed = ancestors(EVERY, ROOTS)
     assert [s.address for s in EVERY if s.address not in needed] == []
-
-
-def test_what_is_made_on_request_is_not_made_otherwise():
-    made = {stage.name for stage in called_for(EVERY)}
-    others = {stage.name for stage in EVERY} - made
-    assert others == {"attribution_more", ON_REQUEST}
 
 
 def test_no_stage_names_a_param_or_dep_twice():

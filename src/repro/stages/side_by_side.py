@@ -27,7 +27,6 @@ from repro import paths  # noqa: E402
 from repro.stages.graph import Stage, stages  # noqa: E402
 
 COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/published")
-ROOTS = ("dvc.yaml", "pipelines/own/dvc.yaml")
 OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
 # What stages import only where they need it, and that takes long.
 SLOW = ("repro.cells.recipes", "repro.baselines.boosted", "repro.features.ecg_encoder")
@@ -35,13 +34,13 @@ Process = multiprocessing.process.BaseProcess
 
 
 def main() -> None:
-    """Run what dvc repro runs here or, quickly, on the tiny preset in build/quick."""
+    """Run all stages here or, quickly, on the tiny preset in build/quick."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
     if parser.parse_args().quick:
         copied(Path.cwd(), paths.QUICK)
         os.chdir(paths.QUICK)
-    every = called_for(stages(Path()))
+    every = stages(Path())
     for module in [*sorted({module_of(stage) for stage in every}), *SLOW]:
         importlib.import_module(module)
     started = time.monotonic()
@@ -126,20 +125,6 @@ def needs(stage: Stage, every: Sequence[Stage]) -> set[str]:
         for out in maker.cached
         if any(r.startswith(f"{out}/") or f"{out}/".startswith(r) for r in reads)
     }
-
-
-def called_for(every: Sequence[Stage]) -> list[Stage]:
-    """Stages that make tables and figures, one's own too, and all that they need.
-
-    Others are made on request.
-    """
-    by_name = {stage.address: stage for stage in every}
-    found: set[str] = set()
-    waiting = {stage.address for stage in every if stage.file in ROOTS}
-    while waiting:
-        found |= waiting
-        waiting = {n for name in waiting for n in needs(by_name[name], every)} - found
-    return [stage for stage in every if stage.address in found]
 
 
 def descendants(name: str, needed: Mapping[str, set[str]]) -> set[str]:

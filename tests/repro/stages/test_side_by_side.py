@@ -10,7 +10,7 @@ import pytest
 
 from repro.stages import side_by_side
 from repro.stages.graph import Stage
-from repro.stages.side_by_side import called_for, copied, needs, run
+from repro.stages.side_by_side import copied, needs, run
 
 
 def stage(name: str, makes: str, *reads: str) -> Stage:
@@ -43,13 +43,6 @@ def acted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "acted", SimpleNamespace(main=main))
     return tmp_path / "order"
-
-
-def test_what_no_table_needs_is_made_on_request_only():
-    asked = Stage("pipelines/x/dvc.yaml", "asked", None, "", ".", (), (), {"y": True})
-    used = Stage("pipelines/x/dvc.yaml", "used", None, "", ".", (), (), {"u": True})
-    table = stage("table", "plots/u.md", "u/part")
-    assert called_for([asked, used, table]) == [used, table]
 
 
 def test_a_folder_above_or_below_an_out_is_a_need():
