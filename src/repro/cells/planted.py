@@ -18,8 +18,8 @@ COLUMNS = {"oracle": "reliable", "posterior": "posterior"}
 
 def unplanted(study: Study, control: Control) -> str | None:
     """Why weights cannot be given for these data, or None if they can."""
-    if control in PLANTED and not study.meta["simulated"]:
-        return "real data have no planted truth"
+    if control in PLANTED and not study.params.plants(study.part):
+        return "nothing is known to be planted in these data"
     return None
 
 

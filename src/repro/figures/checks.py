@@ -116,7 +116,7 @@ def truth_series(params: Params, runs: Sequence[str]) -> pd.DataFrame:
     """
     rows: list[tuple] = []  # type: ignore[type-arg]
     for run in (trained_run(params, address) for address in runs):
-        if not run.simulated:
+        if not params.plants(run.dataset):
             continue
         joined, dataset = weights_beside_truth(run), run.dataset
         limits = areas_of(ceilings_of(dataset))

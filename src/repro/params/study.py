@@ -1,6 +1,7 @@
 """A typed, frozen view of params.yaml and its preset, whose parts must agree."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -282,6 +283,19 @@ class Params(Strict):
     def missing_of(self, recipe: Recipe) -> Missing:
         """What stands in for an absent modality in a run: its own or the common one."""
         return recipe.missing or self.weighting.missing
+
+    def plants(self, dataset: str) -> bool:
+        """Whether this study's simulator makes a data set, so that its truth is known.
+
+        Simulated files from elsewhere have a truth, too, but not this one.
+        """
+        whole = paths.whole(dataset)
+        if whole in self.datasets.stays:
+            return self.clinical.source == "simulated"
+        known = self.datasets.of_files.get(whole)
+        if known is None or known.source != "simulated":
+            return False
+        return Path(known.path) == paths.simulated_pickle(whole)
 
     def parts(self, dataset: str) -> list[str]:
         """The data set itself, or every fold of a cross-validated cohort."""

@@ -100,22 +100,14 @@ def truth_table(params: Params, dataset: str) -> pd.DataFrame:
         ValueError: the data set is not simulated, or its truth is missing.
     """
     dataset = paths.whole(dataset)
-    if not is_simulated(params, dataset):
+    if not params.plants(dataset):
         raise ValueError(
-            f"{dataset}: not simulated, so nothing is known to be planted; "
-            "name a data set with source: simulated"
+            f"{dataset}: not simulated by this study, so nothing is known to be "
+            "planted; name a data set with source: simulated and its own path"
         )
     table = read_table(_path(params, dataset))
     key = "stay_id" if dataset in params.datasets.stays else "id"
     return table.set_index(table[key].astype(str).to_numpy())
-
-
-def is_simulated(params: Params, dataset: str) -> bool:
-    """Whether params.yaml says that a data set is made by a simulator."""
-    if dataset in params.datasets.stays:
-        return params.clinical.source == "simulated"
-    known = params.datasets.of_files.get(dataset)
-    return known is not None and known.source == "simulated"
 
 
 def _path(params: Params, dataset: str) -> Path:

@@ -15,7 +15,7 @@ from repro.baselines.fit import prediction_table, report  # noqa: E402
 from repro.features.reading import Features, read_features  # noqa: E402
 from repro.files import read_table, write_table  # noqa: E402
 from repro.results.folds import write_folds  # noqa: E402
-from repro.simulation.truth import Truth, is_simulated, truth_of  # noqa: E402
+from repro.simulation.truth import Truth, truth_of  # noqa: E402
 
 GROUP = "ceilings"
 
@@ -45,8 +45,8 @@ def write(settings: params.Params, address: str, part: str, features: Features) 
     """Write the ceilings of a data set or of one part of it."""
     samples, modalities, meta = features.samples, features.modalities, features.meta
     about = samples, modalities
-    if not is_simulated(settings, paths.whole(part)):
-        reason = "nothing is known to be planted in real data"
+    if not settings.plants(part):
+        reason = "nothing is known to be planted in these data"
         told = report(address, part, *about, {}, meta)
         left_out = dict.fromkeys(attainable.METHODS, reason)
         told.model_copy(update={"left_out": left_out}).write()

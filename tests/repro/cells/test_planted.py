@@ -61,8 +61,12 @@ def test_a_truth_of_other_data_is_refused(study: Study) -> None:
         given_weights(other, "posterior")
 
 
-def test_real_data_have_no_truth(study: Study) -> None:
-    real = replace(study, meta={**study.meta, "simulated": False})
-    assert unplanted(real, "oracle") == "real data have no planted truth"
-    assert unplanted(real, "uniform") is None
+@pytest.mark.parametrize("change", [{"source": "mmsa"}, {"path": "data/raw/old.pkl"}])
+def test_data_of_others_have_no_truth(study: Study, change: dict[str, str]) -> None:
+    known = study.params.datasets
+    files = {**known.files, "mosi": known.files["mosi"].model_copy(update=change)}
+    changed = {"datasets": known.model_copy(update={"files": files})}
+    other = replace(study, params=study.params.model_copy(update=changed))
+    assert "nothing is known to be planted" in str(unplanted(other, "oracle"))
+    assert unplanted(other, "uniform") is None
     assert unplanted(study, "posterior") is None

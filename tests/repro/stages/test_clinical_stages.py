@@ -172,6 +172,7 @@ def test_the_simulated_tree_stays_simulated_under_another_name(
 ) -> None:
     """Neither path nor `source` makes made-up patients real."""
     kept = files.read_json(paths.ingested() / "report.json")
+    truth = files.read_table(paths.planted_stays())
     shutil.copytree(paths.simulated_icu(), "elsewhere")
     none = dict.fromkeys(("note", "cxr", "ecg"), "none")
     settings(source="mimiciv", path="elsewhere", **none)
@@ -179,7 +180,11 @@ def test_the_simulated_tree_stays_simulated_under_another_name(
     report = files.read_json(paths.ingested() / "report.json")
     run(prepare_icu, "icu_all")
     meta = files.read_json(paths.prepared("icu_all") / "meta.json")
+    # What another ingest left says nothing of these stays.
+    assert not paths.planted_stays().exists()
+    assert not paths.planted("icu_all").exists()
     files.write_json(paths.ingested() / "report.json", kept)
+    files.write_table(paths.planted_stays(), truth)
     assert report["simulated"] is meta["simulated"] is True
     assert meta["source"] == "simulated"
 
