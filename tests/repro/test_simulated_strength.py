@@ -27,6 +27,7 @@ def ridge_minus_moe(dataset: str) -> dict[str, Any]:
 
 def test_the_committed_numbers_are_of_the_default_preset() -> None:
     assert parameters.load(ROOT / paths.PARAMS).preset == "default"
+    assert "- preset default," in (ROOT / paths.plot("btw_table3", "md")).read_text()
 
 
 def test_the_moe_beats_ridge_on_the_larger_set() -> None:

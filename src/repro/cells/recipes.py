@@ -19,7 +19,7 @@ from repro.cells.fits import (
 from repro.cells.parallel import Task, in_parallel
 from repro.cells.planted import unplanted
 from repro.cells.result import Result
-from repro.cells.stacking import stacked_result
+from repro.cells.stacking import cannot_stack, stacked_result
 from repro.cells.study import Study
 from repro.params.cells import FIRST_WEIGHTS, SHUFFLED, STACKED, UNIMODAL, Control
 from repro.training.weighting.evidence import Evidence
@@ -101,8 +101,11 @@ def _assembled(
     if reason:
         return Trained(study, results, {**left_out, recipe.fusion: reason})
     every = {**known, **results}
-    if STACKED in recipe.trains and not study.unable:
-        results = {**results, STACKED: stacked_result(study, every)}
+    if STACKED in recipe.trains:
+        if reason := cannot_stack(study):
+            left_out[STACKED] = reason
+        else:
+            results = {**results, STACKED: stacked_result(study, every)}
     is_weighted = recipe.weightings or recipe.controls
     if is_weighted and recipe.fusion not in results and recipe.fusion in known:
         results = {recipe.fusion: known[recipe.fusion], **results}

@@ -12,6 +12,13 @@ from repro.cells.study import Study
 from repro.params.cells import STACKED
 
 
+def cannot_stack(study: Study) -> str | None:
+    """Why the unimodal predictions of a run cannot be stacked, or None if they can."""
+    if "in_sample_unimodal" in study.switches:
+        return "unimodal predictions of train are in-sample under this protocol"
+    return study.unable
+
+
 def stacked_result(study: Study, known: Mapping[str, Result]) -> Result:
     """Stacking of the modalities of a run, seed by seed; train rows are out-of-fold."""
     started = process_time()

@@ -19,7 +19,7 @@ class Comparison:
 
     `numbers` are those of metrics/*.json. A gain is positive where the row is better,
     another difference is the row minus its reference. `group` holds what shares a
-    metric and a reference, and so a positive control.
+    metric, a reference and, of other fusions, a site, and so a positive control.
     """
 
     where: str
@@ -29,7 +29,7 @@ class Comparison:
     numbers: Mapping[str, float]
     is_gain: bool
     is_control: bool
-    group: tuple[str, str]
+    group: tuple[str, str, str]
 
     @property
     def is_lower_better(self) -> bool:
@@ -92,6 +92,7 @@ def _comparison(
     params: Params,
 ) -> Comparison:
     where, numbers = f"{table}.{block}.{row}.{name}", rows[row][name]
+    place = ""
     if name.endswith(GAIN):
         method = name.removesuffix(GAIN)
         metric = next(
@@ -106,6 +107,7 @@ def _comparison(
         key = _reference(row, against, rows)
         reference = row_name(key, params) if key else "its unweighted fusion"
         subject, is_control = row_name(row, params), CONTROL in row.split("_")
+        place = _without_method(row, params) if against == UNWEIGHTED else ""
         if MINUS in row:  # the code names both
             code, _, key = row.partition(MINUS)
             subject, reference = row_name(code, params), row_name(key, params)
@@ -122,8 +124,19 @@ def _comparison(
         numbers=numbers,
         is_gain=name.endswith(GAIN),
         is_control=is_control,
-        group=(metric.name, key),
+        group=(metric.name, key, place),
     )
+
+
+def _without_method(row: str, params: Params) -> str:
+    """What a row of another fusion or site starts with, before its method.
+
+    >>> from repro.params import load
+    >>> _without_method("late_fusion_embedding_bi_level", load())
+    'late_fusion_embedding'
+    """
+    ends = [name for name in params.names if row.endswith(f"_{name}")]
+    return row.removesuffix(f"_{max(ends, key=len)}") if ends else row
 
 
 def _headlines() -> Iterator[Metric]:

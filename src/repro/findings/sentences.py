@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from repro.findings.comparisons import Comparison
 from repro.results.comparing import LEAST_SEEDS
-from repro.tables.rendering import SIGNIFICANT
+from repro.tables.rendering import SIGNIFICANT, p_text
 
 # What a claim takes beside the difference, and what is said where it is missing.
 TAKEN = {
@@ -135,7 +135,7 @@ def _with_interval(found: Comparison, numbers: Tested) -> str:
 
 def _evidence(found: Comparison, numbers: Tested) -> str:
     error = f"{numbers.se_seeds:.{found.metric.digits}f}"
-    p = "< 0.001" if numbers.p_holm < 0.001 else f"{numbers.p_holm:.3f}"
+    p = p_text(numbers.p_holm)
     return f"{numbers.n} seeds, seed SE {error}, Holm p {p}"
 
 

@@ -75,23 +75,6 @@ def law_of(simulation: Simulation, planned: SimulatedSet) -> Law:
     )
 
 
-def explained_shares(simulation: Simulation, planned: SimulatedSet) -> dict[str, float]:
-    """Share of the (unclipped) label variance each modality alone explains linearly.
-
-    The best linear predictor has to live with instances in which the modality is
-    pure noise: the share of reliable instances enters squared.
-    """
-    total = (simulation.label_sd / label_scale(simulation)) ** 2
-    blur, wide = simulation.latent_noise**2, planned.unreliable_sd**2
-    shares = {}
-    for name, unique, noise in zip(
-        MODALITIES, simulation.unique, simulation.unreliable, strict=True
-    ):
-        signal = (unique**2 + simulation.shared**2) * (1 - noise) ** 2
-        shares[name] = signal / (1 - noise + noise * wide + blur) / total
-    return shares
-
-
 def simulate(
     simulation: Simulation,
     sizes: Sequence[int],

@@ -134,7 +134,7 @@ def table3_block(params: Params, dataset: str) -> pd.DataFrame:
         *ceiling_lines(params, dataset),
     ]
     beside = printed_table(PAPER, "table3", dataset)
-    told = [ORACLE_NOTE, *left_out(params, [other, weighted])]
+    told = [ORACLE_NOTE, *left_out(params, [base, other, weighted])]
     return numbered(params, found, MOE, beside=beside, after=told)
 
 
@@ -230,7 +230,9 @@ def _clinical(
 ) -> pd.DataFrame:
     files = read_cohort(params, cohort)
     beside = printed_table(PAPER, table, cohort, cohort_facts(params, files))
-    after = score_notes(params, files)
+    runs = {row.run.report.address: row.run for row in found}
+    told = left_out(params, list(runs.values()))
+    after = [*score_notes(params, files), *dict.fromkeys(told)]
     return numbered(params, found, FUSEMOE, beside=beside, before=notes, after=after)
 
 

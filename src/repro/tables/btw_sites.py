@@ -138,7 +138,11 @@ def draws(params: Params) -> pd.DataFrame:
 
 def _draws_block(params: Params, names: Sequence[str]) -> pd.DataFrame:
     found = [row for name in names for row in _draw_lines(params, name)]
-    notes = ["each fresh draw has a training and a test set of its own", ORACLE_NOTE]
+    notes = [
+        "each fresh draw has a training and a test set of its own; what is said of "
+        "absent samples is of the first",
+        ORACLE_NOTE,
+    ]
     return numbered(params, found, UNWEIGHTED, after=notes, only_headline=True)
 
 

@@ -224,6 +224,15 @@ def _label(block: pd.DataFrame, metric: str, params: Params) -> str:
     return label
 
 
+def p_text(p: float) -> str:
+    """A p value, never rounded to nothing.
+
+    >>> p_text(0.0312), p_text(1e-7)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def _own_text(row: dict) -> str:  # type: ignore[type-arg]
     shown = digits(row["metric"])
     signed = "+" if is_difference(row["metric"]) else ""
@@ -237,7 +246,7 @@ def _own_text(row: dict) -> str:  # type: ignore[type-arg]
         text += f" {row['se_seeds']:.{shown}f}"
     if pd.notna(row["p_holm"]):
         mark = "*" if row["p_holm"] < SIGNIFICANT else ""
-        text += f", {row['p_holm']:.3f}{mark}"
+        text += f", {p_text(row['p_holm'])}{mark}"
     return text
 
 

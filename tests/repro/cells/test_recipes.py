@@ -247,6 +247,14 @@ def test_out_of_fold_predictions_come_from_members_without_the_group(
         assert (train[:, there] != in_sample[:, there]).mean() > 0.9
 
 
+def test_in_sample_predictions_are_not_stacked() -> None:
+    study = small_study(SETTINGS, trains=["unimodal", "stacked"])
+    switched = replace(study, switches=frozenset({"in_sample_unimodal"}))
+    run = run_of(switched)
+    assert "stacked" not in run.results
+    assert "in-sample" in run.left_out["stacked"]
+
+
 def test_stacking_takes_the_out_of_fold_rows_of_every_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,3 +147,13 @@ def test_the_list_names_tables_and_rows_that_exist(params) -> None:
         assert set(named) & set(params.names.values()), headline
         assert headline.dataset in params.datasets.every()
         assert is_difference(headline.metric)
+
+
+def test_a_claim_at_a_site_has_the_control_of_that_site(params) -> None:
+    metric = "mae_vs_unweighted"
+    gains = {"embedding": -0.08, "contribution": -0.05}
+    rows = {f"moe_{s}_oracle": {metric: numbers(g, 0.001)} for s, g in gains.items()}
+    rows |= {"moe": {}, "moe_embedding_bi_level": {metric: numbers(0.02, 0.4)}}
+    wanted = [Headline("btw_sites", "mosi", "moe_embedding_bi_level", metric)]
+    told = headlines({"btw_sites": {"mosi__simulated": rows}}, params, wanted)
+    assert "the oracle gains 0.080" in told and "0.050 MAE" not in told
