@@ -1,6 +1,7 @@
 """What a table says when even weights of planted reliability do not help."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from repro.metrics.scores import known_metric
 from repro.tables.labels import VERSUS
@@ -17,20 +18,28 @@ def oracle_notes(
 
     `references` has its name and that of the other, by oracle row. A gain is a
     difference in the better direction, in any tested metric, whose Holm-adjusted p is
-    below 0.05. A row without tests has no note.
+    below 0.05; one whose own p alone is has a note of its own. A row without tests has
+    none.
 
     >>> gain = Entry("oracle", "oracle", "mae_vs_moe", mean=-0.1, p=0.2, p_holm=0.4)
-    >>> oracle_notes({"oracle": ("oracle", "MoE")}, [gain])[0][:30]
-    'oracle: no gain over MoE after'
+    >>> oracle_notes({"oracle": ("oracle", "MoE")}, [gain])[0][:25]
+    'oracle: no gain over MoE,'
     """
     notes = []
     for row, (name, reference) in references.items():
         own = [e for e in differences if e.row == row and e.p_holm is not None]
-        if own and not any(is_gain(entry) for entry in own):
+        if not own or any(is_gain(entry) for entry in own):
+            continue
+        if any(is_gain(replace(entry, p_holm=entry.p)) for entry in own):
             notes.append(
-                f"{name}: no gain over {reference} after Holm, so that such rows "
-                "cannot tell a good weighting from a bad one"
+                f"{name}: gains over {reference} by its own interval, not after Holm, "
+                "so that such rows hardly show a good weighting"
             )
+            continue
+        notes.append(
+            f"{name}: no gain over {reference}, so that such rows cannot tell a good "
+            "weighting from a bad one"
+        )
     return notes
 
 

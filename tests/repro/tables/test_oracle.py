@@ -46,6 +46,13 @@ def test_any_significant_gain_in_the_better_direction_counts(
     assert oracle_notes({}, entries) == []
 
 
+def test_a_gain_before_holm_only_has_a_note_of_its_own() -> None:
+    gain = Entry("oracle", "oracle", "mae_vs_moe", mean=-0.1, p=0.01, p_holm=0.2)
+    (note,) = oracle_notes({"oracle": ("the oracle", "MoE")}, [gain])
+    assert "gains over MoE by its own interval, not after Holm" in note
+    assert SENTENCE not in note
+
+
 def test_what_is_no_difference_is_named() -> None:
     with pytest.raises(ValueError, match="oracle: mae is no difference"):
         is_gain(difference("mae", 1.0, 0.01))
