@@ -81,6 +81,15 @@ def small_params(
     return loaded.model_copy(update=changes | top)
 
 
+def with_file_sets(params: Params, **change: str) -> Params:
+    """Params whose data sets of files are all changed alike."""
+    known = params.datasets
+    files = {name: f.model_copy(update=change) for name, f in known.files.items()}
+    return params.model_copy(
+        update={"datasets": known.model_copy(update={"files": files})}
+    )
+
+
 def preset(name: str) -> Preset:
     """One preset of the repository."""
     return Preset.model_validate(YAML(typ="safe").load(ROOT / f"presets/{name}.yaml"))

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML, YAMLError
 
 from repro import paths
+from repro.params import agreement
 from repro.params.bounded import refuse_bomb
 from repro.params.naming import sentence, unknown
 from repro.params.presets import Preset
@@ -31,10 +32,15 @@ def load(path: Path = paths.PARAMS) -> Params:
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
     try:
-        return Params.model_validate({**content, "active": _content(preset)})
+        params = Params.model_validate({**content, "active": _content(preset)})
     except ValidationError as error:
         told = [_told(path, preset, detail) for detail in error.errors()]
         raise ValueError("\n".join(told)) from None
+    try:
+        agreement.check(params)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; correct it there") from None
+    return params
 
 
 def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:

@@ -1,26 +1,19 @@
-"""A typed, frozen view of params.yaml and its preset, whose parts must agree."""
+"""A typed, frozen view of params.yaml and its preset."""
 
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from repro import paths
 from repro.params.cells import (
-    CONTROLS,
-    FIRST_WEIGHTS,
-    PLANTED,
-    STACKED,
-    UNIMODAL,
-    WEIGHTINGS,
     Cell,
     Missing,
     MultimodalTrain,
     Recipe,
     Scale,
     Site,
-    key_of,
     recipes,
 )
 from repro.params.datasets import (
@@ -34,9 +27,6 @@ from repro.params.datasets import (
 from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
 from repro.params.strict import Count, Few, Name, Seed, Share, Shown, Strict
-from repro.params.switches import in_force
-
-OPTIONAL = ("ecg", "text", "cxr")  # modalities of stays that can be left out
 
 
 class Weighting(Strict):
@@ -85,137 +75,10 @@ class Params(Strict):
     cells: dict[Name, dict[Name, Cell]]
     active: Preset
 
-    @model_validator(mode="after")
-    def _agrees(self) -> "Params":
-        if self.top_k > self.experts:
-            raise ValueError(
-                f"top_k={self.top_k} is more than experts={self.experts}; "
-                "lower top_k or raise experts"
-            )
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"seeds={self.seeds} repeats a seed; list each one once")
-        self._check_shown()
-        self._check_encoder("encoder", self.encoder)
-        for address, recipe in self.recipes.items():
-            self._check_recipe(address, recipe)
-        return self
-
-    def _check_shown(self) -> None:
-        """Every method of the tables has a name, and no two have the same."""
-        trained = {name for recipe in self.recipes.values() for name in recipe.trains}
-        for name in ("moe", "fusemoe", UNIMODAL, *WEIGHTINGS):
-            if name in trained and name not in self.names:
-                raise ValueError(f"names: has none for {name}; add a line for it")
-        owners: dict[str, str] = {}
-        for method, name in self.names.items():
-            other = owners.setdefault(name.casefold(), method)
-            if other != method:
-                raise ValueError(
-                    f"names.{method} = {name!r} is also the name of {other}; give each "
-                    "method its own"
-                )
-
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
         """Every run by its address, in the order of params.yaml."""
         return recipes(self.cells)
-
-    def _check_encoder(self, where: str, name: str) -> None:
-        if name not in self.active.encoders:
-            known = self.active.encoders
-            raise ValueError(f"{where}: {unknown('text encoder', name, known)}")
-
-    def _check_recipe(self, address: str, recipe: Recipe) -> None:
-        where, known = key_of(address), self.datasets.every()
-        if recipe.dataset not in known:
-            raise ValueError(
-                f"{where}.dataset: {unknown('data set', recipe.dataset, known)}"
-            )
-        self._check_encoder(f"{where}.encoder", self.encoder_of(recipe))
-        if recipe.encoder and recipe.dataset in self.datasets.stays:
-            raise ValueError(
-                f"{where}.encoder = {recipe.encoder!r}: the notes of stays take the "
-                "encoder of the preset (icu.text); drop the key"
-            )
-        trained = known[recipe.dataset]
-        try:
-            in_force(recipe.switches, task=trained.task)
-        except ValueError as error:
-            raise ValueError(f"{where}.switches: {error}") from error
-        self._check_names(where, recipe)
-        for used in recipe.uses:
-            self._check_use(address, where, recipe, used)
-        if recipe.needs_evidence:
-            self._check_evidence(where, recipe)
-        if address.startswith("own/"):
-            self._check_own(where, recipe)
-        odd = sorted(set(recipe.without) - set(OPTIONAL))
-        if recipe.dataset in self.datasets.stays and odd:
-            reason = unknown("modality that can be left out", odd[0], OPTIONAL)
-            raise ValueError(f"{where}.without: {reason}")
-
-    def _check_names(self, where: str, recipe: Recipe) -> None:
-        """Fusions that have sizes, and what else can be trained."""
-        block = self.models(recipe.dataset).fusions
-        place = f"{self.dataset(recipe.dataset).tokens}.fusions of the preset"
-        every = [*block, UNIMODAL, FIRST_WEIGHTS, STACKED, *WEIGHTINGS, *CONTROLS]
-        for name in recipe.trains:
-            if name not in every:
-                what = f"method, or fusion with sizes in {place}:"
-                raise ValueError(f"{where}.trains: {unknown(what, name, every)}")
-        is_meant = "fusion" in recipe.model_fields_set or recipe.fusion in recipe.built
-        if is_meant and recipe.fusion not in block:
-            what = f"fusion with sizes in {place}"
-            raise ValueError(f"{where}.fusion: {unknown(what, recipe.fusion, block)}")
-
-    def _check_own(self, where: str, recipe: Recipe) -> None:
-        """What the stages of one's own cells are written for."""
-        if "fusion" not in recipe.model_fields_set:
-            raise ValueError(f"{where}: name its `fusion`")
-        odd = sorted({"encoder", "uses", "rows"} & recipe.model_fields_set)
-        if odd or recipe.dataset not in self.datasets.files:
-            what = ", ".join(odd) or f"dataset {recipe.dataset}"
-            raise ValueError(
-                f"{where}: {what}: no meaning in the group own, whose cells train all "
-                "on a data set of files with the encoder at the top"
-            )
-        planted = [name for name in recipe.controls if name in PLANTED]
-        if planted:
-            raise ValueError(
-                f"{where}.trains: {planted[0]} needs a planted truth, which data of "
-                "one's own do not have; leave it out"
-            )
-
-    def _check_use(self, address: str, where: str, recipe: Recipe, used: str) -> None:
-        if used not in self.recipes:
-            raise ValueError(f"{where}.uses: {unknown('run', used, self.recipes)}")
-        own_cell, other = address.split("/")[:2], self.recipes[used]
-        if used.split("/")[:2] == own_cell:
-            raise ValueError(f"{where}.uses: {used} is of this cell; use another one")
-        back = [run for run in other.uses if run.split("/")[:2] == own_cell]
-        if back:
-            raise ValueError(f"{where}.uses: {used} itself uses {back[0]}; drop one")
-        facts = {
-            "data set": (recipe.dataset, other.dataset),
-            "encoder": (self.encoder_of(recipe), self.encoder_of(other)),
-        }
-        for what, (own, theirs) in facts.items():
-            if own != theirs:
-                raise ValueError(
-                    f"{where}.uses: {used} is of {what} {theirs}, this recipe of "
-                    f"{own}; use a run of {own}"
-                )
-
-    def _check_evidence(self, where: str, recipe: Recipe) -> None:
-        given = [recipe, *(self.recipes[used] for used in recipe.uses)]
-        trained = {name for one in given for name in one.trains}
-        for wanted in (UNIMODAL, recipe.fusion):
-            if wanted not in trained:
-                raise ValueError(
-                    f"{where}: weights are made from {wanted}, which neither `trains` "
-                    f"nor a run that it `uses` has; add {wanted} to trains, or a run "
-                    "that trains it to uses"
-                )
 
     def recipe(self, address: str) -> Recipe:
         """One run.

@@ -12,7 +12,7 @@ from repro.cells.noise import with_noise
 from repro.cells.planted import given_weights, unplanted
 from repro.cells.study import Study
 from repro.files import write_table
-from tests.repro.small_study import NAMES, small_study
+from tests.repro.small_study import NAMES, small_study, with_file_sets
 
 RELIABLE = {"text": True, "audio": False, "video": True}
 POSTERIOR = {"text": 0.9, "audio": 0.2, "video": 0.6}
@@ -63,10 +63,7 @@ def test_a_truth_of_other_data_is_refused(study: Study) -> None:
 
 @pytest.mark.parametrize("change", [{"source": "mmsa"}, {"path": "data/raw/old.pkl"}])
 def test_data_of_others_have_no_truth(study: Study, change: dict[str, str]) -> None:
-    known = study.params.datasets
-    files = {**known.files, "mosi": known.files["mosi"].model_copy(update=change)}
-    changed = {"datasets": known.model_copy(update={"files": files})}
-    other = replace(study, params=study.params.model_copy(update=changed))
+    other = replace(study, params=with_file_sets(study.params, **change))
     assert "nothing is known to be planted" in str(unplanted(other, "oracle"))
     assert unplanted(other, "uniform") is None
     assert unplanted(study, "posterior") is None

@@ -19,6 +19,7 @@ from repro.metrics.classification import auroc
 from repro.tables.btw import SENTIMENT
 from repro.tables.btw_checks import noise
 from tests.repro.made_runs import change_table
+from tests.repro.small_study import with_file_sets
 
 RUNS = [f"btw/{name}" for name in SENTIMENT]
 
@@ -127,10 +128,11 @@ def test_weights_that_follow_the_truth_have_auroc_one(study: SimpleNamespace) ->
 def test_without_simulated_data_the_truth_figure_speaks(
     study: SimpleNamespace,
 ) -> None:
-    study.write_runs(study.params, data={"source": "mmsa", "simulated": False})
-    series = truth_series(study.params, RUNS)
+    real = with_file_sets(study.params, source="mmsa")
+    study.write_runs(real, data={"source": "mmsa", "simulated": False})
+    series = truth_series(real, RUNS)
     assert series.empty
-    (text,) = truth_bars(series, study.params, "Title").axes[0].texts
+    (text,) = truth_bars(series, real, "Title").axes[0].texts
     assert "no data set of this run is simulated" in text.get_text()
 
 
