@@ -3,12 +3,14 @@
 import ctypes
 import logging
 import os
+import platform
 import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -26,6 +28,10 @@ def prepare() -> None:
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    if _has_avx2():
+        # OpenBLAS picks kernels by the make of the processor, which round differently;
+        # a last digit of a feature is another model some epochs later.
+        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
     # Without it CUDA matrix products are not deterministic.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     if sys.platform == "linux":
@@ -34,6 +40,13 @@ def prepare() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
         libc.mallopt(_M_TOP_PAD, _SPARE)
     watch_parent()
+
+
+def _has_avx2() -> bool:
+    """Whether this is x86-64 with AVX2, which those kernels need."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    return " avx2 " in Path("/proc/cpuinfo").read_text()
 
 
 def watch_parent() -> None:

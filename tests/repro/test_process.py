@@ -1,6 +1,7 @@
 """A stage process: one thread, an end with its parent, clean errors."""
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -141,3 +142,28 @@ def test_an_unknown_error_keeps_its_traceback() -> None:
 
 def test_memory_is_counted_in_bytes() -> None:
     assert 10**7 < peak_memory_bytes() < 10**12
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or sys.platform != "linux",
+    reason="OpenBLAS has these kernels for x86-64 alone",
+)
+def test_matrix_products_round_alike_on_every_processor() -> None:
+    told = (
+        "print({i['architecture'] for i in threadpool_info() if 'architecture' in i})"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{PREPARE}; import numpy, scipy.linalg; "
+            f"from threadpoolctl import threadpool_info; {told}",
+        ],
+        env=os.environ | {"OPENBLAS_CORETYPE": "Nehalem"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if " avx2 " not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("this processor has no AVX2")
+    assert done.stdout.strip() == "{'Haswell'}"
