@@ -48,6 +48,12 @@ SIZES: dict[str, dict[str, Any]] = {
     "early_fusion": {"hidden": 5, "dropout": 0.1},
     "late_fusion": {"hidden": 5, "dropout": 0.1},
     "low_rank": {"rank": 4, "fused_width": 5, "hidden": 7, "dropout": 0.1},
+    "interpretcc": {
+        "temperature": 1.0,
+        "threshold": 0.5,
+        "sparsity": 0.01,
+        "dropout": 0.1,
+    },
     "mmim": {
         "hidden": 7,
         "dropout": 0.1,
@@ -104,6 +110,7 @@ switch = partial(small, "switchgate")
 early = partial(small, "early_fusion")
 late = partial(small, "late_fusion")
 low_rank = partial(small, "low_rank")
+interpretcc = partial(small, "interpretcc")
 mmim = partial(small, "mmim")
 ithp = partial(small, "ithp")
 
