@@ -161,8 +161,9 @@ def test_a_fusion_imports_another_only_to_wrap_it():
         if m.startswith(FUSIONS) and n.startswith(FUSIONS)
     }
     apart = {(a, b) for a, b in found if a != b and b != "interface"}
-    wrapped = {("flattened", "fusemoe"), ("switchgate", "concat_transformer")}
-    assert apart == wrapped
+    wrapping = {("flattened", "fusemoe")}
+    wrapping |= {(n, "concat_transformer") for n in ("switchgate", "moe_plus_plus")}
+    assert apart == wrapping
 
 
 def test_light_stages_do_not_load_torch():

@@ -14,6 +14,7 @@ from tests.repro.models.fusions.fusion_cases import (
     interpretcc,
     late,
     moe,
+    moe_plus_plus,
     mult,
     small,
     switch,
@@ -40,6 +41,7 @@ OPTIONS: dict[str, Callable[..., Any]] = {
     "concat four outputs": partial(concat, outputs=4, residual="paper_code"),
     "switchgate four outputs": partial(switch, outputs=4, router="per_modality"),
     "interpretcc four outputs": partial(interpretcc, outputs=4, threshold=0.4),
+    "moe_plus_plus four outputs": partial(moe_plus_plus, outputs=4, experts=8),
     "early four outputs": partial(early, outputs=4),
     "late four outputs": partial(late, outputs=4),
 }
@@ -49,7 +51,7 @@ SHAPES = [(3, 1), (2, 3)]  # modalities and tokens
 CASES = [(name, shape) for name in FUSIONS for shape in SHAPES]
 CASES += [("moe", (1, 1)), ("moe", (4, 2)), ("moe disjoint gaussian", (4, 1))]
 CASES += [(name, (m, 3)) for name in ("fusemoe", "flattened") for m in (1, 4)]
-ATTENTION = ("mult", "concat_transformer", "switchgate")
+ATTENTION = ("mult", "concat_transformer", "switchgate", "moe_plus_plus")
 CASES += [(n, shape) for n in ATTENTION for shape in ((1, 1), (1, 3), (4, 2))]
 SIMPLE = ("early_fusion", "late_fusion", "low_rank", "interpretcc")
 CASES += [(n, (4, 2)) for n in (*SIMPLE, "mmim", "ithp")]

@@ -45,6 +45,14 @@ SIZES: dict[str, dict[str, Any]] = {
         "capacity": 0.0,
         "dropout": 0.1,
     },
+    "moe_plus_plus": {
+        "heads": 2,
+        "layers": 2,
+        "experts": 6,
+        "expert_hidden": 5,
+        "tau": 0.75,
+        "dropout": 0.1,
+    },
     "early_fusion": {"hidden": 5, "dropout": 0.1},
     "late_fusion": {"hidden": 5, "dropout": 0.1},
     "low_rank": {"rank": 4, "fused_width": 5, "hidden": 7, "dropout": 0.1},
@@ -107,6 +115,7 @@ flattened = partial(small, "flattened", time=6, outputs=4)
 mult = partial(small, "mult", rates=RATES)
 concat = partial(small, "concat_transformer")
 switch = partial(small, "switchgate")
+moe_plus_plus = partial(small, "moe_plus_plus")
 early = partial(small, "early_fusion")
 late = partial(small, "late_fusion")
 low_rank = partial(small, "low_rank")

@@ -34,7 +34,11 @@ from tests.repro.models.fusions.fusion_cases import (
 from tests.repro.small_study import small_inputs
 
 # A fusion may be another one with a part exchanged.
-BUILT_ON = {"flattened": {"fusemoe"}, "switchgate": {"concat_transformer"}}
+BUILT_ON = {
+    "flattened": {"fusemoe"},
+    "switchgate": {"concat_transformer"},
+    "moe_plus_plus": {"concat_transformer"},
+}
 TOY = """
 from torch import nn
 
