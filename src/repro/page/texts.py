@@ -3,11 +3,8 @@
 import re
 from collections.abc import Iterator
 
-# Control characters, marks that steer the direction of a line, and widthless ones.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
-)
+from repro.params.strict import UNSEEN
+
 _NO_ANCHOR = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -17,7 +14,7 @@ def visible(text: str) -> str:
     >>> visible("a\\u202eb"), visible("50 % <b>")
     ('a[U+202E]b', '50 % <b>')
     """
-    return _UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+    return UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def anchor(*parts: str) -> str:
