@@ -76,8 +76,9 @@ def spent(params: Params) -> list[Spent]:
 
 def folder_sum(folder: Path) -> str:
     """SHA-256 of a folder: of the lines of `sha256sum` of its files, sorted by name."""
-    files = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    lines = [f"{sha256(folder / file)}  {file.as_posix()}\n" for file in files]
+    files = [p.relative_to(folder) for p in folder.rglob("*") if p.is_file()]
+    names = sorted(file.as_posix() for file in files)
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in names]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

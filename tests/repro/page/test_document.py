@@ -95,7 +95,7 @@ def test_what_is_simulated_says_so(parsed: Parsed, committed: str) -> None:
 def test_what_is_real_says_so(written) -> None:
     text = written(made({"MoE": 1.5}, simulated=False))
     assert 'class="block real"' in text and "real data</span>" in text
-    assert "1 of 1 blocks are of real files" in Parsed(text).text
+    assert "Our numbers in 1 of 1 blocks are of real files" in Parsed(text).text
     (rows,) = Parsed(text).tables["btw_table3--mosi__mmsa"]
     assert rows[1] == ["ours, real", "printed, real", "ours − printed"]
     assert rows[2] == ["MoE", "1.500 ± 0.250", "1.000 ± 0.500", "+0.500 higher"]

@@ -47,7 +47,8 @@ def test_the_sum_of_a_folder_is_that_of_its_listing(tmp_path: Path) -> None:
     for name, content in (("b/x.csv", "1"), ("a.csv", "2"), ("b.csv", "3")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    listed = "sha256sum a.csv b/x.csv b.csv | sha256sum"
+    names = "find * -type f | LC_ALL=C sort"
+    listed = f"{names} | xargs sha256sum | sha256sum"
     done = subprocess.run(
         listed, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True
     )
