@@ -22,7 +22,7 @@ from repro.page.sections import (
     unwritten,
 )
 from repro.page.texts import refuse_same, visible
-from repro.results.published import contents
+from repro.results.published import paper_title
 from repro.tables import own
 
 HERE = Path(__file__).parent
@@ -122,7 +122,7 @@ def _shown(value: object) -> object:
 
 
 def _paper(name: str, sources: Sources) -> Paper:
-    title = "Own data sets" if name == own.GROUP else contents(name)["meta"]["paper"]
+    title = "Own data sets" if name == own.GROUP else paper_title(name)
     number = _ARXIV.search(title)
     return Paper(
         title=title,

@@ -6,13 +6,16 @@ import pytest
 
 from repro import paths
 from repro.figures.btw import FIGURES
+from repro.findings.provenance import Provenance
 from repro.page.document import page, policy
 from repro.page.sections import Sources
 from repro.tables.btw import TABLES
+from tests.repro.findings.made_trees import numbers, tree
 from tests.repro.page.conftest import ROOT, made
 from tests.repro.page.parsed import Parsed
 
 MOST_BYTES = 8_000_000
+SIMULATED = "mosi__simulated"
 HOSTILE = (
     "<script>window.hacked = 1</script>",
     "a|b",
@@ -124,6 +127,32 @@ def test_the_page_is_the_same_bytes_again(committed, params, monkeypatch) -> Non
     monkeypatch.chdir(ROOT)
     first, second = (page(Sources(params, {}, {})) for _ in range(2))
     assert first == second
+
+
+def test_findings_of_real_data_come_with_their_provenance(written, params) -> None:
+    rows = made({"MoE": 1.5}, simulated=False)
+    written(rows)
+    trees = {"btw_table3": {"mosi__mmsa": tree(numbers(0.05, 0.01))[SIMULATED]}}
+    silent = Parsed(page(Sources(params, trees, {}))).text
+    assert "Not stated: no metrics/provenance/mosi__mmsa.json" in silent
+    assert "BTW is worse" not in silent
+    told = Provenance(
+        source="files of 2018",
+        checksums={"a.pkl": "00ff"},
+        parameters={"seeds": [0]},
+        commit="0123abc",
+        seconds=60,
+    )
+    text = Parsed(page(Sources(params, trees, {"mosi__mmsa": told}))).text
+    assert "Made from files of 2018 at commit 0123abc in 60 seconds" in text
+    assert "a.pkl 00ff" in text and "BTW is worse than MoE by 0.050 MAE" in text
+
+
+def test_a_paper_without_a_title_is_named(written, folder) -> None:
+    place = folder / paths.printed("btw")
+    place.write_text(place.read_text().replace("  paper: 'BTW", "  other: 'BTW", 1))
+    with pytest.raises(ValueError, match=r"btw.yaml: meta.paper is None; write"):
+        written(made({"MoE": 1.5}))
 
 
 def test_what_was_not_made_is_told(written) -> None:
