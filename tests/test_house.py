@@ -22,7 +22,7 @@ PLACES = re.compile(r"""["'\s(=](/(home|root|Users|work|tmp|mnt|data|scratch)/)"
 FUSIONS = "repro.models.fusions."
 WITHOUT_TORCH = (
     *("simulate", "prepare", "series", "baselines"),
-    *("table", "figure", "results"),
+    *("table", "figure", "results", "report"),
 )
 LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
     ("btw",),
@@ -34,6 +34,7 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("results",),
     ("cells", "tables", "figures"),
     ("findings",),
+    ("page",),
     ("stages",),
 )
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_LOOSE = 300, 40, 5
