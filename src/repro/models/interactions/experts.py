@@ -87,11 +87,13 @@ class InteractionExperts(nn.Module):
     weighted vectors, so that weight 0 is absence. Balance losses have a gradient and
     leave masked rows out (released: neither).
     Raises:
-        ValueError: fewer than two modalities, or an expert that is none.
+        ValueError: fewer than two modalities, an expert that is none, or labels that
+            do not vary.
     """
 
     reads_raw = False
     auxiliary_loss = None
+    records = (EXPERT_LOGITS, EXPERT_WEIGHTS)  # gates that a run keeps per instance
 
     def __init__(
         self,
@@ -103,6 +105,11 @@ class InteractionExperts(nn.Module):
         variance: float = 1.0,
     ):
         super().__init__()
+        if variance <= 0:
+            raise ValueError(
+                f"variance={variance}: labels of train are all the same, and distances "
+                "of scores are in units of it; use data whose labels differ"
+            )
         if shape.modalities < 2:
             raise ValueError(
                 f"modalities={shape.modalities}: interactions are between two or more; "
