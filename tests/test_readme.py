@@ -131,6 +131,13 @@ def test_named_stages_exist():
         assert set(line.split()) <= names, line
 
 
+def test_named_tests_exist():
+    lines = re.findall(r"`pytest ([^`]+)`", TEXT)
+    assert lines
+    for path in " ".join(lines).split():
+        assert (ROOT / path).is_file(), path
+
+
 def test_linked_files_exist():
     made = {ROOT / out for stage in stages() for out in stage.cached}
     lost = []
