@@ -4,11 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from repro.models.fusions.interface import fusion_class, fusion_names
+from repro.models.fusions.interface import fusion_class, fusion_names, no_experts
 from tests.repro.models.fusions.fusion_cases import (
     AtEmbedding,
     concat,
     early,
+    experts_of,
     flattened,
     fuse_moe,
     interpretcc,
@@ -44,6 +45,15 @@ OPTIONS: dict[str, Callable[..., Any]] = {
     "moe_plus_plus four outputs": partial(moe_plus_plus, outputs=4, experts=8),
     "early four outputs": partial(early, outputs=4),
     "late four outputs": partial(late, outputs=4),
+}
+# Interaction experts of a fusion are held to what the fusion is held to.
+WRAPPED_NAMES = [n for n in NAMES if no_experts(n, "full") is None]
+OPTIONS |= {f"{n} experts": partial(experts_of, n) for n in WRAPPED_NAMES}
+OPTIONS |= {
+    f"concat experts {variant}": partial(
+        experts_of, "concat_transformer", variant=variant
+    )
+    for variant in ("latent_contrastive", "less_forward", "synergy_redundancy")
 }
 AT_EMBEDDING = {f"{n} embedding site": partial(at_embedding, n) for n in WEIGHTED_NAMES}
 FUSIONS = PLAIN | OPTIONS | AT_EMBEDDING

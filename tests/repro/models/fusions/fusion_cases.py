@@ -1,5 +1,6 @@
 """Small fusions with drawn parameters, and inputs with absent parts and padding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,13 @@ from repro.models.fusions.interface import (
     fusion_class,
 )
 from repro.models.fusions.mult import DropoutRates
+from repro.models.interactions.experts import InteractionExperts
 from repro.models.layers.stacked import initialize
+from repro.params.interactions import Interaction, Reweighting
 
 SEEDS, BATCH, WIDTH = 2, 9, 6
 RAW_WIDTHS = (7, 5, 4, 3)
+NAMES = ("text", "audio", "video", "notes")
 RATES = DropoutRates(embedding=0.1, attention=0.1, hidden=0.1, residual=0.1, head=0.1)
 TINY = YAML(typ="safe").load(Path(__file__).parents[4] / "presets/tiny.yaml")
 MIXTURE = {
@@ -122,6 +126,31 @@ low_rank = partial(small, "low_rank")
 interpretcc = partial(small, "interpretcc")
 mmim = partial(small, "mmim")
 ithp = partial(small, "ithp")
+
+
+def experts_of(
+    name: str,
+    seeds: int,
+    modalities: int,
+    outputs: int = 3,
+    sizes: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
+    """Interaction experts of a small fusion, with a small weighting network."""
+    fusion = fusion_class(name)
+    own = fusion.Sizes(**small_sizes(name) | dict(sizes or {}))
+    shape = FusionShape(
+        seeds, modalities, WIDTH, outputs, time=8, experts=8, top_k=2, anchor=0
+    )
+    settings = {"reweighting": Reweighting(hidden=5, dropout=0.1)} | settings
+    made: Any = InteractionExperts(
+        shape,
+        lambda wide: fusion(wide, own),
+        Interaction(**settings),
+        NAMES[:modalities],
+    )
+    made.Sizes = fusion.Sizes
+    return made
 
 
 class AtEmbedding(nn.Module):
