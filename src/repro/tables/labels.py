@@ -14,6 +14,7 @@ LABELS = {
     "main_training_s": "main training (s)",
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
+    "information": "information (bits)",
 }
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
@@ -22,6 +23,7 @@ SUFFIX_LABELS = {
     GAIN: "gain ↑ [interval] seed SE, Holm p",
     "_noise_share": "noise share",
     "_reliability": "reliability AUROC ↑",
+    "_part": "",  # of a mechanism, whose name is the heading
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
@@ -95,7 +97,7 @@ def metric_label(
     for suffix, label in SUFFIX_LABELS.items():
         if metric.endswith(suffix):
             method = metric.removesuffix(suffix)
-            return f"{names.get(method, method)} {label}"
+            return f"{names.get(method, method)} {label}".rstrip()
     raise ValueError(f"metric {metric!r} has no label; add it to labels.LABELS")
 
 
