@@ -27,7 +27,7 @@ def test_clusters_are_the_planted_codes_and_tags():
     _, arrays, truth = interactions.simulate(SIMULATION, "planted_uniform", SIZES)
     found = clusters(arrays["m1"].astype(np.float64), 12)
     planted = truth["code_m1"].astype(str) + truth["tag_m1"]
-    assert adjusted_rand_score(planted, found) > 0.8
+    assert adjusted_rand_score(planted, found) > 0.7
     assert (clusters(arrays["m1"].astype(np.float64), 12) == found).all()
 
 
