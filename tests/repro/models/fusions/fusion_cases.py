@@ -36,9 +36,32 @@ SIZES: dict[str, dict[str, Any]] = {
     "flattened": MIXTURE | {"heads": 2, "dropout": 0.1},
     "mult": {"heads": 2, "cross_layers": 2, "self_layers": 1, "dropout": 0.1},
     "concat_transformer": {"heads": 2, "layers": 2, "dropout": 0.1},
+    "switchgate": {
+        "heads": 2,
+        "layers": 3,
+        "experts": 4,
+        "router": "joint",
+        "jitter": 0.1,
+        "capacity": 0.0,
+        "dropout": 0.1,
+    },
+    "moe_plus_plus": {
+        "heads": 2,
+        "layers": 2,
+        "experts": 6,
+        "expert_hidden": 5,
+        "tau": 0.75,
+        "dropout": 0.1,
+    },
     "early_fusion": {"hidden": 5, "dropout": 0.1},
     "late_fusion": {"hidden": 5, "dropout": 0.1},
     "low_rank": {"rank": 4, "fused_width": 5, "hidden": 7, "dropout": 0.1},
+    "interpretcc": {
+        "temperature": 1.0,
+        "threshold": 0.5,
+        "sparsity": 0.01,
+        "dropout": 0.1,
+    },
     "mmim": {
         "hidden": 7,
         "dropout": 0.1,
@@ -91,9 +114,12 @@ fuse_moe = partial(small, "fusemoe", time=6, outputs=4)
 flattened = partial(small, "flattened", time=6, outputs=4)
 mult = partial(small, "mult", rates=RATES)
 concat = partial(small, "concat_transformer")
+switch = partial(small, "switchgate")
+moe_plus_plus = partial(small, "moe_plus_plus")
 early = partial(small, "early_fusion")
 late = partial(small, "late_fusion")
 low_rank = partial(small, "low_rank")
+interpretcc = partial(small, "interpretcc")
 mmim = partial(small, "mmim")
 ithp = partial(small, "ithp")
 
