@@ -6,6 +6,17 @@ from collections.abc import Mapping, Sequence
 from repro.metrics.scores import SCORES, known_metric
 from repro.records import SPLITS
 
+# Of explanations, in a second table.
+DETAILS = {
+    "told_contribution": "AUROC of contributions ↑",
+    "told_effect": "AUROC of effects ↑",
+    "agreement": "agreement of seeds ↑",
+    "deletion": "deletion ↑",
+    "named": "specialisation ↑",
+    "relabelled": "by the best names ↑",
+    "gap": "gap ↓",
+    "total_variation": "total variation ↓",
+}
 # Numbers that are no score of predictions, in the order of their columns.
 LABELS = {
     "stays": "stays",
@@ -14,6 +25,10 @@ LABELS = {
     "main_training_s": "main training (s)",
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
+    "information": "information (bits)",
+    "told": "AUROC, mean ↑",
+    "top_one": "top-1 ↑",
+    **DETAILS,
 }
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
@@ -22,6 +37,11 @@ SUFFIX_LABELS = {
     GAIN: "gain ↑ [interval] seed SE, Holm p",
     "_noise_share": "noise share",
     "_reliability": "reliability AUROC ↑",
+    "_part": "",  # of a mechanism, whose name is the heading
+    "_told": "AUROC ↑",
+    "_rows": "accuracy in its rows (%)",
+    "_follows": "follows its share ↑",
+    "_survives": "survives ↑",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
@@ -63,7 +83,9 @@ def size_note(samples: int, noun: str, groups: int, group_noun: str) -> str:
 def is_detail(metric: str) -> bool:
     """Whether a metric stands in a second table, so that neither is too wide."""
     known = known_metric(metric)
-    return known is not None and known.is_detail
+    if known is None:
+        return metric in DETAILS or metric.endswith(("_rows", "_survives"))
+    return known.is_detail
 
 
 def metric_label(
@@ -81,9 +103,9 @@ def metric_label(
         return LABELS[metric]
     headline, _, against = metric.partition(VERSUS)
     known = known_metric(headline)
-    if known is not None and against:
-        other = names.get(against, against)
-        return f"{known.title} minus {other}{INTERVAL}{HOLM_P}"
+    if against and (known is not None or headline in LABELS):
+        title = LABELS[headline].rstrip(" ↑↓") if known is None else known.title
+        return f"{title} minus {names.get(against, against)}{INTERVAL}{HOLM_P}"
     if known is not None and known.of_each_class:
         number = int(metric.rpartition("_")[2])
         shown = classes[number] if number < len(classes) else f"class {number}"
@@ -95,7 +117,7 @@ def metric_label(
     for suffix, label in SUFFIX_LABELS.items():
         if metric.endswith(suffix):
             method = metric.removesuffix(suffix)
-            return f"{names.get(method, method)} {label}"
+            return f"{names.get(method, method)} {label}".rstrip()
     raise ValueError(f"metric {metric!r} has no label; add it to labels.LABELS")
 
 
@@ -109,9 +131,13 @@ def rank(metric: str) -> int:
     known = known_metric(metric)
     if known is not None:
         return 1 + scored.index(known.name)
-    if VERSUS in metric:
-        return 1 + len(scored) + scored.index(metric.partition(VERSUS)[0])
-    return 2 + 2 * len(scored) + list(LABELS).index(metric) if metric in LABELS else 0
+    headline, _, against = metric.partition(VERSUS)
+    if against and headline in scored:
+        return 1 + len(scored) + scored.index(headline)
+    if headline not in LABELS:
+        return 0
+    place = list(LABELS).index(headline) + (len(LABELS) if against else 0)
+    return 2 + 2 * len(scored) + place
 
 
 def digits(metric: str) -> int:
@@ -125,4 +151,4 @@ def digits(metric: str) -> int:
         return known.digits
     if metric.startswith("stays"):
         return 0
-    return 1 if metric.endswith(("_s", "_mib")) or metric == "share" else 3
+    return 1 if metric.endswith(("_s", "_mib", "_rows")) or metric == "share" else 3
