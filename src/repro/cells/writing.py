@@ -117,7 +117,7 @@ def _setup(study: Study) -> Setup:
         text_weights=weights,
         finetune=is_tuned,
         tokens=models.tokens.model_dump(),
-        training=models.training.model_dump(),
+        training=study.training.model_dump(),
         weighting=params.weighting.model_dump(),
     )
 

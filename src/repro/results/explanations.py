@@ -134,6 +134,13 @@ def equal_weights(of: Explanation) -> Explanation:
     return Explanation(equal, of.right, of.logits)
 
 
+def planted_explanation(of: Explanation, rows: PlantedRows) -> Explanation:
+    """The explanation of the same model that knows the planted mechanism of a row."""
+    knows = rows.mechanism[:, None] == np.arange(of.scores.shape[-1])
+    scores = np.broadcast_to(knows.astype(np.float64), of.scores.shape)
+    return Explanation(scores, of.right)
+
+
 def accuracies(
     of: Explanation, rows: PlantedRows
 ) -> Float[np.ndarray, "seeds experts"]:

@@ -34,18 +34,18 @@ from repro.tables.rows import (
     difference_entry,
     frame,
     holm_adjusted,
-    joined,
     joined_notes,
     summary_entry,
 )
 
 CEILING = "ceiling"
+ORACLE = "oracle_mechanism"  # a control: the rows' own mechanisms as scores
 LEAST_MIXES = 3  # of a correlation over them
 TITLES = {  # of rows that are no method of params.yaml
     CEILING: "greatest AUROC of codes and tags",
     "disagreement": "unimodal disagreement (no experts)",
     "equal": "equal weights",
-    "untrained": "untrained",
+    ORACLE: "planted mechanism",
 }
 NOTES = (
     "AUROC: chance that a row that needs a mechanism has a higher score of its expert "
@@ -64,39 +64,32 @@ NOTES = (
 
 
 Told = Mapping[str, tuple[Explanation, PlantedRows]]  # of one method, by data set
+# Rows of each data set, and what each method says of them.
+ToldOfAll = Mapping[str, tuple[PlantedRows, Mapping[str, Explanation]]]
 
 
-def truth_table(
-    params: Params, told: Mapping[str, Told], against: Sequence[str] = ()
-) -> pd.DataFrame:
-    """A block for each data set, and one over the mixes whose tags show.
+def mixes_of(params: Params, told: ToldOfAll) -> list[pd.DataFrame]:
+    """The block over the mixes of two modalities whose tags show, if there are enough.
 
-    `told` has for each method, by code name, what it says of every data set.
-
-    Raises:
-        ValueError: methods tell of different data sets.
+    Of the methods with experts that tell of every mix.
     """
-    first = next(iter(told.values()))
-    for method, own in told.items():
-        if list(own) != list(first):
-            raise ValueError(
-                f"{method}: tells of {', '.join(own)}, others of {', '.join(first)}; "
-                "train it on the same data sets"
-            )
-    blocks = []
-    for name, (_, rows) in first.items():
-        found = {method: own[name][0] for method, own in told.items()}
-        blocks.append(truth_block(params, rows, found, against))
     sets = params.interaction_simulation.sets
-    mixes = [n for n in first if sets[n].visible == 1 and sets[n].modalities == 2]
-    follows = {
-        method: {name: own[name] for name in mixes}
-        for method, own in told.items()
-        if all(own[name][0].logits is not None for name in mixes)
+    mixes = {
+        name: found
+        for name, found in told.items()
+        if sets[found[0].dataset].visible == 1
+        and sets[found[0].dataset].modalities == 2
     }
-    if len(mixes) >= LEAST_MIXES and follows:
-        blocks.append(mixes_block(params, follows))
-    return joined(blocks)
+    if len(mixes) < LEAST_MIXES:
+        return []
+    shared = set.intersection(*(set(found) for _, found in mixes.values()))
+    _, first = next(iter(mixes.values()))
+    follows = {
+        method: {name: (found[method], rows) for name, (rows, found) in mixes.items()}
+        for method in first
+        if method in shared and first[method].logits is not None
+    }
+    return [mixes_block(params, follows)] if follows else []
 
 
 def truth_block(
