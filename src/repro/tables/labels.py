@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from repro.metrics.scores import SCORES, known_metric
+from repro.metrics.scores import known_metric, metric_names
 from repro.records import SPLITS
 
 # Of explanations, in a second table.
@@ -26,7 +26,6 @@ LABELS = {
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
     "information": "information (bits)",
-    "told": "AUROC, mean ↑",
     "top_one": "top-1 ↑",
     **DETAILS,
 }
@@ -103,9 +102,9 @@ def metric_label(
         return LABELS[metric]
     headline, _, against = metric.partition(VERSUS)
     known = known_metric(headline)
-    if against and (known is not None or headline in LABELS):
-        title = LABELS[headline].rstrip(" ↑↓") if known is None else known.title
-        return f"{title} minus {names.get(against, against)}{INTERVAL}{HOLM_P}"
+    if known is not None and against:
+        other = names.get(against, against)
+        return f"{known.title} minus {other}{INTERVAL}{HOLM_P}"
     if known is not None and known.of_each_class:
         number = int(metric.rpartition("_")[2])
         shown = classes[number] if number < len(classes) else f"class {number}"
@@ -127,17 +126,13 @@ def rank(metric: str) -> int:
     >>> rank("instance_gain") < rank("mae") < rank("corr") < rank("mae_vs_moe")
     True
     """
-    scored = [m.name for score in SCORES.values() for m in score.metrics]
+    scored = metric_names()
     known = known_metric(metric)
     if known is not None:
         return 1 + scored.index(known.name)
-    headline, _, against = metric.partition(VERSUS)
-    if against and headline in scored:
-        return 1 + len(scored) + scored.index(headline)
-    if headline not in LABELS:
-        return 0
-    place = list(LABELS).index(headline) + (len(LABELS) if against else 0)
-    return 2 + 2 * len(scored) + place
+    if VERSUS in metric:
+        return 1 + len(scored) + scored.index(metric.partition(VERSUS)[0])
+    return 2 + 2 * len(scored) + list(LABELS).index(metric) if metric in LABELS else 0
 
 
 def digits(metric: str) -> int:
