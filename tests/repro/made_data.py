@@ -21,6 +21,14 @@ SPREAD = {
     "instance": 0.7,
     "bi_level": 0.6,
 }
+KINDS_OF_MIXES = (
+    "uniform",
+    "unique_m1",
+    "unique_m2",
+    "synergy",
+    "redundancy",
+    "hidden",
+)
 # How much a method knows of the true class.
 SKILL = {"haim": 1.2, "mult": 1.0, "fusemoe": 1.4, "bi_level": 1.8, "text": 1.1}
 SHARES = np.array([0.3, 0.44, 0.22, 0.04])  # of the classes, the last one rare
@@ -47,10 +55,12 @@ COHORT = Made(
     dict.fromkeys(("timeseries", "text", "cxr", "ecg"), 4), STAYS, classes=4, together=2
 )
 SENTIMENT = Made({"text": 16, "audio": 5, "video": 20}, SMALL)
+PLANTED = Made({"m1": 12, "m2": 12}, STAYS, classes=3, together=1)
 MADE = {
     "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
+    **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "icu_complete": COHORT,
     "icu_all": COHORT,
     "gestures": Made({"pose": 9, "sound": 4, "depth": 7}, STAYS, classes=3, together=4),
@@ -186,3 +196,36 @@ def reliability_of(dataset: str) -> pd.DataFrame:
     ]
     names = ["modality", "source", "auroc", "n_reliable", "n_unreliable"]
     return pd.DataFrame(rows, columns=names)
+
+
+def planted_truth(base: pd.DataFrame, mechanisms: Sequence[str]) -> pd.DataFrame:
+    """What each sample needs."""
+    draw = generator("mechanisms", len(base))
+    needed = draw.choice(np.array(mechanisms), size=len(base))
+    return base[["id", "split", "y"]].assign(mechanism=needed)
+
+
+def expert_rows(
+    truth: pd.DataFrame, mechanisms: Sequence[str], classes: int, where: str
+) -> pd.DataFrame:
+    """What experts say of test samples: mostly right, and a weight that half knows."""
+    test = truth[truth["split"] == "test"]
+    tables = []
+    for seed in SEEDS:
+        draw = generator(where, seed)
+        known = test["mechanism"].to_numpy()[:, None] == np.array(mechanisms)
+        weights = draw.random(known.shape) + 0.5 * known
+        weights /= weights.sum(1, keepdims=True)
+        right = np.eye(classes)[test["y"].to_numpy(int)]
+        for e, name in enumerate(mechanisms):
+            logits = 2 * right + draw.normal(0, 0.8, right.shape)
+            table = pd.DataFrame({"seed": seed, "split": "test", "id": test["id"]})
+            table = table.assign(expert=name, weight=weights[:, e])
+            tables.append(
+                table.assign(**dict(zip(_columns(classes), logits.T, strict=True)))
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _columns(classes: int) -> list[str]:
+    return [f"logit_{k}" for k in range(classes)]

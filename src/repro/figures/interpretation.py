@@ -16,7 +16,7 @@ from repro.params import Params
 
 TOLD, CEILING = "_told", "ceiling"
 CHANCE = 0.5
-COLUMNS = ["dataset", "row", "name", "mechanism", "mean", "sd", "ceiling"]
+COLUMNS = ["dataset", "row", "name", "mechanism", "label", "mean", "sd", "ceiling"]
 
 
 def told_series(rows: pd.DataFrame) -> pd.DataFrame:
@@ -27,6 +27,8 @@ def told_series(rows: pd.DataFrame) -> pd.DataFrame:
     """
     told = rows[rows["metric"].str.endswith(TOLD)]
     told = told.assign(mechanism=told["metric"].str.removesuffix(TOLD))
+    parts = (told[column] for column in ("dataset", "name", "mechanism"))
+    told = told.assign(label=[", ".join(words) for words in zip(*parts, strict=True)])
     keys = ["dataset", "mechanism"]
     is_limit = told["row"] == CEILING
     limits = told[is_limit].set_index(keys)["mean"].rename("ceiling")

@@ -25,7 +25,7 @@ from repro.tables.rows import Table, joined
 PAPER = "i2moe"
 GROUP = "interactions"
 FULL, WITHOUT = "i2moe", "no_interaction"
-DISAGREEMENT, EQUAL = "disagreement", "equal"
+DISAGREEMENT, EQUAL = "disagreement", "uniform"
 
 
 def interpretation_truth(params: Params) -> pd.DataFrame:

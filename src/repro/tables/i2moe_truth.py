@@ -41,12 +41,6 @@ from repro.tables.rows import (
 CEILING = "ceiling"
 ORACLE = "oracle_mechanism"  # a control: the rows' own mechanisms as scores
 LEAST_MIXES = 3  # of a correlation over them
-TITLES = {  # of rows that are no method of params.yaml
-    CEILING: "greatest AUROC of codes and tags",
-    "disagreement": "unimodal disagreement (no experts)",
-    "equal": "equal weights",
-    ORACLE: "planted mechanism",
-}
 NOTES = (
     "AUROC: chance that a row that needs a mechanism has a higher score of its expert "
     "than one that does not; 0.5 is chance. Not learned: the model's accuracy in rows "
@@ -110,7 +104,7 @@ def truth_block(
     """
     planned = params.interaction_simulation.sets[rows.dataset]
     entries = [
-        Entry(CEILING, TITLES[CEILING], f"{name}_told", mean=area)
+        Entry(CEILING, "greatest AUROC of codes and tags", f"{name}_told", mean=area)
         for name, area in auroc_ceilings(planned).items()
         if name in rows.experts and not np.isnan(area)
     ]
@@ -159,7 +153,7 @@ def mixes_block(params: Params, mixes: Mapping[str, Told]) -> pd.DataFrame:
 
 
 def _title(params: Params, row: str) -> str:
-    return params.names.get(row, TITLES.get(row, row))
+    return params.names.get(row, row)
 
 
 def _scores(

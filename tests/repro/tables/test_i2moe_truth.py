@@ -9,7 +9,7 @@ from repro import params, paths
 from repro.figures.interpretation import told_points, told_series
 from repro.params import Params
 from repro.results.explanations import Explanation, PlantedRows, equal_weights
-from repro.tables.i2moe_truth import mixes_block, truth_block, truth_table
+from repro.tables.i2moe_truth import mixes_block, mixes_of, truth_block
 from repro.tables.rows import Table
 from repro.tables.writing import write_table
 
@@ -124,21 +124,19 @@ def test_over_mixes_weights_that_follow_shares(few: Params):
     assert (found > 0.6).all()
 
 
-def test_a_table_has_a_block_per_data_set_and_one_over_mixes(few: Params):
+def test_mixes_are_set_beside_each_other_where_tags_show(few: Params):
     names = ("planted_uniform", *(f"planted_{name}" for name in EXPERTS[:2]))
     names = (*names, "planted_hidden")
     every = {name: planted(name, k) for k, name in enumerate(names)}
-    good = {name: (trained(rows, 0.5), rows) for name, rows in every.items()}
-    rule = {name: (replace(of, logits=None), rows) for name, (of, rows) in good.items()}
-    made = truth_table(few, {"interactions": good, "disagreement": rule})
-    assert list(dict.fromkeys(made["dataset"])) == [*names, "planted_mixes"]
-    over = made[made["dataset"] == "planted_mixes"]
+    told = {
+        name: (rows, {"interactions": of, "disagreement": replace(of, logits=None)})
+        for name, rows in every.items()
+        for of in [trained(rows, 0.5)]
+    }
+    (over,) = mixes_of(few, told)
+    assert set(over["dataset"]) == {"planted_mixes"}
     assert set(over["row"]) == {"interactions"}  # scores of a rule are no weights
-    hidden = made[(made["dataset"] == "planted_hidden") & (made["row"] == "ceiling")]
-    assert hidden["mean"].max() == pytest.approx(5 / 6)
-    with pytest.raises(ValueError, match="disagreement: tells of planted_uniform,"):
-        short = dict(list(rule.items())[:2])
-        truth_table(few, {"interactions": good, "disagreement": short})
+    assert mixes_of(few, dict(list(told.items())[1:])) == []  # too few to compare
 
 
 def test_the_table_and_its_figure_are_written(
