@@ -18,7 +18,7 @@ from repro.cells.refusal import refuse_impossible
 from repro.cells.study import Study
 from repro.cells.writing import report, write_run
 from repro.params.cells import Recipe
-from repro.params.interactions import Interaction, Reweighting
+from repro.params.interactions import VARIANTS, Interaction, Reweighting, Variant
 from tests.repro.small_study import small_params, small_study
 
 FUSION = "concat_transformer"
@@ -77,6 +77,24 @@ def test_a_run_keeps_every_expert_of_every_instance(
     assert np.isfinite(history["interaction_loss"]).all()
     stored = run.results[FUSION].checkpoint["buffers.fusion.moments.mean"]
     assert stored.shape[:2] == (2, 3)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_trained_at_the_same_sizes(variant: Variant) -> None:
+    expert = "unique_audio" if variant == "trained_alone" else None
+    study = study_of(variant=variant, expert=expert)
+    (run,) = recipes.trained([study])
+    result, experts = run.results[FUSION], run.results[FUSION].records["test"]
+    kept = {"trained_alone": 1, "synergy_redundancy": 2}.get(variant, len(NAMES))
+    assert experts["expert_weights"].shape == (2, 24, kept)
+    assert ("interaction_loss" in result.history[0]) != (variant == "no_interaction")
+    one, full = report(study, run.results, {}), report(study_of(), {}, {})
+    assert one.setup == full.setup
+    assert one.methods[FUSION].settings == study.params.models("mosi").fusions[FUSION]
+    assert one.interaction is not None
+    assert full.interaction is not None
+    differ = {k for k, v in one.interaction.items() if full.interaction[k] != v}
+    assert differ <= {"variant", "expert"}
 
 
 def test_a_run_without_experts_writes_what_it_always_did(
