@@ -35,6 +35,7 @@ class Result:
     checkpoint: dict[str, np.ndarray] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
     records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    probe: list[dict] = field(default_factory=list)
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -57,6 +58,7 @@ def merged(results: Sequence[Result]) -> Result:
         weights=_concatenated([r.weights for r in results]),
         history=[row for r in results for row in r.history],
         trajectory=[row for r in results for row in r.trajectory],
+        probe=[row for r in results for row in r.probe],
         epochs=[epoch for r in results for epoch in r.epochs],
         seconds=sum(r.seconds for r in results),
         checkpoint=stored,
