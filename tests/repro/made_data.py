@@ -196,36 +196,3 @@ def reliability_of(dataset: str) -> pd.DataFrame:
     ]
     names = ["modality", "source", "auroc", "n_reliable", "n_unreliable"]
     return pd.DataFrame(rows, columns=names)
-
-
-def planted_truth(base: pd.DataFrame, mechanisms: Sequence[str]) -> pd.DataFrame:
-    """What each sample needs."""
-    draw = generator("mechanisms", len(base))
-    needed = draw.choice(np.array(mechanisms), size=len(base))
-    return base[["id", "split", "y"]].assign(mechanism=needed)
-
-
-def expert_rows(
-    truth: pd.DataFrame, mechanisms: Sequence[str], classes: int, where: str
-) -> pd.DataFrame:
-    """What experts say of test samples: mostly right, and a weight that half knows."""
-    test = truth[truth["split"] == "test"]
-    tables = []
-    for seed in SEEDS:
-        draw = generator(where, seed)
-        known = test["mechanism"].to_numpy()[:, None] == np.array(mechanisms)
-        weights = draw.random(known.shape) + 0.5 * known
-        weights /= weights.sum(1, keepdims=True)
-        right = np.eye(classes)[test["y"].to_numpy(int)]
-        for e, name in enumerate(mechanisms):
-            logits = 2 * right + draw.normal(0, 0.8, right.shape)
-            table = pd.DataFrame({"seed": seed, "split": "test", "id": test["id"]})
-            table = table.assign(expert=name, weight=weights[:, e])
-            tables.append(
-                table.assign(**dict(zip(_columns(classes), logits.T, strict=True)))
-            )
-    return pd.concat(tables, ignore_index=True)
-
-
-def _columns(classes: int) -> list[str]:
-    return [f"logit_{k}" for k in range(classes)]

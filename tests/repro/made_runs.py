@@ -23,8 +23,6 @@ from tests.repro.made_data import (
     MADE,
     SEEDS,
     divided,
-    expert_rows,
-    planted_truth,
     predicted,
     reliability_of,
     samples,
@@ -32,6 +30,7 @@ from tests.repro.made_data import (
     truth_of,
     weights,
 )
+from tests.repro.made_experts import planted_truth, write_experts
 
 SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
@@ -64,7 +63,7 @@ def write_study(params: Params, **changes: Any) -> None:
         write_baselines(params, f"baselines_deberta/{name}", **changes)
     for name in names:
         if params.plants_interactions(name):
-            write_table(paths.simulated_truth(name), made_truth(params, name))
+            write_table(paths.simulated_truth(name), planted_truth(params, name))
     if "mosi" in names:
         methods = ("ridge", *WEIGHTINGS, *CONTROLS)
         write_baselines(params, "convex/mosi", methods=methods, **changes)
@@ -188,10 +187,7 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     origins = {name: trainer(params, address, name) for name in report.methods}
     write_folds(params, report, origins)
     if params.recipe(address).interaction is not None:
-        truth = made_truth(params, report.dataset)
-        planned = params.interaction_simulation.sets[report.dataset]
-        told = expert_rows(truth, planned.mechanisms, planned.classes, address)
-        write_table(paths.run(address) / "experts.parquet", told)
+        write_experts(params, address, report.dataset)
     timed = [name for name in report.methods if name != STACKED]
     seconds = {name: 10.0 + k for k, name in enumerate(timed)}
     cell = "/".join(address.split("/")[:2])
@@ -200,12 +196,6 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     about = {"cpu": "a processor", "cores": 2}
     told = {"seconds": before | {address: seconds}, "peak_memory_bytes": 2**28}
     write_json(timing, told | {"hardware": about})
-
-
-def made_truth(params: Params, dataset: str) -> pd.DataFrame:
-    """What the samples of a planted data set need."""
-    planned = params.interaction_simulation.sets[dataset]
-    return planted_truth(samples(dataset), planned.mechanisms)
 
 
 def write_baselines(

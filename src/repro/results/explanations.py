@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 import btw
 from repro import paths
 from repro.files import read_table
-from repro.metrics.bootstrap import Statistic
+from repro.metrics.bootstrap import Resampled, Statistic
 from repro.metrics.resampling import auroc_statistic, mean_statistic
 from repro.params import Params
 from repro.params.mechanisms import expert_mechanisms
@@ -219,25 +219,35 @@ def agreement(of: Explanation) -> float:
     return float(_mean(btw.weight_agreement(of.scores)[None])[0])
 
 
-def told_statistic(
-    of: Explanation, rows: PlantedRows, kinds: Bool[np.ndarray, " experts"]
-) -> Statistic:
-    """The mean AUROC over mechanisms of `kinds`, for the bootstrap over rows.
+def area_statistics(of: Explanation, rows: PlantedRows) -> dict[str, Statistic]:
+    """AUROC for each mechanism that rows need, for the bootstrap over rows."""
+    found = {}
+    for kind in np.unique(rows.mechanism[rows.mechanism < len(rows.experts)]):
+        own = of.scores[..., kind]
+        both = np.stack([-own, own], axis=-1)
+        is_own = (rows.mechanism == kind).astype(np.int64)
+        found[rows.experts[kind]] = auroc_statistic(both, is_own, rows.ids)
+    return found
+
+
+def mean_area(
+    drawn: Mapping[str, Resampled],
+    rows: PlantedRows,
+    kinds: Bool[np.ndarray, " experts"],
+) -> Resampled:
+    """The mean AUROC over mechanisms of `kinds`, from the draws of each.
 
     Raises:
         ValueError: `kinds` has none.
     """
-    if not kinds.any():
-        raise ValueError(
-            f"{rows.dataset}: no mechanism is learned; nothing to resample"
-        )
-    parts = []
-    for kind in np.flatnonzero(kinds):
-        own = of.scores[..., kind]
-        both = np.stack([-own, own], axis=-1)
-        is_own = (rows.mechanism == kind).astype(np.int64)
-        parts.append(auroc_statistic(both, is_own, rows.ids))
-    return lambda counts: np.mean([part(counts) for part in parts], axis=0)
+    chosen = [drawn[name] for name, k in zip(rows.experts, kinds, strict=True) if k]
+    if not chosen:
+        raise ValueError("kinds: no mechanism is learned; nothing to average")
+    return Resampled(
+        np.mean([one.found for one in chosen], axis=0),
+        np.mean([one.drawn for one in chosen], axis=0),
+        chosen[0].groups,
+    )
 
 
 def accuracy_statistic(of: Explanation, rows: PlantedRows) -> Statistic:

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from repro.metrics.bootstrap import (
+    Resampled,
     crossed_difference,
     crossed_interval,
     resampled,
@@ -20,11 +21,12 @@ from repro.results.explanations import (
     PlantedRows,
     accuracies,
     agreement,
+    area_statistics,
     areas,
     learned,
     local_scores,
+    mean_area,
     mix_correlations,
-    told_statistic,
 )
 from repro.simulation.interaction_law import auroc_ceilings
 from repro.tables.labels import difference_metric, size_note
@@ -57,6 +59,7 @@ NOTES = (
 )
 
 
+Drawn = Mapping[str, Resampled]  # of one explanation, by mechanism
 Told = Mapping[str, tuple[Explanation, PlantedRows]]  # of one method, by data set
 # Rows of each data set, and what each method says of them.
 ToldOfAll = Mapping[str, tuple[PlantedRows, Mapping[str, Explanation]]]
@@ -108,14 +111,16 @@ def truth_block(
         for name, area in auroc_ceilings(planned).items()
         if name in rows.experts and not np.isnan(area)
     ]
+    drawn = {row: _drawn(params, of, rows) for row, of in explanations.items()}
     for row, found in explanations.items():
-        entries += _scores(params, row, found, rows)
+        entries += _scores(params, row, found, drawn[row], rows)
         probed = (survival or {}).get(row, np.full((1, len(rows.experts)), np.nan))
         for name, values in zip(rows.experts, probed.T, strict=True):
             if not np.isnan(values).any():
                 title, metric = _title(params, row), f"{name}_survives"
                 entries.append(summary_entry(row, title, metric, summary(values)))
-    entries += holm_adjusted(list(_differences(params, explanations, rows, against)))
+    differences = _differences(params, explanations, drawn, rows, against)
+    entries += holm_adjusted(list(differences))
     block = Block(
         dataset=rows.dataset,
         source="simulated",
@@ -157,7 +162,7 @@ def _title(params: Params, row: str) -> str:
 
 
 def _scores(
-    params: Params, row: str, found: Explanation, rows: PlantedRows
+    params: Params, row: str, found: Explanation, drawn: Drawn, rows: PlantedRows
 ) -> Iterator[Entry]:
     kinds, title = learned(found, rows), _title(params, row)
     accuracy = 100 * accuracies(found, rows)
@@ -179,22 +184,24 @@ def _scores(
             continue
         entry = summary_entry(row, title, metric, summary(of_seeds))
         if metric == "told" and len(of_seeds) >= LEAST_SEEDS:
-            entry = _with_interval(params, entry, found, rows)
+            entry = _with_interval(params, entry, mean_area(drawn, rows, kinds))
         yield replace(entry, remark=remark)
 
 
-def _with_interval(
-    params: Params, entry: Entry, found: Explanation, rows: PlantedRows
-) -> Entry:
-    statistics, kinds = params.statistics, learned(found, rows)
-    drawn = resampled(
-        {"told": told_statistic(found, rows, kinds)},
+def _drawn(params: Params, of: Explanation, rows: PlantedRows) -> Drawn:
+    """AUROC for each mechanism on resamples of the rows, alike for all explanations."""
+    return resampled(
+        area_statistics(of, rows),
         len(rows.ids),
-        resamples=statistics.auroc_resamples,
-        seed=statistics.seed,
-    )["told"]
+        resamples=params.statistics.auroc_resamples,
+        seed=params.statistics.seed,
+    )
+
+
+def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
+    statistics = params.statistics
     about = crossed_interval(
-        drawn, confidence=statistics.confidence, seed=statistics.seed
+        found, confidence=statistics.confidence, seed=statistics.seed
     )
     return replace(entry, lower=about.lower, upper=about.upper)
 
@@ -202,29 +209,31 @@ def _with_interval(
 def _differences(
     params: Params,
     explanations: Mapping[str, Explanation],
+    drawn: Mapping[str, Drawn],
     rows: PlantedRows,
     against: Sequence[str],
 ) -> Iterator[Entry]:
-    """Mean AUROC of each explanation less that of each reference, on the same rows."""
-    statistics = params.statistics
+    """Mean AUROC of each explanation less that of each reference, on the same rows.
+
+    Two references are set against each other once.
+    """
+    statistics, done = params.statistics, set[str]()
     for row, found in explanations.items():
-        for reference in (name for name in against if name != row):
+        is_told = row in against
+        for reference in against:
+            if reference == row or (is_told and reference in done):
+                continue
             other = explanations[reference]
             kinds = learned(found, rows) & learned(other, rows)
             seeds = max(len(found.scores), len(other.scores))
             if not kinds.any() or seeds < LEAST_SEEDS:
                 continue
-            pair = {"own": found, "other": other}
-            drawn = resampled(
-                {k: told_statistic(e, rows, kinds) for k, e in pair.items()},
-                len(rows.ids),
-                resamples=statistics.auroc_resamples,
-                seed=statistics.seed,
-            )
             value = crossed_difference(
-                drawn["own"] - drawn["other"],
+                mean_area(drawn[row], rows, kinds)
+                - mean_area(drawn[reference], rows, kinds),
                 confidence=statistics.confidence,
                 seed=statistics.seed,
             )
             metric = difference_metric("told", reference)
             yield difference_entry(row, _title(params, row), metric, value, seeds)
+        done.add(row)

@@ -158,8 +158,8 @@ def test_the_bootstrap_starts_from_the_score_itself():
     weights = generator.dirichlet(np.ones(4), (SEEDS, ROWS))
     found = replace(oracle(rows), scores=weights)
     kinds = np.array([True, False, True, True])
-    statistic = explanations.told_statistic(found, rows, kinds)
-    drawn = resampled({"told": statistic}, ROWS, resamples=50)["told"]
+    each = explanations.area_statistics(found, rows)
+    drawn = explanations.mean_area(resampled(each, ROWS, resamples=50), rows, kinds)
     theirs = [
         np.mean([roc_auc_score(rows.mechanism == k, one[:, k]) for k in (0, 2, 3)])
         for one in weights
@@ -167,7 +167,7 @@ def test_the_bootstrap_starts_from_the_score_itself():
     assert drawn.found.tolist() == pytest.approx(theirs)
     assert 0.003 < drawn.drawn.std(axis=0).mean() < 0.05
     with pytest.raises(ValueError, match="no mechanism is learned"):
-        explanations.told_statistic(found, rows, ~np.ones(4, bool))
+        explanations.mean_area({}, rows, ~np.ones(4, bool))
 
 
 def test_weights_that_follow_the_shares_over_mixes():
