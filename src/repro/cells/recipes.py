@@ -49,9 +49,9 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
     """
     known = [used_results(study) for study in studies]
     waves = [_unweighted_tasks(s, k) for s, k in zip(studies, known, strict=True)]
-    first = _run(studies, waves)
+    first = _run(studies, waves, "without weights")
     runs = [_assembled(s, k, f) for s, k, f in zip(studies, known, first, strict=True)]
-    second = _run(studies, [_weighted_tasks(run) for run in runs])
+    second = _run(studies, [_weighted_tasks(run) for run in runs], "with weights")
     return [
         replace(run, results={**run.results, **found})
         for run, found in zip(runs, second, strict=True)
@@ -59,12 +59,14 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
 
 
 def _run(
-    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]]
+    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]], wave: str
 ) -> list[dict[str, Result]]:
     """Results of every run's tasks by name; a fine-tuned encoder has all cores."""
     flat = [task for named in tasks for task in named.values()]
     tuned = any(study.text is not None for study in studies)
-    results = iter(in_parallel(flat, 1 if tuned else None))
+    group, cell, *_ = studies[0].address.split("/")
+    label = f"{group}/{cell} {wave}"
+    results = iter(in_parallel(flat, 1 if tuned else None, label))
     return [{name: next(results) for name in named} for named in tasks]
 
 
