@@ -33,7 +33,7 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("baselines", "training"),
     ("results",),
     ("cells", "tables", "figures"),
-    ("findings",),
+    ("findings", "predict"),
     ("stages",),
 )
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_LOOSE = 300, 40, 5

@@ -61,7 +61,8 @@ def unimodal_result(study: Study, modality: str) -> Result:
             for split, p in predictions.items()
         }
         seconds = process_time() - started
-        return fitted_result(modality, outcome, predictions, seconds, inputs)
+        keep = part.recipe.checkpoints and part.applies
+        return fitted_result(modality, outcome, predictions, seconds, inputs, keep=keep)
 
     return by_seed(study, run)
 

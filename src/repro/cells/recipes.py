@@ -1,7 +1,7 @@
 """What a cell trains: the fits of all its runs, two waves of them side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +31,8 @@ HELD_OUT = "held out"  # names no method: predictions for the evidence alone
 @dataclass(frozen=True)
 class Trained:
     """What a run holds: results by method, evidence where it makes weights, and why
-    methods that its recipe lists are not there.
+    methods that its recipe lists are not there. `unimodal` names the run that trained
+    the model of each modality.
     """
 
     study: Study
@@ -39,6 +40,7 @@ class Trained:
     left_out: Mapping[str, str]
     evidence: Evidence | None = None
     first_weights: Sequence[np.ndarray] = ()
+    unimodal: Mapping[str, str] = field(default_factory=dict)
 
 
 def trained(studies: Sequence[Study]) -> list[Trained]:
@@ -117,7 +119,8 @@ def _assembled(
     if HELD_OUT in first:
         evidence = _held_out(study, evidence, first[HELD_OUT])
     first_weights = _first_weights(study, evidence)
-    return Trained(study, results, left_out, evidence, first_weights)
+    homes = {n: every[n].home or study.address for n in study.inputs.names}
+    return Trained(study, results, left_out, evidence, first_weights, homes)
 
 
 def _first_weights(

@@ -33,6 +33,7 @@ class Result:
     trajectory: list[dict] = field(default_factory=list)
     checkpoint: dict[str, np.ndarray] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
+    home: str = ""  # the run that trained it, if it is another one
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -74,15 +75,18 @@ def fitted_result(
     keep: bool = False,
 ) -> Result:
     """The result of the members that learned from all of train."""
+    kept = leaders(outcome.members)
     return Result(
         method=method,
         predictions=predictions,
         history=[
             {"method": method} | row for row in outcome.history if row["fold"] == 0
         ],
-        epochs=[outcome.epochs[i] for i in leaders(outcome.members)],
+        epochs=[outcome.epochs[i] for i in kept],
         parameters=parameter_count(outcome.model),
         seconds=seconds,
         modalities=inputs.names,
-        checkpoint=checkpoint_arrays(outcome.model, outcome.states) if keep else {},
+        checkpoint=checkpoint_arrays(outcome.model, outcome.states, kept)
+        if keep
+        else {},
     )

@@ -88,6 +88,18 @@ class Study:
         return self.recipe.multimodal_train or self.params.weighting.multimodal_train
 
     @property
+    def applies(self) -> bool:
+        """Whether its models can be applied to new rows of a table.
+
+        The features of stays are made of events and objects, a fine-tuned encoder has
+        no features to be stored, and added noise is nothing a row could bring.
+        """
+        is_file = self.recipe.dataset in self.params.datasets.of_files
+        has_states = self.params.dataset(self.recipe.dataset).tokens == "last_state"
+        is_frozen = self.text is None and not self.recipe.noise
+        return is_file and has_states and is_frozen
+
+    @property
     def unable(self) -> str | None:
         """Why these data cannot be trained on as the recipe asks, or None."""
         known = self.meta["modalities"]

@@ -7,21 +7,25 @@ import torch
 from torch import nn
 
 from btw import InferenceState
+from repro.models.predictor import Predictor
 from repro.training.weighting.inference import Snapshot
 
 
 def checkpoint_arrays(
-    model: nn.Module, snapshots: Sequence[Snapshot | None]
+    model: Predictor, snapshots: Sequence[Snapshot | None], kept: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Everything that predicts an instance outside train, named for safetensors.
 
-    Parameters keep their leading member dimension; states are numbered by member.
+    Parameters keep their leading member dimension, of the `kept` members alone; states
+    are numbered by member. An encoder that a member trained along is kept whole.
     """
-    arrays = {
-        f"parameters.{name}": parameter.detach().cpu().numpy()
-        for name, parameter in model.named_parameters()
-    }
-    for member, snapshot in enumerate(snapshots):
+    stacked = {id(parameter) for parameter in model.stacked_parameters()}
+    arrays = {}
+    for name, parameter in model.named_parameters():
+        array = parameter.detach().cpu().numpy()
+        is_stacked = id(parameter) in stacked
+        arrays[f"parameters.{name}"] = array[list(kept)] if is_stacked else array
+    for member, snapshot in enumerate(snapshots[i] for i in kept if snapshots):
         if snapshot is None:
             continue
         arrays[f"states.{member}.epoch"] = np.array(snapshot.epoch)
