@@ -39,7 +39,7 @@ def expected_seconds(stage: Stage, params: Params) -> float:
 def spoken(seconds: float) -> str:
     """A time as people say it.
 
-    >>> spoken(41.2), spoken(89), spoken(150)
+    >>> spoken(41.2), spoken(89.0), spoken(150.0)
     ('41 s', '89 s', '2.5 min')
     """
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

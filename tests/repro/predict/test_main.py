@@ -1,5 +1,7 @@
 """What is refused, each by name, with nothing written; and what comes out."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,3 +203,18 @@ def test_places_that_nothing_is_written_to(tea: Path) -> None:
         with pytest.raises(ValueError, match=said):
             command.main(["own/tea", str(tea), "--out", str(tea.parent / name)])
     assert tea.read_bytes() == before
+
+
+def test_the_command_ends_with_a_table_or_one_sentence(runs: Path, tea: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "repro.predict", *words]
+        return subprocess.run(
+            command, cwd=runs, capture_output=True, text=True, check=False
+        )
+
+    done = run("own/tea", str(tea), "--method", "moe")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 + 2 * len(ROWS)
+    done = run("own/te", str(tea))
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: run 'own/te' is unknown")
+    assert len(done.stderr.splitlines()) == 1
