@@ -31,10 +31,11 @@ repro: setup repository
 	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
+	@echo "report:  report/index.html (every table and figure on one page, works offline)"
 	@echo "findings: docs/results.md (what the tables say, with its numbers)"
 	@echo "figures: plots/*/*.svg and plots/*/*.pdf"
 	@dvc plots show
-	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
+	@echo "plots:   dvc_plots/index.html (DVC plots of all figures)"
 
 # DVC wants a git repository; a download as an archive has none.
 repository:

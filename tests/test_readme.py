@@ -131,6 +131,13 @@ def test_named_stages_exist():
         assert set(line.split()) <= names, line
 
 
+def test_named_tests_exist():
+    lines = re.findall(r"`pytest ([^`]+)`", TEXT)
+    assert lines
+    for path in " ".join(lines).split():
+        assert (ROOT / path).is_file(), path
+
+
 def test_linked_files_exist():
     made = {ROOT / out for stage in stages() for out in stage.cached}
     lost = []
@@ -175,5 +182,5 @@ def test_layout_names_real_folders():
     assert named
     for name in named:
         places = (Path(name), Path("src/repro") / name)
-        made_later = name in ("runs/", "timing/", "metrics/", "plots/")
+        made_later = name in ("runs/", "timing/", "metrics/", "plots/", "report/")
         assert made_later or any((ROOT / p).is_dir() for p in places), name

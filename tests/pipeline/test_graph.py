@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from repro.page import provenance
 from repro.params import load
 from repro.stages.graph import lookup, stage_files, yaml_content
 from tests.pipeline_graph import (
@@ -193,9 +194,27 @@ def test_every_run_is_shown_or_needed_somewhere():
     assert sorted(made - shown) == []
 
 
-def test_only_table10_depends_on_measured_seconds():
+def test_only_table10_and_the_page_depend_on_measured_seconds():
     timed = [s for s in EVERY if any(d.startswith("timing/") for d in s.deps)]
-    assert [stage.name for stage in timed] == ["btw_table10"]
+    assert [stage.name for stage in timed] == ["btw_table10", "report"]
+
+
+def test_the_page_depends_on_every_table_figure_and_measured_second():
+    """Of own data and on request it shows what lies there when it is written."""
+    (page,) = (s for s in EVERY if s.name == "report")
+    shown = [
+        o for s in EVERY for o in s.cached if o.endswith((".csv", ".svg", ".json"))
+    ]
+    wanted = {o for o in shown if o.startswith(("metrics/", "plots/", "timing/"))}
+    apart = [o for o in wanted if "/own" in o or o.endswith(("_more.csv", "more.json"))]
+    series = {o.replace(".svg", ".csv") for o in wanted if o.endswith(".svg")}
+    assert wanted - series - set(apart) - set(page.deps) == set()
+
+
+def test_the_page_follows_every_setting_it_tells():
+    (page,) = (s for s in EVERY if s.name == "report")
+    assert set(provenance.SHOWN) <= set(page.params)
+    assert f"presets/{PARAMS.preset}.yaml" in page.deps
 
 
 def test_every_cell_of_params_is_a_stage_that_lists_it():

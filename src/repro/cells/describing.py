@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from repro import files, paths
+from repro.cells.applying import applies
 from repro.cells.recipes import Trained
 from repro.cells.result import Result
 from repro.cells.study import Study
@@ -34,7 +35,7 @@ def write_description(run: Trained) -> None:
     """Leave what `python -m repro.predict` needs, where the run can be applied."""
     study = run.study
     kept = {name: result for name, result in run.results.items() if result.checkpoint}
-    if not (study.applies and kept):
+    if not (applies(study) and kept):
         return
     place = paths.run(study.address)
     write_scales(place / SCALES, _scales(study))
@@ -77,6 +78,8 @@ def _description(
         count_absent=recipe.count_absent,
         site=study.site,
         log_space_experts="log_space_experts" in study.switches,
+        interaction=recipe.interaction,
+        variance=study.architecture(recipe.fusion).variance,
         evaluation_batch=block.training.evaluation_batch,
         alpha=study.alpha if recipe.weightings else None,
         scale=params.scale_of(recipe),

@@ -60,7 +60,9 @@ def serves(study: Study, name: str, report: Report) -> bool:
         return "in_sample_unimodal" not in theirs - own
     seen = (report.data.modalities, report.missing, report.count_absent)
     wanted = (list(study.inputs.names), study.missing, study.recipe.count_absent)
-    return seen == wanted
+    asked = study.recipe.interaction
+    experts = None if asked is None else asked.model_dump()
+    return seen == wanted and report.interaction == experts
 
 
 def _place(study: Study, used: str) -> str:

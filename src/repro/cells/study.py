@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
+from repro.cells.experts import refuse_unlearnable, separation_notes
 from repro.cells.noise import with_noise
 from repro.cells.refusal import refuse_impossible, refuse_lacking
 from repro.cells.tensors import chosen_device, tensors
@@ -88,18 +89,6 @@ class Study:
         return self.recipe.multimodal_train or self.params.weighting.multimodal_train
 
     @property
-    def applies(self) -> bool:
-        """Whether its models can be applied to new rows of a table.
-
-        The features of stays are made of events and objects, a fine-tuned encoder has
-        no features to be stored, and added noise is nothing a row could bring.
-        """
-        is_file = self.recipe.dataset in self.params.datasets.of_files
-        has_states = self.params.dataset(self.recipe.dataset).tokens == "last_state"
-        is_frozen = self.text is None and not self.recipe.noise
-        return is_file and has_states and is_frozen
-
-    @property
     def unable(self) -> str | None:
         """Why these data cannot be trained on as the recipe asks, or None."""
         known = self.meta["modalities"]
@@ -146,7 +135,16 @@ class Study:
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
             outputs=self.task.outputs,
+            interaction=self.recipe.interaction,
+            variance=self._label_variance(),
         )
+
+    def _label_variance(self) -> float:
+        """That of the scores of train, in whose units experts are compared."""
+        if self.recipe.interaction is None or self.task.kind != "regression":
+            return 1.0
+        train = self.inputs.y.double()[self.rows["train"]]
+        return float(train.var(correction=0))
 
     def of_seed(self, seed: int) -> "Study":
         """The same study for one of its seeds."""
@@ -223,8 +221,11 @@ def study_of(
     protocol = recipe.protocol or params.protocol
     asked = in_force(recipe.switches, protocol, meta["task"])
     chosen, notes = applicable(asked, inputs.names)
+    notes += separation_notes(params, recipe)
     split = data.samples["split"].to_numpy()
     some = inputs.present.any(1).cpu().numpy()
+    rows = {name: np.flatnonzero((split == name) & some) for name in SPLITS}
+    refuse_unlearnable(address, recipe, inputs, rows["train"])
     return Study(
         params=params,
         address=address,
@@ -232,7 +233,7 @@ def study_of(
         part=part,
         samples=data.samples,
         inputs=with_noise(inputs, recipe.noise) if recipe.noise else inputs,
-        rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
+        rows=rows,
         meta=meta,
         switches=chosen,
         protocol=protocol,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from repro.params.interactions import Interaction
 from repro.params.naming import sentence
 from repro.params.strict import Name, Share, Strict
 
@@ -51,6 +52,7 @@ class Recipe(Strict):
     without: list[str] = Field(default_factory=list)
     noise: Annotated[int, Field(ge=0, le=100)] = 0
     checkpoints: bool = True
+    interaction: Interaction | None = None  # experts of it of every fusion it builds
 
     @model_validator(mode="after")
     def _names_each_once(self) -> "Recipe":

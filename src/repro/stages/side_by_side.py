@@ -49,6 +49,7 @@ def main() -> None:
     run(every, process.cores(), params.load())
     spent = time.monotonic() - started
     print(f"{len(every)} stages in {spent:.0f} s; tables: {Path.cwd()}/plots/*/*.md")
+    print(f"every table and figure on one page: {Path.cwd() / paths.PAGE}")
 
 
 def copied(source: Path, folder: Path) -> None:

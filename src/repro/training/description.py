@@ -10,6 +10,7 @@ from repro.data.checksums import sha256
 from repro.files import read_json, write_json
 from repro.models.architecture import Architecture
 from repro.params.datasets import TableMapping
+from repro.params.interactions import Interaction
 from repro.params.naming import sentence
 from repro.params.presets import Encoder, LastState
 from repro.params.strict import Count, NotNegative, Strict
@@ -80,6 +81,8 @@ class Description(Strict):
     count_absent: bool
     site: str
     log_space_experts: bool
+    interaction: Interaction | None
+    variance: NotNegative  # of the labels of train, for the losses of such experts
     evaluation_batch: Count
     alpha: NotNegative | None
     scale: str
@@ -111,6 +114,8 @@ class Description(Strict):
             weight_site=self.site,
             log_space_experts=self.log_space_experts,
             outputs=self.of_task.outputs,
+            interaction=self.interaction,
+            variance=self.variance,
         )
 
     def write(self) -> None:

@@ -42,6 +42,12 @@ CELLS: dict[str, dict[str, Any]] = {
     "all": {"dataset": "mosi", "trains": [*EVERY, "mmim", "ithp"]},
     "tea": {"dataset": "tea", "trains": ["unimodal", "moe", "shuffled", *WEIGHTED]},
     "token": {"dataset": "tea", "trains": ["unimodal", "moe"], "missing": "embedding"},
+    "experts": {
+        "dataset": "tea",
+        "fusion": "late_fusion",
+        "trains": ["unimodal", "late_fusion"],
+        "interaction": {},
+    },
     "bare": {"dataset": "tea", "trains": ["moe"], "checkpoints": False},
     "bare2": {"dataset": "tea", "trains": ["unimodal", "moe"], "checkpoints": False},
 }

@@ -17,6 +17,8 @@ CASES = [
     *(("own/all", name) for name in (*EVERY, "mmim", "ithp")),
     *(("own/tea", name) for name in ("moe", "smell", "look", *WEIGHTED)),
     ("own/token", "moe"),
+    ("own/experts", "late_fusion"),
+    ("own/experts", "taste"),
 ]
 
 
