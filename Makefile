@@ -54,6 +54,7 @@ bench: setup
 	python -m benchmarks.training_step
 	python -m benchmarks.mtand
 	python -m benchmarks.fusions
+	python -m benchmarks.interaction
 	python -m benchmarks.clinical_features
 	python -m benchmarks.ingest
 	python -m benchmarks.coverage

@@ -98,7 +98,7 @@ def named_modules(stage: Stage, params: Params) -> set[str]:
             paper = arguments[0].partition("_")[0]
             return {f"repro.{kind}s.{paper}"}
         case "results" | "report":  # titles of the tables whose numbers it reads
-            return {"repro.tables.btw"}
+            return {"repro.tables.btw", "repro.tables.i2moe"}
     return set()
 
 

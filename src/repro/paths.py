@@ -30,14 +30,19 @@ def printed(paper: str) -> Path:
     return Path("data/published") / f"{paper}.yaml"
 
 
+def simulated(dataset: str) -> Path:
+    """Folder of what a simulator writes."""
+    return Path("data/simulated") / dataset
+
+
 def simulated_pickle(dataset: str) -> Path:
     """The simulated raw file, in the layout of the real one."""
-    return Path("data/simulated") / dataset / "aligned_50.pkl"
+    return simulated(dataset) / "aligned_50.pkl"
 
 
 def simulated_truth(dataset: str) -> Path:
     """What the simulator planted: one row per sample, beside the raw file."""
-    return Path("data/simulated") / dataset / "truth.parquet"
+    return simulated(dataset) / "truth.parquet"
 
 
 def planted(part: str) -> Path:

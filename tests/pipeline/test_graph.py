@@ -29,7 +29,7 @@ ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", OWN) or s.name == ON_REQUEST
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")
 CONTENT = yaml_content(ROOT / "params.yaml")
-MOST_STAGES = 100  # of the first paper; DVC's time grows with their square
+MOST_STAGES = 125  # 100 of the first paper; DVC's time grows with their square
 
 
 def tracked() -> set[str]:

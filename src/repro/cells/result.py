@@ -36,6 +36,7 @@ class Result:
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
     records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     home: str = ""  # the run that trained it, if it is another one
+    probe: list[dict] = field(default_factory=list)
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -58,6 +59,7 @@ def merged(results: Sequence[Result]) -> Result:
         weights=_concatenated([r.weights for r in results]),
         history=[row for r in results for row in r.history],
         trajectory=[row for r in results for row in r.trajectory],
+        probe=[row for r in results for row in r.probe],
         epochs=[epoch for r in results for epoch in r.epochs],
         seconds=sum(r.seconds for r in results),
         checkpoint=stored,

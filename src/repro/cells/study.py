@@ -69,8 +69,10 @@ class Study:
 
     @property
     def training(self) -> Training:
-        """Optimization settings of this data set's models."""
-        return self.params.models(self.recipe.dataset).training
+        """Optimization settings of this run's models."""
+        common = self.params.models(self.recipe.dataset).training
+        epochs = common.epochs * self.recipe.times_epochs
+        return common.model_copy(update={"epochs": epochs})
 
     @property
     def site(self) -> str:

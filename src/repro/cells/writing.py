@@ -35,6 +35,9 @@ def write_run(
     experts = experts_table(study, every)
     if experts is not None:
         write_table(place / "experts.parquet", experts)
+    probed = [pd.DataFrame(r.probe).assign(method=r.method) for r in every if r.probe]
+    if probed:
+        write_table(place / "probe.parquet", pd.concat(probed, ignore_index=True))
     history = [row for result in every for row in result.history]
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
@@ -117,7 +120,7 @@ def _setup(study: Study) -> Setup:
         text_weights=weights,
         finetune=is_tuned,
         tokens=models.tokens.model_dump(),
-        training=models.training.model_dump(),
+        training=study.training.model_dump(),
         weighting=params.weighting.model_dump(),
     )
 

@@ -13,6 +13,7 @@ from repro.params.datasets import TableMapping
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
 MOST_CLASSES = 20  # so many distinct integers may be meant as classes
+SIMULATED_ID = r"simulated-interaction-\d{5,}"  # of rows that a simulator writes
 
 
 def read(
@@ -26,7 +27,8 @@ def read(
     `keep` is `all`, `column=value` or `file.csv:column=value`, where the file has the
     same id column; the other rows are dropped. With `classes`, labels are class numbers
     from 0; without, a regression, also where they look like classes: that is a warning
-    of the data set.
+    of the data set. Ids that are all of the simulator make it simulated, wherever it
+    lies.
 
     Raises:
         ValueError: a file is missing or damaged, a column is missing, a split or
@@ -53,10 +55,12 @@ def read(
         raise ValueError(f"{root}: the table mapping names no modality; add one")
     if not kept.all():
         notes.insert(0, f"kept {kept.sum()} of {len(kept)} rows ({keep})")
+    made_up = bool(samples["id"].str.fullmatch(SIMULATED_ID).all())
     return Dataset(
         samples[kept].reset_index(drop=True),
         modalities,
-        source="table",
+        source="simulated" if made_up else "table",
+        simulated=made_up,
         task="classification" if classes else "regression",
         classes=classes,
         notes=tuple(notes),

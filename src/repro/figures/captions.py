@@ -66,5 +66,12 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
         "btw_planted_truth_icu": Caption(
             "Weights against the planted truth, stays", _TRUTH
         ),
+        "i2moe_interpretation": Caption(
+            "What weights of experts tell of planted interactions",
+            "AUROC of each explanation for the mechanism that a test row was planted "
+            "to need: points, mean over seeds; whiskers: one standard deviation over "
+            "seeds; dashed: chance; line: what codes and tags allow. Mechanisms that "
+            "a model has not learned are left out.",
+        ),
     }
 )

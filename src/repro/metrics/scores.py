@@ -208,6 +208,10 @@ SCORES: Mapping[str, Score] = MappingProxyType(
 )
 
 
+# Of what a model says of itself, not of its predictions.
+OF_EXPLANATIONS = (Metric("told", "mean AUROC of mechanisms", 3),)
+
+
 def known_metric(name: str) -> Metric | None:
     """The metric of a name, of whatever task, or None.
 
@@ -215,4 +219,11 @@ def known_metric(name: str) -> Metric | None:
     (3, None)
     """
     found = (score.metric(name) for score in SCORES.values())
-    return next((metric for metric in found if metric is not None), None)
+    own = (metric for metric in OF_EXPLANATIONS if metric.name == name)
+    return next((metric for metric in (*found, *own) if metric is not None), None)
+
+
+def metric_names() -> list[str]:
+    """Names of all metrics, in the order of their columns."""
+    scored = [m.name for score in SCORES.values() for m in score.metrics]
+    return [*scored, *(metric.name for metric in OF_EXPLANATIONS)]

@@ -38,7 +38,8 @@ class Interaction(Strict):
     the one `expert` of that name. `mask`: what replaces a modality; `losses`: which
     form; `strength` multiplies their mean over experts. `initial`: experts start as
     copies of one draw or each from its own. `drawn`: whether Less-Forward draws two
-    modalities for each sample or, as released, for a batch.
+    modalities for each sample or, as released, for a batch. `probe`: draws of the
+    masks that trained experts are probed with; 0 for no probe.
 
     Source: I2MoE, section 3, and its appendix G for the settings.
     """
@@ -50,6 +51,7 @@ class Interaction(Strict):
     strength: NotNegative = 0.5
     drawn: Literal["sample", "batch"] = "sample"
     expert: str | None = None
+    probe: Annotated[int, Field(ge=0, le=64)] = 0
     reweighting: Reweighting = Reweighting()
 
     @model_validator(mode="after")

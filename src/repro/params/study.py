@@ -24,6 +24,7 @@ from repro.params.datasets import (
     IcuSimulation,
     Simulation,
 )
+from repro.params.mechanisms import InteractionSimulation
 from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
 from repro.params.strict import Count, Few, Name, Seed, Share, Shown, Strict
@@ -70,6 +71,7 @@ class Params(Strict):
     clinical: ClinicalSource
     simulation: Simulation
     icu_simulation: IcuSimulation
+    interaction_simulation: InteractionSimulation
     weighting: Weighting
     statistics: Statistics
     cells: dict[Name, dict[Name, Cell]]
@@ -159,6 +161,10 @@ class Params(Strict):
         if known is None or known.source != "simulated":
             return False
         return Path(known.path) == paths.simulated_pickle(whole)
+
+    def plants_interactions(self, dataset: str) -> bool:
+        """Whether it is known which interaction each row of a data set needs."""
+        return paths.whole(dataset) in self.datasets.planted
 
     def parts(self, dataset: str) -> list[str]:
         """The data set itself, or every fold of a cross-validated cohort."""

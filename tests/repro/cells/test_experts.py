@@ -14,11 +14,15 @@ from repro import paths
 from repro.cells import recipes
 from repro.cells.evidence import serves
 from repro.cells.experts import refuse_unlearnable, separation_note, separation_notes
+from repro.cells.probing import PROBED, distances
 from repro.cells.refusal import refuse_impossible
 from repro.cells.study import Study
 from repro.cells.writing import report, write_run
+from repro.models.batch import gather
+from repro.models.fusions.interface import EXPERT_LOGITS
 from repro.params.cells import Recipe
-from repro.params.interactions import Interaction, Reweighting
+from repro.params.interactions import VARIANTS, Interaction, Reweighting, Variant
+from repro.training.fitting import fit
 from tests.repro.small_study import small_params, small_study
 
 FUSION = "concat_transformer"
@@ -77,6 +81,59 @@ def test_a_run_keeps_every_expert_of_every_instance(
     assert np.isfinite(history["interaction_loss"]).all()
     stored = run.results[FUSION].checkpoint["buffers.fusion.moments.mean"]
     assert stored.shape[:2] == (2, 3)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_trained_at_the_same_sizes(variant: Variant) -> None:
+    expert = "unique_audio" if variant == "trained_alone" else None
+    study = study_of(variant=variant, expert=expert)
+    (run,) = recipes.trained([study])
+    result, experts = run.results[FUSION], run.results[FUSION].records["test"]
+    kept = {"trained_alone": 1, "synergy_redundancy": 2}.get(variant, len(NAMES))
+    assert experts["expert_weights"].shape == (2, 24, kept)
+    assert ("interaction_loss" in result.history[0]) != (variant == "no_interaction")
+    one, full = report(study, run.results, {}), report(study_of(), {}, {})
+    assert one.setup == full.setup
+    assert one.methods[FUSION].settings == study.params.models("mosi").fusions[FUSION]
+    assert one.interaction is not None
+    assert full.interaction is not None
+    differ = {k for k, v in one.interaction.items() if full.interaction[k] != v}
+    assert differ <= {"variant", "expert"}
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_probe_tells_how_far_every_expert_moves(
+    classes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = study_of(classes, probe=2, variant="less_forward")
+    written(study, monkeypatch, tmp_path)
+    table = pd.read_parquet(tmp_path / "probe.parquet")
+    assert list(table) == ["seed", "mask", "expert", "modality", "distance", "method"]
+    assert len(table) == 2 * len(PROBED) * len(NAMES) * 3
+    assert (table["distance"] > 0).all()
+    assert not table.duplicated(["seed", "mask", "expert", "modality"]).any()
+
+
+def test_a_distance_is_the_change_of_the_output() -> None:
+    study = study_of(probe=1)
+    outcome = fit(
+        study.inputs,
+        study.rows,
+        study.members(folds=False),
+        study.architecture(FUSION),
+        study.settings(FUSION, FUSION),
+    )
+    found = distances(study, outcome.model, "zero", 0)
+    index = torch.from_numpy(study.rows["test"]).expand(2, -1)
+    given = outcome.model.fusion_input(gather(study.inputs, index))
+    anchor = outcome.model.fusion(given).gates[EXPERT_LOGITS]
+    silent = given.tokens.clone()
+    silent[:, 1] = 0.0
+    moved = outcome.model.fusion(replace(given, tokens=silent)).gates[EXPERT_LOGITS]
+    for s in range(2):
+        here = given.mask[s, 1].any(1)
+        change = (moved - anchor)[s, here, :, 0].abs().mean(0).detach()
+        assert np.allclose(found[s, :, 1], change.numpy(), atol=1e-6)
 
 
 def test_a_run_without_experts_writes_what_it_always_did(

@@ -183,6 +183,7 @@ class InteractionExperts(nn.Module):
             self._present(inputs),
             mask,
             generators,
+            Interaction(),  # a pass for every modality
         )
         assert said.masked_logits is not None
         assert said.exists is not None
@@ -206,11 +207,16 @@ class InteractionExperts(nn.Module):
         return _Said(logits, fused, dict(output.losses))
 
     def _masked(
-        self, inputs: FusionInput, present: _Present, mask: Mask, generators: Any
+        self,
+        inputs: FusionInput,
+        present: _Present,
+        mask: Mask,
+        generators: Any,
+        settings: Interaction | None = None,
     ) -> _Said:
         count, batch = len(self.names), inputs.tokens.shape[2]
         counted = inputs.mask & present.unsqueeze(3)
-        chosen = passes(self.settings, present, generators)
+        chosen = passes(settings or self.settings, present, generators)
         put = replacement(
             mask, inputs.tokens, counted, present, count, self.moments, generators
         )
