@@ -33,7 +33,7 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("baselines", "training"),
     ("results",),
     ("cells", "tables", "figures"),
-    ("findings",),
+    ("findings", "predict"),
     ("page",),
     ("stages",),
 )

@@ -102,7 +102,7 @@ def stored(study: Study, table: pd.DataFrame, method: str, place: str) -> Result
     table = table[table["method"] == method]
     names = [n for n in (*SPLITS, IN_SAMPLE) if n in set(table["split"])]
     predictions = {name: _rectangle(study, table, name, place) for name in names}
-    return Result(method, predictions, [], [], 0, 0.0, study.inputs.names)
+    return Result(method, predictions, [], [], 0, 0.0, study.inputs.names, home=place)
 
 
 def _rectangle(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from repro.cells.applying import applies
 from repro.cells.planted import given_weights
 from repro.cells.probing import probe_rows
 from repro.cells.result import Result, fitted_result, merged
@@ -62,7 +63,8 @@ def unimodal_result(study: Study, modality: str) -> Result:
             for split, p in predictions.items()
         }
         seconds = process_time() - started
-        return fitted_result(modality, outcome, predictions, seconds, inputs)
+        keep = part.recipe.checkpoints and applies(part)
+        return fitted_result(modality, outcome, predictions, seconds, inputs, keep=keep)
 
     return by_seed(study, run)
 

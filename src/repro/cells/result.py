@@ -35,6 +35,7 @@ class Result:
     checkpoint: dict[str, np.ndarray] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
     records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    home: str = ""  # the run that trained it, if it is another one
     probe: list[dict] = field(default_factory=list)
 
 
@@ -83,6 +84,7 @@ def fitted_result(
 ) -> Result:
     """The result of the members that learned from all of train."""
     whole = leaders(outcome.members)
+    kept = checkpoint_arrays(outcome.model, outcome.states, whole) if keep else {}
     return Result(
         method=method,
         predictions=predictions,
@@ -93,7 +95,7 @@ def fitted_result(
         parameters=parameter_count(outcome.model),
         seconds=seconds,
         modalities=inputs.names,
-        checkpoint=checkpoint_arrays(outcome.model, outcome.states) if keep else {},
+        checkpoint=kept,
         records={
             split: {name: values[whole] for name, values in own.items()}
             for split, own in outcome.records.items()

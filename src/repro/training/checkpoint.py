@@ -7,24 +7,30 @@ import torch
 from torch import Tensor
 
 from btw import InferenceState
+from repro.models.layers.stacked import by_seed
 from repro.models.predictor import Predictor
 from repro.training.weighting.inference import Snapshot
 
 
 def checkpoint_arrays(
-    model: Predictor, snapshots: Sequence[Snapshot | None]
+    model: Predictor, snapshots: Sequence[Snapshot | None], kept: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Everything that predicts an instance outside train, named for safetensors.
 
-    Parameters keep their leading member dimension; states are numbered by member.
+    Parameters keep their leading member dimension, of the `kept` members alone; states
+    are numbered by member. An encoder that a member trained along is kept whole.
     """
-    arrays = {
-        f"parameters.{name}": parameter.detach().cpu().numpy()
-        for name, parameter in model.named_parameters()
-    }
+    stacked = {id(parameter) for parameter in model.stacked_parameters()}
+    arrays = {}
+    for name, parameter in model.named_parameters():
+        values = parameter.detach()
+        if id(parameter) in stacked:  # several slices of a member stay together
+            own = by_seed(values, model.seeds)[list(kept)]
+            values = own.reshape(-1, *values.shape[1:])
+        arrays[f"parameters.{name}"] = values.cpu().numpy()
     for name, values in model.buffers_by_seed().items():
-        arrays[f"buffers.{name}"] = values.cpu().numpy()
-    for member, snapshot in enumerate(snapshots):
+        arrays[f"buffers.{name}"] = values.cpu().numpy()[list(kept)]
+    for member, snapshot in enumerate(snapshots[i] for i in kept if snapshots):
         if snapshot is None:
             continue
         arrays[f"states.{member}.epoch"] = np.array(snapshot.epoch)

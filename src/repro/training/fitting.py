@@ -1,6 +1,7 @@
 """Fit a stack of models and predict; no metrics tables, no data-set names, no files."""
 
 import logging
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -93,7 +94,8 @@ def fit(
     selection = Selection(len(members), settings.training.patience, settings.selection)
     history: list[dict] = []
     epochs = range(1, settings.training.epochs + 1)
-    for epoch in tqdm(epochs, desc=settings.label, disable=None, leave=False):
+    hidden = True if multiprocessing.parent_process() else None  # the parent counts
+    for epoch in tqdm(epochs, desc=settings.label, disable=hidden, leave=False):
         history += fitting.epoch(epoch, selection)
         if selection.finished:
             break
