@@ -74,7 +74,7 @@ def test_there_is_something_to_run():
     assert blocks("bash", "") and blocks("bash", "long") and blocks("python", "")
     assert len(BLOCKS) == TEXT.count("```") / 2, "a block the tests do not see"
     marks = {b.mark.split(":")[0] for b in BLOCKS}
-    assert marks <= {"", "long", "skip"}
+    assert marks <= {"", "long", "skip", "metrics"}
     assert all(len(b.mark) > len("skip: ") for b in blocks("bash", "skip"))
 
 

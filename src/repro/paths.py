@@ -6,6 +6,7 @@ PARAMS = Path("params.yaml")
 QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
+SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
