@@ -133,3 +133,4 @@ def test_public_names_are_what_they_are_called() -> None:
     for name in btw.__all__:
         found = getattr(btw, name)
         assert found.__module__.startswith("btw.") and found.__name__ == name
+        assert ">>> " in found.__doc__, f"btw.{name}: give it an example"

@@ -9,7 +9,7 @@ METRICS = Path("metrics")
 SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 README = Path("README.md")
-RESULTS = Path("docs/results.md")
+RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
 PAGE = Path("report/index.html")
 # Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
 LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
