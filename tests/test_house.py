@@ -23,7 +23,7 @@ FUSIONS = "repro.models.fusions."
 WITHOUT_TORCH = (
     *("simulate", "prepare", "series", "baselines"),
     *("table", "figure", "results", "report"),
-    *("seeds", "api"),
+    *("seeds", "api", "cards"),
 )
 LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
     ("btw",),

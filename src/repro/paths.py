@@ -10,6 +10,7 @@ SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 README = Path("README.md")
 RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
+CARDS = Path("docs/cards")
 PAGE = Path("report/index.html")
 # Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
 LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
