@@ -1,17 +1,20 @@
 """docs/cards/models_*.md: the checkpoints of Table 3's runs, from their reports."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from repro import paths
 from repro.params import Params
+from repro.records import SPLITS
 from repro.report import Method
 from repro.results.comparing import LEAST_SEEDS, drawn, interval
 from repro.results.runs import Run, seed_metrics, trained_run
 from repro.tables.rendering import dataset_title, markdown_table, plain
 
+NONE = "These runs keep no checkpoints (`checkpoints: false` in params.yaml)."
 GROUPS = ("base", "fusions", "btw")  # cells whose models Table 3 shows
 WRITTEN = (
     "Written by `dvc repro cards` from `report.json` and the predictions of the runs; "
@@ -62,11 +65,12 @@ def _card(params: Params, runs: Sequence[Run]) -> str:
     if not all(run.simulated for run in runs):
         return f"{head}\n\n{WRITTEN}\n\n{REAL}\n"
     rows = [
-        _row(params, run, method, told)
+        _row(params, run, method, run.report.methods[method])
         for run in runs
-        for method, told in run.report.methods.items()
-        if told.trained and told.fusion
+        for method in _kept(run)
     ]
+    if not rows:
+        return f"{head}, simulated data\n\n{WRITTEN}\n\n{NONE}\n"
     parts = [
         f"{head}, simulated data",
         WRITTEN,
@@ -85,12 +89,21 @@ def _card(params: Params, runs: Sequence[Run]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _file(run: Run, method: str) -> Path:
+    return paths.run(run.report.address) / f"checkpoint-{method}.safetensors"
+
+
+def _kept(run: Run) -> list[str]:
+    """Methods of a run that left a checkpoint; cross-fitted ones leave none."""
+    return [method for method in run.report.methods if _file(run, method).is_file()]
+
+
 def _row(params: Params, run: Run, method: str, told: Method) -> dict[str, str]:
-    score, place = run.score, paths.run(run.report.address)
+    score = run.score
     predictions = run.predictions(method)
     found = seed_metrics(score, predictions)[score.headline.name]
     return {
-        "file": (place / f"checkpoint-{method}.safetensors").as_posix(),
+        "file": _file(run, method).as_posix(),
         "model": params.names.get(method, method),
         "fusion": params.names.get(told.fusion, told.fusion),
         "parameters of a seed": f"{told.parameters:,}",
@@ -128,7 +141,8 @@ def _reading(params: Params, run: Run) -> str:
 def _facts(run: Run) -> list[tuple[str, str]]:
     report, setup = run.report, run.report.setup
     assert setup is not None  # of a trained run; for the type checker
-    sizes, data = report.data.sizes, report.data
+    data = report.data
+    sizes = {split: data.sizes[split] for split in SPLITS}
     dims = ", ".join(f"{name} {data.dims[name]}" for name in data.modalities)
     return [
         ("training data", f"simulated, see data_{run.dataset}.md"),
@@ -149,9 +163,8 @@ def _sizes(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Sizes of every fusion that a checkpoint is of, each once."""
     found: dict[str, Mapping[str, Any]] = {}
     for run in runs:
-        for told in run.report.methods.values():
-            if told.trained and told.fusion:
-                found.setdefault(told.fusion, told.settings)
+        for told in (run.report.methods[method] for method in _kept(run)):
+            found.setdefault(told.fusion, told.settings)
     return [(name, _listed_settings(sizes)) for name, sizes in found.items()]
 
 
