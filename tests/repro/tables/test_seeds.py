@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from repro import paths
 from repro.files import read_table
 from repro.params import Params
 from repro.stages import seeds as stage
+from repro.stages.graph import stages
 from repro.tables.seeds import TYPES, addresses, seeds
 from tests.repro.conftest import ROOT
 from tests.repro.made_runs import change_report, change_table, only, write_study
@@ -126,9 +126,12 @@ def test_folds_have_no_epoch_and_no_metric_of_one_model(clinical: Params) -> Non
 def test_the_stage_depends_on_every_run_and_writes_the_same_bytes(
     study: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["seeds"]["deps"]
-    cells = {f"runs/{'/'.join(a.split('/')[:2])}" for a in addresses(study.params)}
-    assert {dep for dep in listed if dep.startswith("runs/")} == cells
+    every = stages(ROOT)
+    (own,) = [one for one in every if one.name == "seeds"]
+    made = [out for one in every for out in one.cached if out.startswith("runs/")]
+    runs = [f"runs/{address}/" for address in addresses(study.params)]
+    needed = {out for out in made if any(r.startswith(f"{out}/") for r in runs)}
+    assert {dep for dep in own.deps if dep.startswith("runs/")} == needed
     study.write_runs(study.params)
     monkeypatch.setattr(stage.params, "load", lambda: study.params)
     stage.main()
