@@ -23,6 +23,7 @@ FUSIONS = "repro.models.fusions."
 WITHOUT_TORCH = (
     *("simulate", "prepare", "series", "baselines"),
     *("table", "figure", "results", "report"),
+    *("seeds", "api", "cards"),
 )
 LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
     ("btw",),
@@ -33,7 +34,7 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("baselines", "training"),
     ("results",),
     ("cells", "tables", "figures"),
-    ("findings", "predict"),
+    ("findings", "documents", "predict"),
     ("page",),
     ("stages",),
 )

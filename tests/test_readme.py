@@ -74,7 +74,7 @@ def test_there_is_something_to_run():
     assert blocks("bash", "") and blocks("bash", "long") and blocks("python", "")
     assert len(BLOCKS) == TEXT.count("```") / 2, "a block the tests do not see"
     marks = {b.mark.split(":")[0] for b in BLOCKS}
-    assert marks <= {"", "long", "skip"}
+    assert marks <= {"", "long", "skip", "metrics", "needs lightning"}
     assert all(len(b.mark) > len("skip: ") for b in blocks("bash", "skip"))
 
 
@@ -117,6 +117,17 @@ def test_a_wrong_command_would_fail(whole, command):
 )
 def test_python_runs(body, tmp_path):
     command = [sys.executable, "-W", "error", "-c", body]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", blocks("python", "needs lightning"))
+def test_lightning_module_runs(block, tmp_path):
+    pytest.importorskip("lightning", reason="lightning is not installed: no example")
+    # Its own deprecations are not ours to stop at.
+    command = [sys.executable, "-c", block.body]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -6,9 +6,11 @@ PARAMS = Path("params.yaml")
 QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
+SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 README = Path("README.md")
-RESULTS = Path("docs/results.md")
+RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
+CARDS = Path("docs/cards")
 PAGE = Path("report/index.html")
 # Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
 LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")

@@ -112,7 +112,7 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
     """Notes of the block, the conditions that fail, and what numbers and marks mean."""
     found = [note for note in _stored_notes(block) if not TESTED.fullmatch(note)]
     shown = set(block["metric"])
-    found += [score.about for score in SCORES.values() if any(map(score.metric, shown))]
+    found += filter(None, (score.notes(shown) for score in SCORES.values()))
     if block["sd"].notna().any():
         found.append("± sd over seeds")
     if block.loc[block["sd"].notna(), "verdict"].isin(JUDGED).any():
