@@ -30,6 +30,7 @@ WITHOUT_ONE = Chosen(metrics=("macro_f1", "weighted_f1", "auroc"))
 STATED: Mapping[str, Chosen] = MappingProxyType(
     {"btw_table8": WITHOUT_ONE, "btw_table9": WITHOUT_ONE}
 )
+TRUTH = "i2moe_interpretation_truth"
 UNWEIGHTED_MAE = "mae_vs_unweighted"
 HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
@@ -38,6 +39,9 @@ HEADLINES = (
     Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
+    Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_no_interaction"),
+    Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),
+    Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
 WORDS: Mapping[str, str] = MappingProxyType({"zero": "absent = zero"})
