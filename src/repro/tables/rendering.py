@@ -98,7 +98,7 @@ def block_title(block: pd.DataFrame, params: Params) -> str:
 def dataset_title(dataset: str, params: Params) -> str:
     """Title of a data set; its name where params.yaml knows it no longer."""
     known = params.datasets.every().get(dataset)
-    return dataset if known is None else known.title
+    return dataset.replace("_", " ") if known is None else known.title
 
 
 def printed_title(block: pd.DataFrame) -> str:
