@@ -6,6 +6,7 @@ import pandas as pd
 
 from repro.params import Params
 from repro.params.datasets import Cohort, SimulatedSet
+from repro.records import SPLITS
 from repro.simulation import sentiment
 from repro.simulation.icu import latents
 from repro.simulation.icu import settings as icu
@@ -40,7 +41,7 @@ def data_cards(params: Params) -> dict[str, str]:
     cards = {f"data_{name}": _sentiment(params, name) for name in sets}
     if params.simulation.draws:
         cards["data_draws"] = _draws(params)
-    return cards | {"data_icu": _icu(params)}
+    return cards | {"data_icu": _icu(params), "data_planted": _planted(params)}
 
 
 def _sentiment(params: Params, name: str) -> str:
@@ -108,6 +109,37 @@ def _icu(params: Params) -> str:
     )
 
 
+def _planted(params: Params) -> str:
+    planned = params.interaction_simulation
+    sizes = zip(SPLITS, params.active.simulated["planted"], strict=True)
+    rows = [
+        {
+            "set": name,
+            "modalities": str(one.modalities),
+            "classes": str(one.classes),
+            "tags show": _percent(one.visible),
+            "needed": ", ".join(f"{k} {_percent(v)}" for k, v in one.shares.items()),
+        }
+        for name, one in planned.sets.items()
+    ]
+    return _joined(
+        "# Data card: planted interactions, simulated",
+        WRITTEN,
+        "Rows of which it is known which modalities tell the label, made by `dvc repro "
+        "pipelines/i2moe/dvc.yaml:planted`. "
+        "[The table](../../plots/i2moe/planted.md) says what can be known of them.",
+        "## Size",
+        "Rows of each set: "
+        + ", ".join(f"{size:,} {split}" for split, size in sizes)
+        + f"; {planned.width} features of a modality.",
+        "## What is planted",
+        markdown_table(pd.DataFrame(rows)),
+        f"{_percent(planned.redrawn)} of labels are drawn anew; features have noise of "
+        f"{planned.noise:g}. What the kinds mean: [docs/data.md](../data.md).",
+        *_end(planned.seed),
+    )
+
+
 def _mixes(cohort: Cohort, mix: Sequence[float], complete: Sequence[float]) -> str:
     shares = zip(map(_percent, mix), map(_percent, complete), strict=True)
     rows = dict(zip(cohort.classes, shares, strict=True))
@@ -135,7 +167,7 @@ def _sizes(sets: Mapping[str, SimulatedSet], params: Params) -> str:
             **{
                 split: f"{size:,}"
                 for split, size in zip(
-                    ("train", "valid", "test"),
+                    SPLITS,
                     params.active.simulated[name],
                     strict=True,
                 )

@@ -29,12 +29,14 @@ def changed(params: Params, name: str, **values: object) -> Params:
 
 def test_every_simulated_set_has_a_card_that_says_so(params: Params) -> None:
     cards = data_cards(params)
-    assert set(cards) == {"data_mosi", "data_mosei", "data_draws", "data_icu"}
+    names = ("mosi", "mosei", "draws", "icu", "planted")
+    assert set(cards) == {f"data_{name}" for name in names}
     for text in cards.values():
         assert text.startswith("# Data card: ") and "simulated\n" in text[:80]
         for heading in ("Size", "What is planted", "What it is for", "What it is not"):
             assert f"\n## {heading}\n" in text
     sets = {*params.simulation.sets, *params.simulation.draws}
+    sets |= set(params.interaction_simulation.sets)
     named = {m for t in cards.values() for m in re.findall(r"^\| (\w+) ", t, re.M)}
     assert sets <= named
 
