@@ -28,6 +28,7 @@ quick: setup
 # DVC runs stages one by one. Where nothing has been made yet, all of them run side by
 # side first, and DVC is told; it finds nothing left to do then.
 repro: setup repository
+	python -m repro.stages.check
 	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"

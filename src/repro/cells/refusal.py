@@ -1,6 +1,7 @@
 """What a recipe asks for in vain, told before anything is trained."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from repro import paths
 from repro.models.architecture import sizes_of
@@ -8,6 +9,19 @@ from repro.models.fusions.interface import fusion_class, no_experts, refusal
 from repro.params import Params
 from repro.params.cells import UNIMODAL, Recipe, key_of
 from repro.params.naming import unknown
+
+
+def refuse_study(params: Params) -> None:
+    """Stop at any run, or any size of a fusion, that would fail once its cell starts.
+
+    Raises:
+        ValueError: as for `refuse_impossible`, or a preset has sizes of no fusion.
+    """
+    for kind in ("last_state", "query"):
+        for fusion, sizes in getattr(params.active, kind).fusions.items():
+            _refuse_sizes(params, kind, fusion, sizes)
+    for address, recipe in params.recipes.items():
+        refuse_impossible(params, address, recipe)
 
 
 def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
@@ -39,13 +53,14 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
             raise ValueError(
                 f"{where}: interaction: fusion {fusion} {reason}; use another fusion"
             )
-        _refuse_sizes(params, recipe, fusion)
+        sizes = params.models(recipe.dataset).fusions[fusion]
+        _refuse_sizes(params, tokens, fusion, sizes)
 
 
-def _refuse_sizes(params: Params, recipe: Recipe, fusion: str) -> None:
-    preset = paths.preset(params.preset)
-    block = f"{params.dataset(recipe.dataset).tokens}.fusions.{fusion}"
-    sizes = params.models(recipe.dataset).fusions[fusion]
+def _refuse_sizes(
+    params: Params, kind: str, fusion: str, sizes: Mapping[str, Any]
+) -> None:
+    preset, block = paths.preset(params.preset), f"{kind}.fusions.{fusion}"
     try:
         sizes_of(fusion, sizes)
     except ValueError as error:

@@ -9,7 +9,7 @@ import pandas as pd
 from repro.data import layout, padding, spelling
 from repro.data.places import check_name
 from repro.data.preparing import presence
-from repro.data.spelling import plain
+from repro.data.spelling import is_seen, plain
 from repro.data.suspicion import suspicious
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
@@ -34,6 +34,8 @@ def check(
             lengths that disagree, or a sample without any modality. The message
             gives `where`, the count and the first ids.
     """
+    modalities = {name: _seen(m) for name, m in dataset.modalities.items()}
+    dataset = replace(dataset, modalities=modalities)
     samples = dataset.samples.reset_index(drop=True)
     _check_samples(samples, where)
     samples, spelled = _one_spelling(samples)
@@ -47,6 +49,16 @@ def check(
     checked = replace(dataset, samples=samples, notes=tuple(notes))
     told = suspicious(checked)
     return replace(checked, warnings=(*dataset.warnings, *told))
+
+
+def _seen(modality: Ragged | Texts) -> Ragged | Texts:
+    """A text of characters that nobody sees is an absent one, as one of spaces is."""
+    if isinstance(modality, Ragged):
+        return modality
+    unseen = [bool(text.strip()) and not is_seen(text) for text in modality.values]
+    return Texts(
+        ["" if no else text for no, text in zip(unseen, modality.values, strict=True)]
+    )
 
 
 def _presence_notes(dataset: Dataset, samples: pd.DataFrame, where: str) -> list[str]:

@@ -111,20 +111,24 @@ def number(value: object, where: str) -> float:
     Raises:
         ValueError: it holds none or several.
 
+    Python would also read `1_0` and digits of other scripts; they are refused.
+
     >>> number(np.array([[1.5]]), "here"), number("-2", "here")
     (1.5, -2.0)
     """
     if isinstance(value, np.ndarray | list | tuple):
         size = value.size if isinstance(value, np.ndarray) else len(value)
         if size != 1:
-            raise ValueError(f"{where}: has {size} values, one is needed")
+            raise ValueError(f"{where}: has {size} values, one is needed; correct it")
         inner = value.reshape(-1)[0] if isinstance(value, np.ndarray) else value[0]
         return number(inner, where)
     try:
         if isinstance(value, _PLAIN):
             return float(value)
         if isinstance(value, str | bytes):
-            return float(value)
+            said = value.decode() if isinstance(value, bytes) else value
+            if said.isascii() and "_" not in said:
+                return float(said)
     except (ValueError, OverflowError):
         pass  # the message below names the value
     raise ValueError(f"{where}: is {short(value)}, not a number; correct it")

@@ -11,9 +11,12 @@ _FOREIGN = {
     b"\x1f\x8b": "packed by gzip; unpack it",
     b"BZh": "packed by bzip2; unpack it",
     b"\xfd7zXZ": "packed by xz; unpack it",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a rar archive; unpack it",
     b"\x89HDF": "an HDF5 file; convert it",
     b"version https://git-lfs": "a pointer of git-lfs; fetch the file itself",
-    b"<!DOCTYPE": "a page of the web; download the file itself",
+    b"<!doctype": "a page of the web; download the file itself",
     b"<html": "a page of the web; download the file itself",
 }
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -51,7 +54,11 @@ def foreign(start: bytes) -> str:
     >>> foreign(b"BZh91AY")
     'packed by bzip2; unpack it'
     """
-    return next((what for k, what in _FOREIGN.items() if start.startswith(k)), "")
+    pages = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    found = (
+        w for k, w in _FOREIGN.items() if start.startswith(k) or pages.startswith(k)
+    )
+    return next(found, "")
 
 
 def inside(root: Path, name: str) -> Path:

@@ -21,6 +21,15 @@ def plain(name: str) -> str:
     )
 
 
+def is_seen(text: str) -> bool:
+    """Whether anything of a text can be seen.
+
+    >>> is_seen("\\u200b \\0"), is_seen("\\u200ba")
+    (False, True)
+    """
+    return any(not (c.isspace() or unicodedata.category(c) in _UNSEEN) for c in text)
+
+
 def folded(name: str) -> str:
     """A plain name in which case does not count.
 

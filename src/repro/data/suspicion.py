@@ -12,16 +12,18 @@ SENTIMENT_SOURCES = ("mmsa", "mult", "mag")
 MOST_SENTIMENT = 3.0
 # Far from any label of a study; float32 keeps no fractions beyond.
 LARGE = 1e7
-# A correlation of so many samples that no chance explains.
-SAME = 1 - 1e-9
+# A correlation of so many samples that no chance explains; half precision keeps it.
+SAME = 1 - 1e-6
+ROUNDED = 1 - 1e-4  # of a text that is a number, with two decimals or more
 FEW = 6
 
 
 def suspicious(dataset: Dataset) -> tuple[str, ...]:
     """Warnings on labels and on modalities that tell them, for the tables.
 
-    A text that is the number of the label, and a feature whose mean over the rows of
-    a sample is the label up to a shift and a scale, tell it.
+    A text that is the number of the label tells it, and so does a feature whose mean
+    over the rows of a sample, or first or last row, is the label up to a shift and a
+    scale, or the number of rows.
     """
     samples = dataset.samples
     y = samples["y"].to_numpy(dtype=np.float64)
@@ -72,7 +74,11 @@ def _telling_text(
     except ValueError:
         return []
     is_plain = len(said) > 1 and np.isfinite(said).all() and np.ptp(said) > 0
-    if not is_plain or not np.allclose(said, y[present]):
+    if not is_plain or np.ptp(y[present]) == 0:
+        return []
+    is_same = bool(np.allclose(said, y[present]))
+    told = abs(float(_correlations(said[:, None], y[present])[0])) > ROUNDED
+    if not is_same and (len(said) < FEW or not told):
         return []
     return [f"{name}: every text is the label of its sample; give another column"]
 
@@ -83,15 +89,26 @@ def _telling_features(
     present = ragged.lengths > 0
     if present.sum() < FEW or np.ptp(y[present]) == 0:
         return []
-    means = _means(ragged)[present]
-    told = np.flatnonzero(np.abs(_correlations(means, y[present])) > SAME)
-    if not len(told):
-        return []
-    first = ", ".join(map(str, told[:5]))
-    return [
-        f"{name}: {len(told)} features are the label, shifted and scaled (column "
-        f"{first}); remove them"
-    ]
+    views = [_means(ragged)[present]]
+    if (ragged.lengths > 1).any():
+        starts, stops = ragged.offsets[:-1][present], ragged.offsets[1:][present]
+        views += [ragged.values[starts], ragged.values[stops - 1]]
+    same = [np.abs(_correlations(view, y[present])) > SAME for view in views]
+    told = np.flatnonzero(np.any(same, axis=0))
+    found = []
+    if len(told):
+        first = ", ".join(map(str, told[:5]))
+        found.append(
+            f"{name}: {len(told)} features are the label, shifted and scaled (column "
+            f"{first}); remove them"
+        )
+    rows = ragged.lengths[present][:, None].astype(np.float64)
+    if abs(float(_correlations(rows, y[present])[0])) > SAME:
+        found.append(
+            f"{name}: the number of rows is the label, shifted and scaled; give "
+            "samples rows that do not tell it"
+        )
+    return found
 
 
 def _without_values(name: str, ragged: Ragged) -> list[str]:

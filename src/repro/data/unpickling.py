@@ -31,9 +31,9 @@ def load_pickle(path: Path) -> Any:
     more than 4 kB are read-only and stay in the file, which must not change.
 
     Raises:
-        ValueError: the file is missing, cut short, no pickle, asks for more than a
-            file of its size holds, or names anything else (a class, a function), which
-            is refused by name and not imported.
+        ValueError: the file is missing, cut short, no pickle or several, asks for more
+            than a file of its size holds, or names anything else (a class, a function),
+            which is refused by name and not imported.
     """
     machine = Machine(_mapped(path))
     if what := foreign(bytes(machine.data[:32])):
@@ -58,7 +58,7 @@ def _mapped(path: Path) -> memoryview:
 
 def _result(machine: Machine, path: Path) -> Any:
     try:
-        return converted(_run(machine), len(machine.data))
+        content = converted(_run(machine), len(machine.data))
     except Refused as error:
         raise ValueError(
             f"{path}: {_place(machine)}, the pickle asks for {error}, which is not "
@@ -68,6 +68,12 @@ def _result(machine: Machine, path: Path) -> Any:
         raise ValueError(
             f"{path}: not a complete pickle ({_place(machine)}: {error}); {_AGAIN}"
         ) from None
+    if left := len(machine.data) - machine.position:
+        raise ValueError(
+            f"{path}: {_place(machine)} ends the pickle, but {left} bytes follow it; "
+            "give a file that holds one pickle, so that nothing is lost"
+        )
+    return content
 
 
 def _run(machine: Machine) -> Any:

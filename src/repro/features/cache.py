@@ -8,11 +8,12 @@ share the folder.
 import hashlib
 import multiprocessing
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
 from repro import files
+from repro.data.mimiciv.release import listed, refuse_other
 from repro.process import die_with_parent
 
 SHARD = 512  # objects per file; at most so many are lost when a run is killed
@@ -39,11 +41,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Cached:
-    """One row per object that could be read, which ones those are, and the others."""
+    """One row per object that could be read, which ones those are, and the others.
+
+    `unlisted` counts the files that the list of sums of the root lacks; None without
+    such a list.
+    """
 
     values: Shaped[np.ndarray, "objects ..."]
     kept: Bool[np.ndarray, " paths"]
     failures: tuple[Failure, ...]
+    unlisted: int | None = None
 
 
 def cached(
@@ -63,18 +70,21 @@ def cached(
     `compute` gives arrays of one shape and type and says ValueError for an object that
     cannot be read; that object is skipped and listed, and tried again in the next run.
     An object consists of the files `path + suffix`. `encoder_id` names everything else
-    that the result depends on, weights and sizes included.
+    that the result depends on, weights and sizes included. Where the root has a list
+    of sums, each file is compared with it as it is read.
 
     It runs in `workers` forked processes, or in as many threads. A model belongs in
     threads: some decode while others compute, and its weights are shared.
 
     Raises:
-        ValueError: the folder `root` does not exist, no object at all can be read, or a
-            file of the cache is damaged.
+        ValueError: the folder `root` does not exist, no object at all can be read, a
+            file is not the listed one, or one of the cache is damaged.
     """
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder; correct the root of the objects")
-    content_sum = partial(_content_sum, root, suffixes)
+    files_read = {path + suffix for path in paths for suffix in suffixes}
+    sums = listed(root, files_read)
+    content_sum = partial(_content_sum, root, suffixes, sums or {})
     keys = list(prefetched(content_sum, paths, workers, threads=True))
     items = {
         key: path
@@ -90,7 +100,9 @@ def cached(
         threads=threads,
         shard=shard,
     )
-    return _in_order(paths, root, keys, known)
+    found = _in_order(paths, root, keys, known)
+    unlisted = None if sums is None else len(files_read - sums.keys())
+    return replace(found, unlisted=unlisted)
 
 
 def cached_items(
@@ -177,16 +189,21 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content_sum(root: Path, suffixes: Sequence[str], path: str) -> str | Failure:
-    """SHA-256 over the sums of the files of an object."""
+def _content_sum(
+    root: Path, suffixes: Sequence[str], sums: Mapping[str, str], path: str
+) -> str | Failure:
+    """SHA-256 over the sums of the files of an object, each as its list has it."""
     total = hashlib.sha256()
-    for suffix in suffixes:
+    for name in (path + suffix for suffix in suffixes):
         try:
-            with (root / (path + suffix)).open("rb") as handle:
-                total.update(hashlib.file_digest(handle, "sha256").digest())
+            if stat.S_ISFIFO((root / name).stat().st_mode):  # reading it never ends
+                return Failure(path, f"{name}: a pipe, no file")
+            with (root / name).open("rb") as handle:
+                found = hashlib.file_digest(handle, "sha256")
         except OSError as error:
-            reason = f"{path}{suffix}: {error.strerror or error}"
-            return Failure(path, reason)
+            return Failure(path, f"{name}: {error.strerror or error}")
+        refuse_other(root / name, found.hexdigest(), sums.get(name, found.hexdigest()))
+        total.update(found.digest())
     return total.hexdigest()
 
 

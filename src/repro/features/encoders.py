@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -23,12 +24,14 @@ from transformers.utils import logging
 from repro import paths
 from repro.data import places
 from repro.data.checksums import sha256
+from repro.features.soundness import refuse_hollow, refuse_unfit
 from repro.features.tokens import (
     follow_sentencepiece,
     sentencepiece_model,
     vocabulary,
     wordpiece_tokenizer,
 )
+from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
 from repro.params.presets import Encoder
 
 _TYPES = {"bert": "bert", "deberta": "deberta-v2"}
@@ -52,9 +55,12 @@ _REMEDY = (
     "give a folder with config.json, the tokenizer and the weights, or random, or "
     "connect to the network for a model of the hub"
 )
-LEAST_VOCABULARY = 0.8  # of the model's entries; some models pad theirs
 READ = (".json", ".model", ".safetensors", ".txt")  # files of a model and tokenizer
-LOOKED_AT = 256  # train texts whose words a tokenizer is asked for
+# transformers meets a damaged config.json or tokenizer with any of these.
+DAMAGE = (
+    *(OSError, SafetensorError, StrictDataclassError, ValueError),
+    *(ImportError, LookupError, TypeError),
+)
 
 
 def load_encoder(
@@ -70,7 +76,7 @@ def load_encoder(
     Raises:
         ValueError: there is no such model, it has another architecture, or its folder
             lacks safetensors weights or the tokenizer, they are damaged, or the
-            tokenizer does not belong to the model or knows no word of the texts.
+            tokenizer belongs to another model or language.
     """
     if encoder.weights == "random":
         return random_encoder(encoder, vocabulary(train_texts, encoder.vocabulary))
@@ -84,7 +90,8 @@ def refuse_unwatched(weights: str) -> None:
         ValueError: they lie outside data/weights.
     """
     if Path(weights).exists():
-        places.watched("weights", weights, paths.WEIGHTS)
+        for found in (Path(weights), *Path(weights).glob("*")):  # links lead elsewhere
+            places.watched("weights", str(found), paths.WEIGHTS)
 
 
 def weight_sums(encoder: Encoder) -> dict[str, str]:
@@ -170,48 +177,12 @@ def loading(name: str, remedy: str = _REMEDY) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError, ValueError) as error:
+    except DAMAGE as error:
         if str(error).startswith("weights="):  # it is named already
             raise
         raise ValueError(
             f"weights={name!r}: the model could not be loaded ({error}); {remedy}"
         ) from error
-
-
-def refuse_other_vocabulary(
-    name: str, tokenizer: PreTrainedTokenizerBase, size: int
-) -> None:
-    """Stop at a tokenizer that does not belong to the model.
-
-    Raises:
-        ValueError: it has more entries than the model, or far fewer, as where its
-            vocabulary file is missing or cut.
-    """
-    entries = len(tokenizer)
-    if entries > size or entries < LEAST_VOCABULARY * size:
-        raise ValueError(
-            f"weights={name!r}: the tokenizer has {entries} entries, the model "
-            f"{size}; put the tokenizer there that belongs to the weights, whole"
-        )
-
-
-def refuse_unknown_words(
-    name: str, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
-) -> None:
-    """Stop where no train text has a word that the tokenizer knows.
-
-    Raises:
-        ValueError: every token of every text is unknown.
-    """
-    some = [text for text in texts if text.strip()][:LOOKED_AT]
-    if not some or tokenizer.unk_token_id is None:
-        return
-    ids = tokenizer(some, add_special_tokens=False)["input_ids"]
-    if all(token == tokenizer.unk_token_id for own in ids for token in own):
-        raise ValueError(
-            f"weights={name!r}: the tokenizer knows no word of {len(some)} texts; "
-            "put the tokenizer there that belongs to the weights and the language"
-        )
 
 
 def _stored_tokenizer(name: str, given: dict[str, Any]) -> PreTrainedTokenizerBase:
@@ -241,6 +212,8 @@ def whole_model(kind: Any, name: str, **given: Any) -> PreTrainedModel:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what is missing is checked below
     try:
+        if Path(name).is_dir():
+            refuse_unfit(Path(name), AutoConfig.from_pretrained(name, **given))
         model, report = kind.from_pretrained(
             name,
             use_safetensors=True,
@@ -263,6 +236,7 @@ def whole_model(kind: Any, name: str, **given: Any) -> PreTrainedModel:
             f"weights={name!r}: {len(missing)} parameters are missing, such as "
             f"{missing[0]}; give the weights that belong to config.json"
         )
+    refuse_hollow(name, model, report["unexpected_keys"])
     return model.eval()
 
 

@@ -21,9 +21,7 @@ from repro.features.cache import cached_items, text_key
 from repro.features.encoders import (
     load_encoder,
     loading,
-    refuse_other_vocabulary,
     refuse_pickled,
-    refuse_unknown_words,
     weight_sums,
     whole_model,
 )
@@ -35,6 +33,7 @@ from repro.features.objects import (
     train_objects,
 )
 from repro.features.text import pooled
+from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
 from repro.params.presets import Encoder
 from repro.records import Ragged
 

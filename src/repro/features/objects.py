@@ -110,10 +110,14 @@ def about_objects(
 
 
 def about_skipped(table: pd.DataFrame, cached: Cached) -> dict[str, Any]:
-    """Objects that could not be read, and samples left without any."""
+    """Objects that could not be read, samples left without any, files not checked.
+
+    The last where the root of the objects has a list of sums.
+    """
     left = set(table["id"][cached.kept])
     emptied = [name for name in dict.fromkeys(table["id"]) if name not in left]
-    return {
+    unlisted = {} if cached.unlisted is None else {"not_in_sums": cached.unlisted}
+    return unlisted | {
         "skipped": len(cached.failures),
         "skipped_objects": [
             {"path": failure.path, "reason": failure.reason}

@@ -1,6 +1,7 @@
 """Twelve-lead electrocardiograms: read, cleaned, resampled to a common rate."""
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ LIMIT = 5000  # microvolts; beyond is a loose electrode
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
 MOST_SAMPLES = 20_000_000  # of all leads; twelve of nearly an hour at 500 Hz
 MOST_BYTES = 4 * MOST_SAMPLES  # of a signal file
+# The first line of a header: name, leads, rate (and of a counter), samples, and more.
+_STATED = re.compile(r"\S+\s+\d+\s+\d+(\.\d*)?(/\S+)?\s+\d+(\s.*)?")
 # wfdb meets a damaged header or signal with any of these.
 DAMAGE = (
     ValueError,
@@ -62,8 +65,9 @@ def recording(path: Path, grid: Grid) -> Int16[np.ndarray, "leads time"]:
     Units: microvolts.
     Raises:
         ValueError: the record is damaged or cut short, a lead has no name or that of
-            another, its header claims an absurd size or a file of another folder, the
-            record is shorter than one second, or has another unit than a volt.
+            another, none is known or has a sample, its header states no rate or length,
+            an absurd size or a file of another folder, the record is shorter than one
+            second, or has another unit than a volt.
     """
     signal, names, hz = _read(path)
     clean = resampled(band_passed(interpolated(_ordered(signal, names)), hz), hz, grid)
@@ -91,12 +95,22 @@ def _read(path: Path) -> tuple[Float[np.ndarray, "found samples"], list[str], fl
     unknown = [unit for unit in units if unit.lower() not in MILLIVOLTS]
     if unknown:
         raise ValueError(f"{path}: unit {unknown[0]!r} is no volt")
+    is_known = np.isin(names, [lead.lower() for lead in LEADS])
+    if not np.isfinite(signal[:, is_known]).any():
+        raise ValueError(f"{path}: none of its leads {names} is known and has a sample")
     factors = np.array([MILLIVOLTS[unit.lower()] for unit in units])
     return (signal * factors).T, names, hz
 
 
 def _check_claims(path: Path) -> None:
     """Stop before memory is taken for what a header claims, or other files are read."""
+    with path.with_name(f"{path.name}.hea").open(
+        encoding="ascii", errors="ignore"
+    ) as h:
+        lines = (line.strip() for line in h)
+        first = next((line for line in lines if line and line[0] != "#"), "")
+    if not _STATED.fullmatch(first):  # wfdb would take a rate of 250, and every sample
+        raise ValueError(f"states no sampling rate and length in {first[:80]!r}")
     header = wfdb.rdheader(str(path))
     if not isinstance(header, wfdb.Record):
         raise ValueError("has several segments")

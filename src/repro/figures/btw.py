@@ -40,7 +40,7 @@ def figure3(params: Params) -> Drawn:
 def figure4(params: Params) -> Drawn:
     """True scores of the instances whose label the weights change."""
     runs = runs_of(params, "btw", *SENTIMENT)
-    series = changes.densities(changes.changes(params, runs))
+    series = changes.densities(params, changes.changes(params, runs))
     title = (
         "Figure 4. True score of the instances whose 7-class label the weights change"
     )
@@ -93,7 +93,8 @@ def _planted(params: Params, *datasets: str) -> Drawn:
 
 def _error_changes(params: Params, method: str, title: str) -> Drawn:
     runs = runs_of(params, "btw", *SENTIMENT)
-    series = changes.error_changes(changes.changes(params, runs, (method,)))
+    rows = changes.changes(params, runs, (method,))
+    series = changes.error_changes(params, rows)
     return series, changes.change_points(series, params, title)
 
 

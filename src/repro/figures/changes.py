@@ -13,6 +13,7 @@ from repro.figures.canvas import GRAY, PALETTE, heading, panel_title, panels
 from repro.metrics.regression import rounded_class
 from repro.params import Params
 from repro.results.runs import Run, refuse_unpaired, trained_run
+from repro.results.small_cells import FEWEST
 
 METHODS = ("instance", "bi_level")
 SETS = ("all", "corrected", "newly wrong")
@@ -73,10 +74,11 @@ def density(values: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " scores
     return gaussian_kde(values)(SCORES)
 
 
-def densities(rows: pd.DataFrame) -> pd.DataFrame:
+def densities(params: Params, rows: pd.DataFrame) -> pd.DataFrame:
     """Density of the true score for all, corrected and newly wrong instances.
 
-    Pooled over seeds: an instance counts once for every seed that changed it.
+    Pooled over seeds: an instance counts once for every seed that changed it. Of
+    people's own data, a set of fewer than `FEWEST` instances has none.
     """
     tables = []
     by = ["dataset", "method"]
@@ -87,9 +89,9 @@ def densities(rows: pd.DataFrame) -> pd.DataFrame:
             "newly wrong": part[part["newly_wrong"]],
         }
         for name, members in chosen.items():
-            table = pd.DataFrame(
-                {"score": SCORES, "density": density(members["y"].to_numpy())}
-            )
+            is_shown = params.plants(str(dataset)) or members["id"].nunique() >= FEWEST
+            values = members["y"].to_numpy() if is_shown else np.empty(0)
+            table = pd.DataFrame({"score": SCORES, "density": density(values)})
             about = {"dataset": dataset, "method": method, "set": name}
             about |= {"simulated": part["simulated"].iloc[0]}
             about |= {"name": part["name"].iloc[0], "n": len(members)}
@@ -143,10 +145,12 @@ def _curves(axis: Axes, part: pd.DataFrame) -> None:
     legend.set_in_layout(False)
 
 
-def error_changes(rows: pd.DataFrame) -> pd.DataFrame:
+def error_changes(params: Params, rows: pd.DataFrame) -> pd.DataFrame:
     """One row per test instance: error change averaged over seeds.
 
-    `mistake`: the 7-class label became wrong in more seeds than it became right.
+    `mistake`: the 7-class label became wrong in more seeds than it became right. Of
+    people's own data, one row per class of the true score: the mean of at least
+    `FEWEST` instances, so that no label of one of them stands in a tracked file.
     """
     by = ["dataset", "simulated", "method", "name", "id"]
     found = rows.groupby(by, sort=False, as_index=False).agg(
@@ -158,7 +162,25 @@ def error_changes(rows: pd.DataFrame) -> pd.DataFrame:
     found["mistake"] = found["wrong"] > found["right"]
     # Without ids, and not in the order of the files: they are of people.
     found = found.sort_values([*by[:-1], "y", "change"], ignore_index=True)
-    return found.drop(columns=["right", "wrong", "id"])
+    found = found.drop(columns=["right", "wrong", "id"])
+    parts = [
+        part if params.plants(str(dataset)) else _binned(part)
+        for dataset, part in found.groupby("dataset", sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _binned(points: pd.DataFrame) -> pd.DataFrame:
+    """Mean change by class of the true score; one row without, where all are small."""
+    by = [name for name in points.columns if name not in ("y", "change")]
+    classes = points.assign(y=rounded_class(points["y"].to_numpy(), 3) + 0.0)
+    bins = classes.groupby([*by, "y"], as_index=False).agg(
+        change=("change", "mean"), n=("change", "size")
+    )
+    shown = bins[bins["n"] >= FEWEST]
+    if shown.empty:
+        shown = bins.iloc[:1].assign(y=np.nan, change=np.nan, mistake=False)
+    return shown[list(points.columns)]
 
 
 def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:
@@ -169,7 +191,8 @@ def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:
         part = series[series["dataset"] == dataset]
         _points(axis, part)
         axis.set_title(heading(params, dataset, bool(part["simulated"].iloc[0])))
-        axis.set_xlabel("true score")
+        binned = f", means of {FEWEST} instances or more"
+        axis.set_xlabel("true score" + ("" if params.plants(dataset) else binned))
     axes[0, 0].set_ylabel("change of |error|\n(positive: improved)")
     name = series["name"].iloc[0]
     figure.suptitle(
@@ -189,7 +212,7 @@ def _points(axis: Axes, part: pd.DataFrame) -> None:
             color=PALETTE[1] if mistake else PALETTE[0],
             alpha=0.8 if mistake else 0.4,
             linewidths=0,
-            label=f"{label} (n = {len(chosen)})",
+            label=f"{label} (n = {chosen['y'].notna().sum()})",
             rasterized=len(part) > MANY,
         )
     low, high = axis.get_ylim()

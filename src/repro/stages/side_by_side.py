@@ -24,6 +24,7 @@ from pathlib import Path  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 
 from repro import params, paths  # noqa: E402
+from repro.cells.refusal import refuse_study  # noqa: E402
 from repro.params import Params  # noqa: E402
 from repro.stages.graph import Stage, stages  # noqa: E402
 from repro.stages.progress import Display, progress_of, shown  # noqa: E402
@@ -42,6 +43,7 @@ def main() -> None:
     if parser.parse_args().quick:
         copied(Path.cwd(), paths.QUICK)
         os.chdir(paths.QUICK)
+    refuse_study(params.load())
     every = stages(Path())
     for module in [*sorted({module_of(stage) for stage in every}), *SLOW]:
         importlib.import_module(module)

@@ -124,3 +124,19 @@ def filled(key: str, place: Any, value: float) -> Change:
         content["train"][key] = array
 
     return changed
+
+
+def mag_sample(**parts: Any) -> Change:
+    """Parts of the first sample of train become others."""
+
+    def changed(content: dict) -> None:
+        (words, video, audio), label, segment = content["train"][0]
+        old = {"words": words, "video": video, "audio": audio, "label": label}
+        new = old | {"segment": segment} | parts
+        content["train"][0] = (
+            (new["words"], new["video"], new["audio"]),
+            new["label"],
+            new["segment"],
+        )
+
+    return changed

@@ -100,6 +100,42 @@ def test_modalities_that_tell_the_label_are_warnings(tmp_path: Path):
     assert "(column 1)" in dataset.warnings[1]
 
 
+def in_row(row: int, kind: str = "f8") -> Change:
+    """The label stands in one row of a modality only."""
+
+    def changed(content: dict) -> None:
+        for columns in content.values():
+            columns["vision"] = np.array(columns["vision"])
+            columns["vision"][:, row, 0] = -columns["regression_labels"].astype(kind)
+
+    return changed
+
+
+@pytest.mark.parametrize("row", [0, -1])
+@pytest.mark.parametrize("kind", ["f8", "f2"])
+def test_a_row_that_tells_the_label_is_a_warning(tmp_path: Path, row, kind):
+    (warning,) = read(tmp_path, "mmsa", in_row(row, kind)).warnings
+    assert "video: 1 features are the label" in warning
+    assert read(tmp_path, "mmsa", in_row(1)).warnings == ()
+
+
+def counted(content: dict) -> None:
+    """The label is the number of rows; texts say it with two decimals."""
+    for columns in content.values():
+        rows = 1 + np.arange(len(columns["id"])) % 4
+        columns["regression_labels"] = rows / 3
+        for row, length in zip(columns["vision"], rows, strict=True):
+            row[length:] = 0
+        columns["vision_lengths"] = rows
+        columns["raw_text"] = [f"{value / 3:+.2f}" for value in rows]
+
+
+def test_numbers_of_rows_and_rounded_texts_that_tell_are_warnings(tmp_path: Path):
+    text, rows = read(tmp_path, "mmsa", counted).warnings
+    assert "text: every text is the label" in text
+    assert "video: the number of rows is the label" in rows
+
+
 @pytest.mark.parametrize("value", [np.inf, 1e39, "nan"])
 def test_labels_that_float32_does_not_hold_are_refused(tmp_path: Path, value):
     with pytest.raises(ValueError, match=r"labels of 1 samples .* are (NaN|infinite)"):

@@ -8,42 +8,22 @@ import numpy as np
 import pytest
 
 from repro.data import checking, table
-from repro.params.datasets import TableMapping
-from repro.records import Dataset
-
-HEADER = "id,group,split,label,text"
-ROWS = [
-    f"u{i},g{i},{split},{i / 3:.2f},word{i} words"
-    for i, split in enumerate(["train"] * 4 + ["valid"] * 2 + ["test"] * 2)
-]
-AUDIO = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
-MAPPING = TableMapping(
-    samples="samples.csv",
-    id="id",
-    group="group",
-    split="split",
-    label="label",
-    text="text",
-    arrays={"audio": "audio.npy"},
+from tests.repro.data.made_table import (
+    AUDIO,
+    HEADER,
+    MAPPING,
+    ROWS,
+    header,
+    read,
+    stated,
+    write,
+    written,
 )
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    write(folder)
-    np.save(folder / "audio.npy", AUDIO)
-    return folder
-
-
-def write(folder: Path, header: str = HEADER, rows: list[str] = ROWS) -> None:
-    (folder / "samples.csv").write_text("\n".join([header, *rows]) + "\n")
-
-
-def read(root: Path, keep: str = "all", **changes: object) -> Dataset:
-    found = table.read(root, MAPPING.model_copy(update=changes), keep)
-    return checking.check(found, str(root), "refuse")
+    return written(tmp_path / "mine")
 
 
 def test_byte_order_mark_line_ends_and_quotes(root: Path):
@@ -95,16 +75,6 @@ def test_other_encodings_are_refused(root: Path, encoding: str):
         ValueError, match=r"samples\.csv: not a UTF-8 .* save it as UTF"
     ):
         read(root)
-
-
-def header(text: str, version: int = 1) -> bytes:
-    """A .npy file that is nothing but its header."""
-    length = len(text).to_bytes(2 if version == 1 else 4, "little")
-    return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode("latin-1")
-
-
-def stated(shape: str, descr: str = "'<f4'") -> bytes:
-    return header(f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n")
 
 
 def archive() -> bytes:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import signal
 import subprocess
@@ -7,9 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from repro.data.mimiciv.release import SUMS
 from repro.features.cache import cached, cached_items, text_key
+from repro.features.objects import about_skipped
 
 NAMES = [f"{i:03}.bin" for i in range(40)]
 
@@ -102,6 +106,42 @@ def test_objects_of_several_files(root, tmp_path):
     (root / "xa").unlink()
     with pytest.raises(ValueError, match=r"none of 1 objects.*xa: No such file"):
         call()
+
+
+def listed(root: Path, names: list[str]) -> None:
+    """A list of sums in the root, as a release of images has it."""
+    sums = (hashlib.sha256((root / name).read_bytes()).hexdigest() for name in names)
+    lines = [f"{total}  {name}\n" for total, name in zip(sums, names, strict=True)]
+    (root / SUMS).write_text("".join([*lines, f"{'0' * 64}  files/other.bin\n"]))
+
+
+def test_files_are_those_of_the_list_of_their_root(root, tmp_path):
+    store = tmp_path / "store"
+    assert cached(NAMES, root, "e", length_and_sum, store).unlisted is None
+    listed(root, NAMES[3:])
+    found = cached(NAMES, root, "e", length_and_sum, store, 2)
+    assert found.unlisted == 3 and found.kept.all()
+    table = pd.DataFrame({"id": NAMES})
+    assert about_skipped(table, found)["not_in_sums"] == 3
+
+
+@pytest.mark.parametrize("suffixes", [("",), ("", ".more")])
+def test_a_file_that_is_not_the_listed_one_is_refused(root, tmp_path, suffixes):
+    names = [f"{name}{suffix}" for name in NAMES for suffix in suffixes]
+    for name in names:
+        (root / name).write_bytes(name.encode())
+    listed(root, names)
+    cached(NAMES, root, "e", length_and_sum, tmp_path / "s", suffixes=suffixes)
+    (root / names[-1]).write_bytes(b"other")  # known to the cache or not
+    message = rf"{names[-1]}: its SHA-256 is \w{{64}}, SHA256SUMS\.txt .* download"
+    with pytest.raises(ValueError, match=message):
+        cached(NAMES, root, "e", length_and_sum, tmp_path / "s", 2, suffixes=suffixes)
+
+
+def test_a_pipe_is_no_object(root, tmp_path):
+    os.mkfifo(root / "pipe")
+    found = cached(["000.bin", "pipe"], root, "e", length_and_sum, tmp_path / "s")
+    assert found.failures[0].reason == "pipe: a pipe, no file"
 
 
 def test_a_missing_root_is_refused(tmp_path):

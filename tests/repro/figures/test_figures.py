@@ -16,6 +16,7 @@ from repro.figures.checks import noise_series, truth_bars, truth_series
 from repro.figures.trajectories import trajectories, trajectory_columns
 from repro.files import read_table, write_table
 from repro.metrics.classification import auroc
+from repro.results.small_cells import FEWEST
 from repro.tables.btw import SENTIMENT
 from repro.tables.btw_checks import noise
 from tests.repro.made_runs import change_table
@@ -52,7 +53,7 @@ def test_positive_change_means_improved(study: SimpleNamespace) -> None:
     assert rows.loc[ids[0], "corrected"] and not rows.loc[ids[0], "newly_wrong"]
     assert rows.loc[ids[1], "newly_wrong"] and not rows.loc[ids[1], "corrected"]
     assert not rows.loc[ids[2], ["corrected", "newly_wrong"]].any()
-    means = error_changes(changes(study.params, RUNS, ("bi_level",)))
+    means = error_changes(study.params, changes(study.params, RUNS, ("bi_level",)))
     assert "id" not in means  # a tracked file tells nobody's id
     means = means[means["dataset"] == "mosi"]
     better = means[np.isclose(means["change"], 0.9)]
@@ -77,7 +78,7 @@ def test_sets_without_members_are_told_by_n(study: SimpleNamespace) -> None:
         return table
 
     change_table("btw/mosi", unchanged)
-    series = densities(changes(study.params, RUNS, ("instance",)))
+    series = densities(study.params, changes(study.params, RUNS, ("instance",)))
     series = series[series["dataset"] == "mosi"]
     n = series.groupby("set")["n"].first()
     assert n.to_dict() == {"all": 90, "corrected": 0, "newly wrong": 0}
@@ -86,6 +87,29 @@ def test_sets_without_members_are_told_by_n(study: SimpleNamespace) -> None:
     labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
     assert "corrected (n = 0, no density)" in labels
     assert "score" in drawn
+
+
+def test_nobodys_label_stands_in_a_tracked_series(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    real = with_file_sets(study.params, source="mmsa", path="data/raw/mine.pkl")
+    rows = changes(real, RUNS, ("instance",))
+    binned = error_changes(real, rows)
+    assert set(binned["y"].dropna()) <= set(range(-3, 4))
+    classes = np.round(rows["y"].clip(-3, 3))
+    assert binned["y"].notna().any()
+    for row in binned.dropna().itertuples():
+        is_here = (classes == row.y) & (rows["dataset"] == row.dataset)
+        assert rows[is_here]["id"].nunique() >= FEWEST
+    every = error_changes(study.params, rows)
+    assert len(every) == rows.groupby(["dataset", "id"]).ngroups > 5 * len(binned)
+    few = rows.groupby("dataset").head(FEWEST - 1).assign(corrected=True)
+    (nobody,) = error_changes(real, few[few["dataset"] == "mosi"])["y"]
+    assert np.isnan(nobody)
+    assert densities(real, few)["density"].isna().all()
+    assert densities(study.params, few)["density"].notna().any()
+    series, figure = FIGURES["figure6"](real)
+    assert list(series.columns) == list(every.columns)
+    assert "means of 10 instances or more" in figure.axes[0].get_xlabel()
 
 
 def test_trajectories_average_over_seeds(study: SimpleNamespace) -> None:

@@ -163,7 +163,8 @@ def _flag(text: pl.Expr) -> pl.Expr:
 
 
 def _plain_whole(text: pl.Expr) -> pl.Expr:
-    return text.cast(pl.Int64, strict=False)
+    number = text.cast(pl.Int64, strict=False)
+    return pl.when(number >= 0).then(number)  # ids have no sign
 
 
 def _number(text: pl.Expr) -> pl.Expr:

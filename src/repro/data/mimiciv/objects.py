@@ -25,6 +25,7 @@ from repro.data.mimiciv.measuring import of_patients, owned
 from repro.data.mimiciv.reading import available, hours_since, taken, whole, write_rows
 from repro.data.mimiciv.settings import Settings
 
+SEEN = r"[^\p{Cc}\p{Cf}\s]"  # a character that shows, of a text that is one
 NO_MEASUREMENT = 29999  # what the ECG machines write where they measured nothing
 TABLES = {
     "notes": "radiology",
@@ -81,7 +82,7 @@ def note_pass(
         .then(pl.lit("no_id"))
         .when(pl.col("storetime").is_null() & strict)
         .then(pl.lit("without_storetime"))
-        .when(given("text").is_null())
+        .when(given("text").is_null() | ~pl.col("text").str.contains(SEEN))
         .then(pl.lit("empty_text"))
         .otherwise(pl.lit("used"))
     )
@@ -119,7 +120,7 @@ def image_pass(
         "charttime": study_moment(),
         "known": study_moment(),
         "dicom_id": given("dicom_id"),
-        "view": given("ViewPosition").fill_null(""),
+        "view": given("ViewPosition").str.to_uppercase().fill_null(""),
         "path": _image_path(),
     }
     parts = Reading(CXR["mimic-cxr-2.0.0-metadata"], cells, columns, fate)

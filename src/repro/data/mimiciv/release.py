@@ -1,7 +1,8 @@
-"""Whether the raw tables are those of the list of sums that a release brings."""
+"""Whether files are those of the list of sums that a release brings."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from repro.data.checksums import sha256
@@ -19,35 +20,63 @@ def check_sums(found: Iterable[Source]) -> list[str]:
     Raises:
         ValueError: a table is not the listed one, or a line of the list is none.
     """
-    lists: dict[Path, dict[str, str]] = {}
-    warnings = []
+    tables: dict[Path, list[Source]] = defaultdict(list)
     for source in found:
-        if source.root not in lists:
-            lists[source.root] = dict(_listed(source.root / SUMS))
-        listed = lists[source.root]
-        if listed and source.label not in listed:
-            warnings.append(f"{source.label} is not in {SUMS}, so it was not checked")
-        elif listed and (sum_ := sha256(source.path)) != listed[source.label]:
-            raise ValueError(
-                f"{source.path}: its SHA-256 is {sum_}, {SUMS} beside it lists "
-                f"{listed[source.label]}; download the file again, or correct the list "
-                "where you changed the file yourself"
-            )
+        tables[source.root].append(source)
+    warnings = []
+    for root, sources in tables.items():
+        sums = listed(root, {source.label for source in sources})
+        if sums is None:
+            continue
+        for source in sources:
+            if source.label not in sums:
+                told = f"{source.label} is not in {SUMS}, so it was not checked"
+                warnings.append(told)
+            else:
+                refuse_other(source.path, sha256(source.path), sums[source.label])
     return warnings
 
 
-def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    """Files and their sums; nothing where there is no list."""
-    if not path.is_file():
-        return
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        match = _LINE.fullmatch(line.strip())
-        if match is None:
+def refuse_other(path: Path, found: str, wanted: str) -> None:
+    """Stop at a file whose sum is not the listed one.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if found != wanted:
+        raise ValueError(
+            f"{path}: its SHA-256 is {found}, {SUMS} of its release lists {wanted}; "
+            "download the file again, or correct or remove the list where you changed "
+            "files yourself"
+        )
+
+
+def listed(root: Path, wanted: Collection[str]) -> dict[str, str] | None:
+    """Sums of those of the wanted files that the list of a root has; None without one.
+
+    Raises:
+        ValueError: a line of the list is none, or a file has two sums.
+    """
+    if not (root / SUMS).is_file():
+        return None
+    sums: dict[str, str] = {}
+    for name, total in _lines(root / SUMS):  # millions in a release of images
+        if name in wanted and sums.setdefault(name, total) != total:
             raise ValueError(
-                f"{path}: line {number}: {line[:80]!r} is no SHA-256 and file; "
-                "download the list again"
+                f"{root / SUMS}: {name} has two sums; download the list again"
             )
-        yield match[2], match[1].lower()
+    return sums
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Files and their sums."""
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        for number, line in enumerate(map(str.strip, handle), start=1):
+            match = _LINE.fullmatch(line)
+            if match is not None:
+                yield match[2], match[1].lower()
+            elif line:
+                raise ValueError(
+                    f"{path}: line {number}: {line[:80]!r} is no SHA-256 and file; "
+                    "download the list again"
+                )

@@ -54,3 +54,14 @@ def test_a_list_that_is_none_is_named(table: Source) -> None:
     listed(table, "SUM icu/icustays.csv\n<html>")
     with pytest.raises(ValueError, match=r"SHA256SUMS\.txt: line 2: '<html>' is no"):
         check_sums([table])
+
+
+def test_a_file_of_two_sums_is_named(table: Source) -> None:
+    listed(table, f"SUM icu/icustays.csv\n{'0' * 64} icu/icustays.csv")
+    with pytest.raises(ValueError, match=r"icu/icustays\.csv has two sums"):
+        check_sums([table])
+
+
+def test_an_empty_list_lists_nothing(table: Source) -> None:
+    listed(table, "\ufeff\n")
+    assert len(check_sums([table])) == 1
