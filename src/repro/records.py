@@ -40,6 +40,16 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """One file per sample, named below the raw folder; "" means that it is absent."""
+
+    paths: list[str]
+
+
+Modality = Ragged | Texts | Pictures
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What every reader gives: samples, modalities in order, and what is known.
 
@@ -49,7 +59,7 @@ class Dataset:
     """
 
     samples: pd.DataFrame
-    modalities: Mapping[str, Ragged | Texts]
+    modalities: Mapping[str, Modality]
     source: str
     simulated: bool = False
     task: str = "regression"
