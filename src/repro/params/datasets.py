@@ -74,19 +74,28 @@ class Cohort(Facts):
     complete: bool
 
 
+class PictureSet(Facts):
+    """A data set of pictures, read from one folder in its public layout."""
+
+    source: Literal["simulated", "enrico"]
+    path: str
+    split: Literal["grouped", "published"] = "grouped"
+
+
 class Datasets(Strict):
     """All data sets by how they are made."""
 
     files: dict[Name, FileSet]
     fresh: dict[Name, FileSet] = Field(default_factory=dict)
+    pictures: dict[Name, PictureSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
-        names = [*self.files, *self.fresh, *self.stays]
+        names = [*self.files, *self.fresh, *self.pictures, *self.stays]
         both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            what = "in more than one of files, fresh and stays"
+            what = "in more than one of files, fresh, pictures and stays"
             raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
 
@@ -95,9 +104,9 @@ class Datasets(Strict):
         """Those that are read from files, fresh draws of the simulator included."""
         return {**self.files, **self.fresh}
 
-    def every(self) -> dict[str, FileSet | Cohort]:
+    def every(self) -> dict[str, FileSet | PictureSet | Cohort]:
         """All of them by name."""
-        return {**self.of_files, **self.stays}
+        return {**self.of_files, **self.pictures, **self.stays}
 
 
 class SimulatedSet(Strict):
@@ -136,6 +145,20 @@ class Simulation(Strict):
     def every(self) -> dict[str, SimulatedSet]:
         """Sets and fresh draws by name."""
         return {**self.sets, **self.draws}
+
+
+class ScreenSimulation(Strict):
+    """What the simulator of screens plants; shares in the order screenshot, wireframe.
+
+    `unreliable` is the share of screens whose picture shows another topic, `misread`
+    that of levels that a picture shows one too high or too low, `damaged` that of
+    picture files that are cut short.
+    """
+
+    seed: Seed
+    unreliable: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    misread: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    damaged: Share
 
 
 class IcuSimulation(Strict):

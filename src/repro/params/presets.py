@@ -161,6 +161,17 @@ class Icu(Strict):
     ecg: Waveforms
 
 
+class Pictures(Strict):
+    """How many screens are simulated, and how pictures become vectors."""
+
+    screens: Annotated[Count, Field(ge=100)]
+    encoder: Literal["pixels", "vit"]
+    weights: str
+    width: Width
+    height: Width
+    dims: Width
+
+
 class Preset(Strict):
     """One size of the whole study."""
 
@@ -169,3 +180,4 @@ class Preset(Strict):
     last_state: LastStateModels
     query: QueryModels
     icu: Icu
+    pictures: Pictures

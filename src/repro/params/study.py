@@ -22,6 +22,8 @@ from repro.params.datasets import (
     Datasets,
     FileSet,
     IcuSimulation,
+    PictureSet,
+    ScreenSimulation,
     Simulation,
 )
 from repro.params.naming import unknown
@@ -70,6 +72,7 @@ class Params(Strict):
     clinical: ClinicalSource
     simulation: Simulation
     icu_simulation: IcuSimulation
+    screen_simulation: ScreenSimulation
     weighting: Weighting
     statistics: Statistics
     cells: dict[Name, dict[Name, Cell]]
@@ -108,7 +111,7 @@ class Params(Strict):
             )
         return dict(self.cells[group][key].recipes(cell))
 
-    def dataset(self, name: str) -> FileSet | Cohort:
+    def dataset(self, name: str) -> FileSet | PictureSet | Cohort:
         """Facts of a data set, or of the one that a part belongs to.
 
         Raises:

@@ -1,0 +1,94 @@
+"""ENRICO from a raw folder to features and baselines, on the tiny preset."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from repro import files, paths
+from repro.features.reading import read_features
+from repro.report import read_report
+from repro.stages import baselines, pictures, simulate_screens
+from tests.repro.made_screens import TOPICS, write_screens
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    configure()
+    return tmp_path
+
+
+def configure(**changes: object) -> None:
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["preset"] = "tiny"
+    content["datasets"]["pictures"]["enrico"].update(changes)
+    yaml.dump(content, paths.PARAMS)
+
+
+def test_the_simulated_folder_goes_through(monkeypatch: pytest.MonkeyPatch):
+    simulate_screens.main(["enrico"])
+    pictures.main(["enrico"])
+    meta = files.read_json(paths.prepared("enrico") / "meta.json")
+    assert meta["simulated"] and meta["source"] == "simulated"
+    assert meta["kinds"] == {"screenshot": "pictures", "wireframe": "pictures"}
+    features = read_features("enrico")
+    assert list(features.modalities) == ["screenshot", "wireframe"]
+    assert features.meta["screenshot"]["encoder"] == "pixels"
+    assert not any("stand in two splits" in note for note in meta["notes"])
+    monkeypatch.setattr(sys, "argv", ["baselines", "enrico"])
+    baselines.main()
+    report = read_report("baselines/enrico")
+    assert {"majority", "logistic"} <= set(report.methods)
+    assert report.data.classes == 20 and report.data.simulated
+
+
+def test_the_published_split_of_the_simulated_folder(folder: Path):
+    configure(split="published")
+    simulate_screens.main(["enrico"])
+    pictures.main(["enrico"])
+    notes = files.read_json(paths.prepared("enrico") / "meta.json")["notes"]
+    assert any("groups stand in two splits" in note for note in notes)
+    assert any("kept with an issue of high severity" in note for note in notes)
+
+
+def own(folder: Path, count: int = 60) -> Path:
+    root = write_screens(folder / "raw", count)
+    configure(source="enrico", path="raw", classes=list(TOPICS))
+    return root
+
+
+def test_ones_own_folder_is_not_simulated_and_damage_is_told(folder: Path):
+    root = own(folder)
+    path = root / "screenshots/104.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    pictures.main(["enrico"])
+    features = read_features("enrico")
+    assert not features.meta["simulated"]
+    assert "screenshot: 1 samples have no readable file" in features.meta["notes"]
+    row = features.samples["id"].tolist().index("104")
+    assert not features.samples["present_screenshot"][row]
+    skipped = features.meta["screenshot"]["skipped_objects"]
+    assert [entry["path"] for entry in skipped] == ["screenshots/104.jpg"]
+
+
+def test_too_much_damage_stops_who_reads_the_features(folder: Path):
+    root = own(folder)
+    for k in range(100, 104):
+        (root / f"wireframes/{k}.png").write_bytes(b"")
+    pictures.main(["enrico"])
+    with pytest.raises(ValueError, match="4 of 60 samples have no readable wireframe"):
+        read_features("enrico")
+
+
+def test_an_unknown_data_set_is_named():
+    for stage in (pictures, simulate_screens):
+        with pytest.raises(ValueError, match=r"data set of pictures.*enrico"):
+            stage.main(["enrique"])
