@@ -12,7 +12,15 @@ from repro.data.places import check_name
 from repro.data.preparing import presence
 from repro.data.spelling import plain
 from repro.data.suspicion import suspicious
-from repro.records import SPLITS, Dataset, Modality, Pictures, Ragged, Texts
+from repro.records import (
+    SPLITS,
+    Dataset,
+    Modality,
+    Pictures,
+    Ragged,
+    Texts,
+    decoded,
+)
 
 
 def _counted(ids: pd.Series, bad: np.ndarray) -> str:
@@ -117,16 +125,19 @@ def _check_labels(dataset: Dataset, where: str, titles: Sequence[str]) -> list[s
         )
     if dataset.task == "regression":
         return []
-    odd = (y != np.floor(y)) | (y < 0) | (y >= dataset.classes)
+    is_set = dataset.task == "multilabel"
+    codes = 2**dataset.classes if is_set else dataset.classes
+    odd = (y != np.floor(y)) | (y < 0) | (y >= codes)
     if odd.any():
         raise ValueError(
             f"{where}: labels of {_counted(samples['id'], odd)} are not among "
-            f"the classes 0 to {dataset.classes - 1}; correct them"
+            f"the {'codes' if is_set else 'classes'} 0 to {codes - 1}; correct them"
         )
     notes = []
     for split in SPLITS:
-        seen = set(y[(samples["split"] == split).to_numpy()].astype(int))
-        empty = sorted(set(range(dataset.classes)) - seen)
+        own = y[(samples["split"] == split).to_numpy()].astype(np.int64)
+        seen = np.flatnonzero(decoded(own, dataset.classes).any(0)) if is_set else own
+        empty = sorted(set(range(dataset.classes)) - set(seen.tolist()))
         if empty and titles and split != "train":
             lacking = ", ".join(titles[label] for label in empty)
             notes.append(f"split {split} has no sample of {lacking}")

@@ -50,6 +50,12 @@ def fitted(features: Features, seeds: list[int]) -> dict[str, Fit]:
         from repro.baselines import ridge
 
         return ridge.baselines(features.samples, features.modalities)
+    if features.meta["task"] == "multilabel":
+        from repro.baselines import multilabel
+
+        return multilabel.baselines(
+            features.samples, features.modalities, classes=features.meta["classes"]
+        )
     # Trees cost a second to import.
     from repro.baselines import boosted
 
