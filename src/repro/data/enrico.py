@@ -142,7 +142,7 @@ def _is_made_up(ids: pd.Series, root: Path, *, simulated: bool) -> bool:
         raise ValueError(
             f"{root / TOPICS}: the simulator did not write it, {int((~made_up).sum())} "
             f"screens are not its own (first {ids[~made_up].iloc[0][:80]!r}); set "
-            "source: enrico"
+            "source: own"
         )
     return bool(made_up.all())
 

@@ -30,14 +30,14 @@ class Facts(Strict):
     """
 
     title: Shown
-    task: Literal["regression", "classification"]
+    task: Literal["regression", "classification", "multilabel"]
     classes: list[Shown] = Field(default_factory=list)
     groups: Shown
     tokens: Literal["last_state", "query"]
 
     @model_validator(mode="after")
     def _classes_fit_the_task(self) -> "Facts":
-        if (self.task == "classification") != (len(self.classes) > 1):
+        if (self.task == "regression") != (len(self.classes) < 2):
             raise ValueError(
                 f"task={self.task!r} with {len(self.classes)} classes; list the titles "
                 "of two or more classes for a classification, none for a regression"
@@ -60,6 +60,7 @@ class TableMapping(Strict):
 class FileSet(Facts):
     """A data set that is read from one file or folder of features."""
 
+    task: Literal["regression", "classification"]
     source: Literal["simulated", "mmsa", "mult", "mag", "table"]
     path: str
     labels: str = "none"
@@ -77,9 +78,23 @@ class Cohort(Facts):
 class PictureSet(Facts):
     """A data set of pictures, read from one folder in its public layout."""
 
-    source: Literal["simulated", "enrico"]
+    layout: Literal["enrico", "mmimdb"]
+    source: Literal["simulated", "own"]
     path: str
-    split: Literal["grouped", "published"] = "grouped"
+    split: Literal["grouped", "published"]
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> "PictureSet":
+        task, split = {
+            "enrico": ("classification", self.split),
+            "mmimdb": ("multilabel", "published"),
+        }[self.layout]
+        if (self.task, self.split) != (task, split):
+            raise ValueError(
+                f"layout={self.layout!r} with task={self.task!r} and "
+                f"split={self.split!r}; it needs task: {task} and split: {split}"
+            )
+        return self
 
 
 class Datasets(Strict):
@@ -159,6 +174,19 @@ class ScreenSimulation(Strict):
     unreliable: Annotated[list[Share], Field(min_length=2, max_length=2)]
     misread: Annotated[list[Share], Field(min_length=2, max_length=2)]
     damaged: Share
+
+
+class FilmSimulation(Strict):
+    """What the simulator of films plants: strengths of latents in the score of a genre.
+
+    `unique` and `noise`, the sd of what is added to a vector, in the order text, image.
+    """
+
+    seed: Seed
+    shared: NotNegative
+    unique: Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
+    label_noise: NotNegative
+    noise: Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
 
 
 class IcuSimulation(Strict):

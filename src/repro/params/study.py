@@ -21,6 +21,7 @@ from repro.params.datasets import (
     Cohort,
     Datasets,
     FileSet,
+    FilmSimulation,
     IcuSimulation,
     PictureSet,
     ScreenSimulation,
@@ -73,6 +74,7 @@ class Params(Strict):
     simulation: Simulation
     icu_simulation: IcuSimulation
     screen_simulation: ScreenSimulation
+    film_simulation: FilmSimulation
     weighting: Weighting
     statistics: Statistics
     cells: dict[Name, dict[Name, Cell]]

@@ -1,4 +1,4 @@
-"""Read a folder of pictures, check it, and make prepared files and features of it."""
+"""Read a folder of pictures and check it; make features and simple predictors."""
 
 from repro import process
 
@@ -8,18 +8,20 @@ import argparse  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.data import checking, enrico, preparing  # noqa: E402
+from repro.data import checking, enrico, mmimdb, preparing  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
 from repro.features.pictures import picture_features  # noqa: E402
+from repro.features.series import fitted_scale, standardized  # noqa: E402
 from repro.params import Params  # noqa: E402
 from repro.params.datasets import PictureSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.process import cores  # noqa: E402
-from repro.records import Pictures  # noqa: E402
+from repro.records import Dataset, Pictures, Ragged  # noqa: E402
+from repro.stages import baselines  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write data/prepared/<dataset> and data/features/<dataset>/pictures.
+    """Write data/prepared, data/features and runs/baselines of a data set.
 
     Raises:
         ValueError: the data set is unknown, or its files are missing or bad.
@@ -32,18 +34,27 @@ def main(arguments: list[str] | None = None) -> None:
         raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
     _prepare(known[name], paths.prepared(name))
     _write(settings, read_prepared(paths.prepared(name)), name)
+    baselines.main([name])
 
 
 def _prepare(source: PictureSet, folder: Path) -> None:
-    rules = enrico.Rules(source.split, simulated=source.source == "simulated")
-    dataset = enrico.read(Path(source.path), source.classes, rules)
     checked = checking.check(
-        dataset,
+        _read(source),
         source.path,
         "report" if source.split == "published" else "refuse",
         source.classes,
     )
     preparing.write(checked, folder)
+
+
+def _read(source: PictureSet) -> Dataset:
+    root, simulated = Path(source.path), source.source == "simulated"
+    match source.layout:
+        case "enrico":
+            rules = enrico.Rules(source.split, simulated=simulated)
+            return enrico.read(root, source.classes, rules)
+        case "mmimdb":
+            return mmimdb.read(root, source.classes, simulated=simulated)
 
 
 def _write(settings: Params, prepared: Prepared, name: str) -> None:
@@ -54,17 +65,23 @@ def _write(settings: Params, prepared: Prepared, name: str) -> None:
 
         refuse_unwatched(chosen.weights)
     folder, meta = paths.features(name, "pictures"), {}
-    for modality, pictures in prepared.modalities.items():
-        if isinstance(pictures, Pictures):
+    is_train = (prepared.samples["split"] == "train").to_numpy()
+    for modality, stored in prepared.modalities.items():
+        if isinstance(stored, Pictures):
             features, meta[modality] = picture_features(
                 prepared.samples,
-                pictures,
+                stored,
                 Path(settings.datasets.pictures[name].path),
                 chosen,
                 folder=paths.picture_cache(),
                 workers=cores(),
             )
             write_ragged(folder / f"{modality}.safetensors", features)
+        elif isinstance(stored, Ragged):
+            scaled, clipped = standardized(stored, fitted_scale(stored, is_train))
+            meta[modality] = {"features": stored.values.shape[1], "clipped": clipped}
+            place = paths.features(name, "series") / f"{modality}.safetensors"
+            write_ragged(place, scaled)
     files.write_json(folder / "meta.json", meta)
 
 

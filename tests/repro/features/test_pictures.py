@@ -15,7 +15,13 @@ from repro.records import Pictures, Ragged
 from tests.repro.made_screens import picture
 
 SMALL = presets.Pictures(
-    screens=100, encoder="pixels", weights="none", width=6, height=10, dims=4
+    screens=100,
+    films=200,
+    encoder="pixels",
+    weights="none",
+    width=6,
+    height=10,
+    dims=4,
 )
 
 

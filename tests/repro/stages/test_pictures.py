@@ -1,7 +1,6 @@
 """ENRICO from a raw folder to features and baselines, on the tiny preset."""
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from ruamel.yaml import YAML
 from repro import files, paths
 from repro.features.reading import read_features
 from repro.report import read_report
-from repro.stages import baselines, pictures, simulate_screens
+from repro.stages import pictures, simulate_pictures
 from tests.repro.made_screens import TOPICS, write_screens
 
 ROOT = Path(__file__).parents[3]
@@ -33,8 +32,8 @@ def configure(**changes: object) -> None:
     yaml.dump(content, paths.PARAMS)
 
 
-def test_the_simulated_folder_goes_through(monkeypatch: pytest.MonkeyPatch):
-    simulate_screens.main(["enrico"])
+def test_the_simulated_folder_goes_through():
+    simulate_pictures.main(["enrico"])
     pictures.main(["enrico"])
     meta = files.read_json(paths.prepared("enrico") / "meta.json")
     assert meta["simulated"] and meta["source"] == "simulated"
@@ -43,8 +42,6 @@ def test_the_simulated_folder_goes_through(monkeypatch: pytest.MonkeyPatch):
     assert list(features.modalities) == ["screenshot", "wireframe"]
     assert features.meta["screenshot"]["encoder"] == "pixels"
     assert not any("stand in two splits" in note for note in meta["notes"])
-    monkeypatch.setattr(sys, "argv", ["baselines", "enrico"])
-    baselines.main()
     report = read_report("baselines/enrico")
     assert {"majority", "logistic"} <= set(report.methods)
     assert report.data.classes == 20 and report.data.simulated
@@ -52,7 +49,7 @@ def test_the_simulated_folder_goes_through(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_published_split_of_the_simulated_folder(folder: Path):
     configure(split="published")
-    simulate_screens.main(["enrico"])
+    simulate_pictures.main(["enrico"])
     pictures.main(["enrico"])
     notes = files.read_json(paths.prepared("enrico") / "meta.json")["notes"]
     assert any("groups stand in two splits" in note for note in notes)
@@ -61,7 +58,7 @@ def test_the_published_split_of_the_simulated_folder(folder: Path):
 
 def own(folder: Path, count: int = 60) -> Path:
     root = write_screens(folder / "raw", count)
-    configure(source="enrico", path="raw", classes=list(TOPICS))
+    configure(source="own", path="raw", classes=list(TOPICS))
     return root
 
 
@@ -79,16 +76,29 @@ def test_ones_own_folder_is_not_simulated_and_damage_is_told(folder: Path):
     assert [entry["path"] for entry in skipped] == ["screenshots/104.jpg"]
 
 
-def test_too_much_damage_stops_who_reads_the_features(folder: Path):
+def test_too_much_damage_stops_the_stage(folder: Path):
     root = own(folder)
     for k in range(100, 104):
         (root / f"wireframes/{k}.png").write_bytes(b"")
-    pictures.main(["enrico"])
     with pytest.raises(ValueError, match="4 of 60 samples have no readable wireframe"):
-        read_features("enrico")
+        pictures.main(["enrico"])
 
 
 def test_an_unknown_data_set_is_named():
-    for stage in (pictures, simulate_screens):
+    for stage in (pictures, simulate_pictures):
         with pytest.raises(ValueError, match=r"data set of pictures.*enrico"):
             stage.main(["enrique"])
+
+
+def test_films_go_through_with_several_labels_each():
+    simulate_pictures.main(["mmimdb"])
+    pictures.main(["mmimdb"])
+    features = read_features("mmimdb")
+    assert features.meta["task"] == "multilabel" and features.meta["simulated"]
+    is_train = (features.samples["split"] == "train").to_numpy()
+    for name in ("text", "image"):
+        train = features.modalities[name].values[is_train]
+        assert abs(train.mean()) < 1e-3 and abs(train.std() - 1) < 1e-2
+    report = read_report("baselines/mmimdb")
+    assert (report.data.task, report.data.classes) == ("multilabel", 23)
+    assert set(report.methods) == {"majority", "logistic"}

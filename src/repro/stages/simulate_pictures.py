@@ -1,4 +1,4 @@
-"""Write a simulated folder of pictures in the layout of ENRICO, and its truth."""
+"""Write a simulated data set of pictures in its public layout, and its truth."""
 
 from repro import process
 
@@ -8,7 +8,7 @@ import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
-from repro.simulation.screens import write_tree  # noqa: E402
+from repro.simulation import films, screens  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,12 +23,15 @@ def main(arguments: list[str] | None = None) -> None:
     known = settings.datasets.pictures
     if name not in known:
         raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
-    write_tree(
-        settings.screen_simulation,
-        known[name].classes,
-        settings.active.pictures.screens,
-        paths.simulated_tree(name),
-    )
+    classes, folder = known[name].classes, paths.simulated_tree(name)
+    sizes = settings.active.pictures
+    match known[name].layout:
+        case "enrico":
+            screens.write_tree(
+                settings.screen_simulation, classes, sizes.screens, folder
+            )
+        case "mmimdb":
+            films.write_file(settings.film_simulation, classes, sizes.films, folder)
 
 
 if __name__ == "__main__":
