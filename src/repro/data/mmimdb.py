@@ -51,7 +51,7 @@ def read(root: Path, genres: Sequence[str], *, simulated: bool = False) -> Datas
         raise ValueError(
             f"{path}: not a whole HDF5 file ({error}); download it again"
         ) from None
-    simulated = _is_made_up(ids, path, simulated=simulated)
+    simulated = is_made_up(ids, path, simulated=simulated)
     bare = int((~labels.any(axis=1)).sum())
     offsets = np.arange(rows + 1)
     return Dataset(
@@ -190,8 +190,12 @@ def _word(name: object) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
-def _is_made_up(ids: Sequence[str], path: Path, *, simulated: bool) -> bool:
-    """Whether the simulator wrote the file, by the ids of all films."""
+def is_made_up(ids: Sequence[str], path: Path, *, simulated: bool) -> bool:
+    """Whether the simulator wrote the file, by the ids of all films.
+
+    Raises:
+        ValueError: it is called simulated and is not.
+    """
     made_up = pd.Series(ids).str.fullmatch(_SIMULATED).astype(bool)
     if simulated and not made_up.all():
         raise ValueError(

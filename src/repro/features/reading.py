@@ -74,12 +74,12 @@ def _file(
 ) -> Path:
     """The feature file of a modality; how objects were read goes into `meta`."""
     kind = meta["kinds"][name]
-    if kind == "text":
+    if kind == "text" and encoder is not None:
         has_ids = meta["text"]["encoder"]["finetune"]
         stem = "pooled" if has_ids and pooled else name
         return paths.features(dataset, "text", encoder) / f"{stem}.safetensors"
-    made_as = name if kind in OF_OBJECTS else "series"
-    folder = paths.features(dataset, "pictures" if kind == "pictures" else made_as)
+    made_as = kind if kind in ("pictures", "text") else "series"
+    folder = paths.features(dataset, name if kind in OF_OBJECTS else made_as)
     if kind in MAY_BE_LOST:
         meta[name] = files.read_json(folder / "meta.json")[name]
     return folder / f"{name}.safetensors"

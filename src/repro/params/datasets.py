@@ -78,7 +78,7 @@ class Cohort(Facts):
 class PictureSet(Facts):
     """A data set of pictures, read from one folder in its public layout."""
 
-    layout: Literal["enrico", "mmimdb"]
+    layout: Literal["enrico", "mmimdb", "mmimdb_files"]
     source: Literal["simulated", "own"]
     path: str
     split: Literal["grouped", "published"]
@@ -88,6 +88,7 @@ class PictureSet(Facts):
         task, split = {
             "enrico": ("classification", self.split),
             "mmimdb": ("multilabel", "published"),
+            "mmimdb_files": ("multilabel", "published"),
         }[self.layout]
         if (self.task, self.split) != (task, split):
             raise ValueError(

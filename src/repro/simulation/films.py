@@ -27,6 +27,7 @@ COUNTS = (
 )
 SETS = (("train", 0.6), ("dev", 0.1), ("test", 0.3))  # in this order, as released
 KINDS = ("shared", "text", "image")
+MOST = 9999  # films that four digits name
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class Plan:
 
     latents: dict[str, Float[np.ndarray, "films latents"]]
     genres: Bool[np.ndarray, "films genres"]
+
+    def named(self, genres: Sequence[str]) -> list[str]:
+        """The ids of the films, once the titles of genres are as many as were drawn.
+
+        Raises:
+            ValueError: they are not, or there are more films than four digits name.
+        """
+        count = len(self.genres)
+        if len(genres) != len(COUNTS) or count > MOST:
+            raise ValueError(
+                f"{len(genres)} classes and {count} simulated films; MM-IMDB has "
+                f"{len(COUNTS)} genres, and {MOST} films can be named"
+            )
+        return [f"sim{number:04d}" for number in range(count)]
 
 
 def drawn_plan(
@@ -63,14 +78,9 @@ def write_file(
     Raises:
         ValueError: there are not 23 genres, or more films than four digits can name.
     """
-    if len(genres) != len(COUNTS) or count > 9999:
-        raise ValueError(
-            f"{len(genres)} classes and {count} simulated films; MM-IMDB has "
-            f"{len(COUNTS)} genres, and 9999 films can be named"
-        )
     plan = drawn_plan(planted, count, np.random.default_rng([planted.seed, 0]))
+    ids = plan.named(genres)
     generator = np.random.default_rng([planted.seed, 1])
-    ids = [f"sim{number:04d}" for number in range(count)]
     text = _seen(plan, "text", TEXT, planted.noise[0], generator)
     image = _seen(plan, "image", IMAGE, planted.noise[1], generator)
     arrays = {
@@ -80,7 +90,19 @@ def write_file(
         "imdb_ids": np.array(ids, dtype="S7"),
     }
     files.write_bytes(folder / "multimodal_imdb.hdf5", _hdf5(arrays, genres, count))
-    files.write_table(folder / "truth.parquet", _truth(plan, ids))
+    files.write_table(folder / "truth.parquet", truth(plan, ids))
+
+
+def cuts(count: int) -> dict[str, tuple[int, int]]:
+    """First row and the one after the last of every set.
+
+    >>> cuts(10)
+    {'train': (0, 6), 'dev': (6, 7), 'test': (7, 10)}
+    """
+    ends = np.round(np.cumsum([share for _, share in SETS]) * count).astype(int)
+    starts = [0, *ends[:-1].tolist()]
+    names = [name for name, _ in SETS]
+    return dict(zip(names, zip(starts, ends.tolist(), strict=True), strict=True))
 
 
 def _seen(
@@ -104,10 +126,9 @@ def _hdf5(arrays: dict[str, np.ndarray], genres: Sequence[str], count: int) -> b
             file.create_dataset(name, data=array)
         named = np.array([genre.encode() for genre in genres])
         file["genres"].attrs["target_names"] = named
-        cuts = np.round(np.cumsum([0, *(share for _, share in SETS)]) * count)
         rows = [
-            (name.encode(), source.encode(), int(cuts[k]), int(cuts[k + 1]))
-            for k, (name, _) in enumerate(SETS)
+            (name.encode(), source.encode(), *bounds)
+            for name, bounds in cuts(count).items()
             for source in arrays
         ]
         kinds = [("split", "S5"), ("source", "S12"), ("start", "<i8"), ("stop", "<i8")]
@@ -115,7 +136,8 @@ def _hdf5(arrays: dict[str, np.ndarray], genres: Sequence[str], count: int) -> b
     return buffer.getvalue()
 
 
-def _truth(plan: Plan, ids: Sequence[str]) -> pd.DataFrame:
+def truth(plan: Plan, ids: Sequence[str]) -> pd.DataFrame:
+    """The latents of every film."""
     columns: dict[str, object] = {"id": list(ids)}
     for kind, values in plan.latents.items():
         for k in range(LATENTS):

@@ -8,7 +8,7 @@ import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
-from repro.simulation import films, screens  # noqa: E402
+from repro.simulation import film_files, films, screens  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,6 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
             )
         case "mmimdb":
             films.write_file(settings.film_simulation, classes, sizes.films, folder)
+        case "mmimdb_files":
+            film_files.write_tree(
+                settings.film_simulation, classes, sizes.films, folder
+            )
 
 
 if __name__ == "__main__":

@@ -102,3 +102,22 @@ def test_films_go_through_with_several_labels_each():
     report = read_report("baselines/mmimdb")
     assert (report.data.task, report.data.classes) == ("multilabel", 23)
     assert set(report.methods) == {"majority", "logistic"}
+
+
+def test_plots_and_posters_go_through():
+    configure_films(layout="mmimdb_files")
+    simulate_pictures.main(["mmimdb"])
+    pictures.main(["mmimdb"])
+    features = read_features("mmimdb")
+    assert list(features.modalities) == ["text", "image"]
+    assert features.meta["kinds"] == {"text": "text", "image": "pictures"}
+    dims = [ragged.values.shape[1] for ragged in features.modalities.values()]
+    assert dims == [8, 8]
+    assert any("image: absent in" in note for note in features.meta["notes"])
+
+
+def configure_films(**changes: object) -> None:
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["datasets"]["pictures"]["mmimdb"].update(changes)
+    yaml.dump(content, paths.PARAMS)
