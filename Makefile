@@ -19,7 +19,7 @@ setup: .venv/installed
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("btw needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
 	touch $@
 
 quick: setup
@@ -31,10 +31,11 @@ repro: setup repository
 	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
+	@echo "report:  report/index.html (every table and figure on one page, works offline)"
 	@echo "findings: docs/results.md (what the tables say, with its numbers)"
 	@echo "figures: plots/*/*.svg and plots/*/*.pdf"
 	@dvc plots show
-	@echo "report:  dvc_plots/index.html (DVC plots of all figures)"
+	@echo "plots:   dvc_plots/index.html (DVC plots of all figures)"
 
 # DVC wants a git repository; a download as an archive has none.
 repository:
@@ -53,6 +54,7 @@ bench: setup
 	python -m benchmarks.training_step
 	python -m benchmarks.mtand
 	python -m benchmarks.fusions
+	python -m benchmarks.interaction
 	python -m benchmarks.clinical_features
 	python -m benchmarks.ingest
 	python -m benchmarks.coverage

@@ -97,8 +97,8 @@ def named_modules(stage: Stage, params: Params) -> set[str]:
         case "table" | "figure" as kind:
             paper = arguments[0].partition("_")[0]
             return {f"repro.{kind}s.{paper}"}
-        case "results":  # titles of the tables whose numbers it reads
-            return {"repro.tables.btw"}
+        case "results" | "report":  # titles of the tables whose numbers it reads
+            return {"repro.tables.btw", "repro.tables.i2moe"}
     return set()
 
 

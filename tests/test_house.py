@@ -22,7 +22,8 @@ PLACES = re.compile(r"""["'\s(=](/(home|root|Users|work|tmp|mnt|data|scratch)/)"
 FUSIONS = "repro.models.fusions."
 WITHOUT_TORCH = (
     *("simulate", "prepare", "series", "baselines"),
-    *("table", "figure", "results"),
+    *("table", "figure", "results", "report"),
+    *("seeds", "api", "cards"),
 )
 LAYERS = (  # no module imports one of a later row, nor of a later room of its own row
     ("btw",),
@@ -33,7 +34,8 @@ LAYERS = (  # no module imports one of a later row, nor of a later room of its o
     ("baselines", "training"),
     ("results",),
     ("cells", "tables", "figures"),
-    ("findings",),
+    ("findings", "documents", "predict"),
+    ("page",),
     ("stages",),
 )
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_LOOSE = 300, 40, 5
@@ -154,6 +156,7 @@ def test_there_is_no_circle_of_rooms():
 
 
 def test_a_fusion_imports_another_only_to_wrap_it():
+    """At most one, and one that wraps none itself."""
     found = {
         (m.rpartition(".")[2], n.split(".")[3])
         for m in MODULES
@@ -161,7 +164,10 @@ def test_a_fusion_imports_another_only_to_wrap_it():
         if m.startswith(FUSIONS) and n.startswith(FUSIONS)
     }
     apart = {(a, b) for a, b in found if a != b and b != "interface"}
-    assert apart == {("flattened", "fusemoe")}
+    wrapping, wrapped = [a for a, _ in apart], {b for _, b in apart}
+    assert "flattened" in wrapping
+    assert len(set(wrapping)) == len(wrapping)
+    assert wrapped.isdisjoint(wrapping)
 
 
 def test_light_stages_do_not_load_torch():

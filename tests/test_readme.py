@@ -74,7 +74,7 @@ def test_there_is_something_to_run():
     assert blocks("bash", "") and blocks("bash", "long") and blocks("python", "")
     assert len(BLOCKS) == TEXT.count("```") / 2, "a block the tests do not see"
     marks = {b.mark.split(":")[0] for b in BLOCKS}
-    assert marks <= {"", "long", "skip"}
+    assert marks <= {"", "long", "skip", "metrics", "needs lightning"}
     assert all(len(b.mark) > len("skip: ") for b in blocks("bash", "skip"))
 
 
@@ -123,12 +123,30 @@ def test_python_runs(body, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("block", blocks("python", "needs lightning"))
+def test_lightning_module_runs(block, tmp_path):
+    pytest.importorskip("lightning", reason="lightning is not installed: no example")
+    # Its own deprecations are not ours to stop at.
+    command = [sys.executable, "-c", block.body]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_named_stages_exist():
     names = {stage.address for stage in stages()}
     named = re.findall(r"`dvc repro ([^`]+)`", TEXT)
     assert named
     for line in named:
         assert set(line.split()) <= names, line
+
+
+def test_named_tests_exist():
+    lines = re.findall(r"`pytest ([^`]+)`", TEXT)
+    assert lines
+    for path in " ".join(lines).split():
+        assert (ROOT / path).is_file(), path
 
 
 def test_linked_files_exist():
@@ -175,5 +193,5 @@ def test_layout_names_real_folders():
     assert named
     for name in named:
         places = (Path(name), Path("src/repro") / name)
-        made_later = name in ("runs/", "timing/", "metrics/", "plots/")
+        made_later = name in ("runs/", "timing/", "metrics/", "plots/", "report/")
         assert made_later or any((ROOT / p).is_dir() for p in places), name

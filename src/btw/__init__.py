@@ -17,6 +17,16 @@ from btw.combination import (
     scaled,
     shares,
 )
+from btw.competence import (
+    Specialisation,
+    competence,
+    specialisation,
+)
+from btw.decomposition import (
+    Decomposition,
+    decomposition,
+    decomposition_of_codes,
+)
 from btw.divergence import (
     categorical_kl,
     divergence,
@@ -24,31 +34,71 @@ from btw.divergence import (
     pooled_variance,
     squared_residuals,
 )
+from btw.faithfulness import (
+    Deletion,
+    contribution_share,
+    deletion,
+    effect_correlation,
+    leave_one_out,
+    sensitivity,
+    surviving_share,
+    weight_agreement,
+)
 from btw.inference import InferenceState
 from btw.information import (
     continuous_information,
     discrete_information,
     modality_information,
 )
+from btw.interpretation import (
+    bayes_auroc,
+    disagreement_scores,
+    mechanism_auroc,
+    mix_correlation,
+    normalised_score,
+    top_one,
+    total_variation,
+)
 from btw.smoothing import Smoothing
 from btw.weighting import ModalityWeighting
 
 __all__ = [
+    "Decomposition",
+    "Deletion",
     "InferenceState",
     "ModalityWeighting",
     "Smoothing",
+    "Specialisation",
+    "bayes_auroc",
     "categorical_kl",
     "combined_weights",
     "common_weights",
+    "competence",
     "continuous_information",
+    "contribution_share",
     "dataset_gaussian_kl",
+    "decomposition",
+    "decomposition_of_codes",
+    "deletion",
+    "disagreement_scores",
     "discrete_information",
     "divergence",
+    "effect_correlation",
     "gaussian_kl",
+    "leave_one_out",
+    "mechanism_auroc",
+    "mix_correlation",
     "modality_information",
+    "normalised_score",
     "pooled_variance",
     "present_mean",
     "scaled",
+    "sensitivity",
     "shares",
+    "specialisation",
     "squared_residuals",
+    "surviving_share",
+    "top_one",
+    "total_variation",
+    "weight_agreement",
 ]

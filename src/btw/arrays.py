@@ -35,6 +35,7 @@ __all__ = [
     "float64",
     "in_kind_of",
     "variances",
+    "whole_numbers",
 ]
 
 
@@ -107,6 +108,18 @@ def check_probabilities(values: np.ndarray, name: str) -> None:
             f"{name}: a row misses the sum 1 by {off:.3g}; "
             "pass class probabilities along the last axis"
         )
+
+
+def whole_numbers(
+    values: Array, name: str, samples: int
+) -> Integer[np.ndarray, " samples"]:
+    """One whole number from 0 per sample, such as that of an expert or a class."""
+    numbers = as_numpy(values)
+    if numbers.shape != (samples,):
+        raise ValueError(f"{name}: got shape {numbers.shape}; pass shape ({samples},)")
+    if numbers.dtype.kind not in "iu" or (numbers < 0).any():
+        raise ValueError(f"{name}: pass whole numbers from 0, one per sample")
+    return numbers
 
 
 def checked_present(

@@ -29,6 +29,14 @@ class InferenceState:
     one vector, restricted to what an instance has: the smoothed vector of the variants
     that weigh a data set as one, else the one common to the weights of train
     (`common_weights`), so that no modality counts more here than in train.
+
+    >>> means = np.array([0.7, 0.3])
+    >>> state = InferenceState("classification", "instance", "sum_one", means, 0.5)
+    >>> state.prior([[True, True], [False, True]]).tolist()
+    [[0.7, 0.3], [0.0, 1.0]]
+    >>> text, audio, joint = [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]
+    >>> state.infer([[text, audio]], [joint]).round(2).tolist()
+    [[0.85, 0.15]]
     """
 
     task: str

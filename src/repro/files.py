@@ -129,9 +129,12 @@ def read_json(path: Path) -> dict:
         raise ValueError(f"{path}: holds {word}, which is no number; make it again")
 
     try:
-        return json.loads(read_text(path), parse_constant=refuse)
+        content = json.loads(read_text(path), parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON ({error}); make it again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds no JSON object; make it again")
+    return content
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -6,14 +6,20 @@ PARAMS = Path("params.yaml")
 QUICK = Path("build/quick")  # where `make quick` works
 SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
+SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 README = Path("README.md")
-RESULTS = Path("docs/results.md")
+RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
+CARDS = Path("docs/cards")
+PAGE = Path("report/index.html")
 # Folders that DVC watches whole: label CSVs, weights of encoders on this machine.
 LABELS, WEIGHTS = Path("data/labels"), Path("data/weights")
 
 # Everything else is byte-identical between two clean runs on one machine.
-NOT_DETERMINISTIC = ("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*")
+NOT_DETERMINISTIC = (
+    *("timing/*", "metrics/btw_table10.json", "plots/btw/table10.*"),
+    "report/index.html",  # tells the same seconds
+)
 
 
 def preset(name: str) -> Path:
@@ -26,14 +32,19 @@ def printed(paper: str) -> Path:
     return Path("data/published") / f"{paper}.yaml"
 
 
+def simulated(dataset: str) -> Path:
+    """Folder of what a simulator writes."""
+    return Path("data/simulated") / dataset
+
+
 def simulated_pickle(dataset: str) -> Path:
     """The simulated raw file, in the layout of the real one."""
-    return Path("data/simulated") / dataset / "aligned_50.pkl"
+    return simulated(dataset) / "aligned_50.pkl"
 
 
 def simulated_truth(dataset: str) -> Path:
     """What the simulator planted: one row per sample, beside the raw file."""
-    return Path("data/simulated") / dataset / "truth.parquet"
+    return simulated(dataset) / "truth.parquet"
 
 
 def simulated_tree(dataset: str) -> Path:

@@ -3,17 +3,28 @@
 import ctypes
 import logging
 import os
+import platform
 import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _NEVER, _SPARE = 2**31 - 1, 64 << 20
 _WATCH, _EVERY = "watch", 0.5  # seconds between two looks at the parent
+# Libraries pick kernels by the make of the processor, and these round differently; a
+# last digit of a feature is another model some epochs later. AVX2 is on all of them.
+_SAME_KERNELS = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 _LESS = "free memory, lower the batch, or use fewer cores (taskset), and run again"
 
 
@@ -26,6 +37,8 @@ def prepare() -> None:
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+    if _has_avx2():
+        os.environ.update(_SAME_KERNELS)
     # Without it CUDA matrix products are not deterministic.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     if sys.platform == "linux":
@@ -34,6 +47,13 @@ def prepare() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
         libc.mallopt(_M_TOP_PAD, _SPARE)
     watch_parent()
+
+
+def _has_avx2() -> bool:
+    """Whether this is x86-64 with AVX2, which those kernels need."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    return " avx2 " in Path("/proc/cpuinfo").read_text()
 
 
 def watch_parent() -> None:

@@ -73,7 +73,7 @@ class Report(_Record):
     `setup` is None for predictors without a network, which have no settings that other
     runs could differ in. `alpha` is None where nothing is weighted. `left_out` tells
     for each method that could not be trained why not. `folds` is 0 without
-    cross-validation.
+    cross-validation. `interaction` are the settings of interaction experts, if any.
     """
 
     address: str
@@ -95,6 +95,7 @@ class Report(_Record):
     precision: str = "float32"
     left_out: dict[str, str] = {}
     folds: int = 0
+    interaction: dict[str, Any] | None = None
 
     @property
     def path(self) -> Path:
@@ -103,7 +104,9 @@ class Report(_Record):
 
     def write(self) -> None:
         """Write report.json into the folder of the run."""
-        write_json(self.path, self.model_dump())
+        # A run without interaction experts has no line for them.
+        without = {"interaction"} if self.interaction is None else set()
+        write_json(self.path, self.model_dump(exclude=without))
 
 
 def report_path(address: str) -> Path:

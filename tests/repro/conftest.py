@@ -15,7 +15,7 @@ from tests.repro.made_runs import only, write_study
 
 ROOT = Path(__file__).parents[2]
 COHORTS = ("icu_complete", "icu_all")
-WRITTEN = ("runs", "timing", "data/prepared", "data/ingested")
+WRITTEN = ("runs", "timing", "data/prepared", "data/ingested", "data/simulated")
 
 
 def few_resamples(params: Params, resamples: int = 400) -> Params:

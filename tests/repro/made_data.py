@@ -21,6 +21,14 @@ SPREAD = {
     "instance": 0.7,
     "bi_level": 0.6,
 }
+KINDS_OF_MIXES = (
+    "uniform",
+    "unique_m1",
+    "unique_m2",
+    "synergy",
+    "redundancy",
+    "hidden",
+)
 # How much a method knows of the true class.
 SKILL = {"haim": 1.2, "mult": 1.0, "fusemoe": 1.4, "bi_level": 1.8, "text": 1.1}
 SHARES = np.array([0.3, 0.44, 0.22, 0.04])  # of the classes, the last one rare
@@ -47,10 +55,12 @@ COHORT = Made(
     dict.fromkeys(("timeseries", "text", "cxr", "ecg"), 4), STAYS, classes=4, together=2
 )
 SENTIMENT = Made({"text": 16, "audio": 5, "video": 20}, SMALL)
+PLANTED = Made({"m1": 12, "m2": 12}, STAYS, classes=3, together=1)
 MADE = {
     "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
+    **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "icu_complete": COHORT,
     "icu_all": COHORT,
     "gestures": Made({"pose": 9, "sound": 4, "depth": 7}, STAYS, classes=3, together=4),

@@ -30,6 +30,7 @@ from tests.repro.made_data import (
     truth_of,
     weights,
 )
+from tests.repro.made_experts import planted_truth, write_experts
 
 SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
@@ -60,6 +61,9 @@ def write_study(params: Params, **changes: Any) -> None:
         write_ceilings(params, name, **changes)
     for name in params.cells.get("deberta", {}):
         write_baselines(params, f"baselines_deberta/{name}", **changes)
+    for name in names:
+        if params.plants_interactions(name):
+            write_table(paths.simulated_truth(name), planted_truth(params, name))
     if "mosi" in names:
         methods = ("ridge", *WEIGHTINGS, *CONTROLS)
         write_baselines(params, "convex/mosi", methods=methods, **changes)
@@ -182,6 +186,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     report = report_of(params, address, **changes)
     origins = {name: trainer(params, address, name) for name in report.methods}
     write_folds(params, report, origins)
+    if params.recipe(address).interaction is not None:
+        write_experts(params, address, report.dataset)
     timed = [name for name in report.methods if name != STACKED]
     seconds = {name: 10.0 + k for k, name in enumerate(timed)}
     cell = "/".join(address.split("/")[:2])

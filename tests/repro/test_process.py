@@ -141,3 +141,29 @@ def test_an_unknown_error_keeps_its_traceback() -> None:
 
 def test_memory_is_counted_in_bytes() -> None:
     assert 10**7 < peak_memory_bytes() < 10**12
+
+
+KERNELS = f"""
+{PREPARE}
+import numpy, torch
+from numpy._core._multiarray_umath import __cpu_features__ as simd
+from threadpoolctl import threadpool_info
+blas = {{i["architecture"] for i in threadpool_info() if "architecture" in i}}
+print(*blas, simd["X86_V3"], simd["X86_V4"], torch.backends.cpu.get_cpu_capability())
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/cpuinfo").is_file()
+    or " avx2 " not in Path("/proc/cpuinfo").read_text(),
+    reason="the kernels are those of x86-64 processors with AVX2",
+)
+def test_every_processor_rounds_alike() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KERNELS],
+        env=os.environ | {"OPENBLAS_CORETYPE": "Nehalem"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["Haswell", "True", "False", "AVX2"]

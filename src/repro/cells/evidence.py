@@ -60,7 +60,9 @@ def serves(study: Study, name: str, report: Report) -> bool:
         return "in_sample_unimodal" not in theirs - own
     seen = (report.data.modalities, report.missing, report.count_absent)
     wanted = (list(study.inputs.names), study.missing, study.recipe.count_absent)
-    return seen == wanted
+    asked = study.recipe.interaction
+    experts = None if asked is None else asked.model_dump()
+    return seen == wanted and report.interaction == experts
 
 
 def _place(study: Study, used: str) -> str:
@@ -100,7 +102,7 @@ def stored(study: Study, table: pd.DataFrame, method: str, place: str) -> Result
     table = table[table["method"] == method]
     names = [n for n in (*SPLITS, IN_SAMPLE) if n in set(table["split"])]
     predictions = {name: _rectangle(study, table, name, place) for name in names}
-    return Result(method, predictions, [], [], 0, 0.0, study.inputs.names)
+    return Result(method, predictions, [], [], 0, 0.0, study.inputs.names, home=place)
 
 
 def _rectangle(

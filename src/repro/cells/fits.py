@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from repro.cells.applying import applies
 from repro.cells.planted import given_weights
+from repro.cells.probing import probe_rows
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
 from repro.params.cells import SHUFFLED, Control, Weighting
@@ -62,7 +64,8 @@ def unimodal_result(study: Study, modality: str) -> Result:
             for split, p in predictions.items()
         }
         seconds = process_time() - started
-        return fitted_result(modality, outcome, predictions, seconds, inputs)
+        keep = part.recipe.checkpoints and applies(part)
+        return fitted_result(modality, outcome, predictions, seconds, inputs, keep=keep)
 
     return by_seed(study, run)
 
@@ -82,9 +85,10 @@ def unweighted_result(study: Study, fusion: str) -> Result:
         seconds = process_time() - started
         predictions = dict(outcome.predictions)
         keep = part.recipe.checkpoints
-        return fitted_result(
+        result = fitted_result(
             fusion, outcome, predictions, seconds, part.inputs, keep=keep
         )
+        return replace(result, probe=probe_rows(part, outcome))
 
     return by_seed(study, run)
 

@@ -1,7 +1,7 @@
 """What a cell trains: the fits of all its runs, two waves of them side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +31,8 @@ HELD_OUT = "held out"  # names no method: predictions for the evidence alone
 @dataclass(frozen=True)
 class Trained:
     """What a run holds: results by method, evidence where it makes weights, and why
-    methods that its recipe lists are not there.
+    methods that its recipe lists are not there. `unimodal` names the run that trained
+    the model of each modality.
     """
 
     study: Study
@@ -39,6 +40,7 @@ class Trained:
     left_out: Mapping[str, str]
     evidence: Evidence | None = None
     first_weights: Sequence[np.ndarray] = ()
+    unimodal: Mapping[str, str] = field(default_factory=dict)
 
 
 def trained(studies: Sequence[Study]) -> list[Trained]:
@@ -49,9 +51,9 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
     """
     known = [used_results(study) for study in studies]
     waves = [_unweighted_tasks(s, k) for s, k in zip(studies, known, strict=True)]
-    first = _run(studies, waves)
+    first = _run(studies, waves, "without weights")
     runs = [_assembled(s, k, f) for s, k, f in zip(studies, known, first, strict=True)]
-    second = _run(studies, [_weighted_tasks(run) for run in runs])
+    second = _run(studies, [_weighted_tasks(run) for run in runs], "with weights")
     return [
         replace(run, results={**run.results, **found})
         for run, found in zip(runs, second, strict=True)
@@ -59,12 +61,14 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
 
 
 def _run(
-    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]]
+    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]], wave: str
 ) -> list[dict[str, Result]]:
     """Results of every run's tasks by name; a fine-tuned encoder has all cores."""
     flat = [task for named in tasks for task in named.values()]
     tuned = any(study.text is not None for study in studies)
-    results = iter(in_parallel(flat, 1 if tuned else None))
+    group, cell, *_ = studies[0].address.split("/")
+    label = f"{group}/{cell} {wave}"
+    results = iter(in_parallel(flat, 1 if tuned else None, label))
     return [{name: next(results) for name in named} for named in tasks]
 
 
@@ -115,7 +119,8 @@ def _assembled(
     if HELD_OUT in first:
         evidence = _held_out(study, evidence, first[HELD_OUT])
     first_weights = _first_weights(study, evidence)
-    return Trained(study, results, left_out, evidence, first_weights)
+    homes = {n: every[n].home or study.address for n in study.inputs.names}
+    return Trained(study, results, left_out, evidence, first_weights, homes)
 
 
 def _first_weights(

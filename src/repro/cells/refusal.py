@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from repro import paths
 from repro.models.architecture import sizes_of
-from repro.models.fusions.interface import fusion_class, refusal
+from repro.models.fusions.interface import fusion_class, no_experts, refusal
 from repro.params import Params
 from repro.params.cells import UNIMODAL, Recipe, key_of
 from repro.params.naming import unknown
@@ -33,6 +33,12 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
         reason = refusal(fusion, tokens, site=site, missing=missing)
         if reason:
             raise ValueError(f"{where}: fusion {fusion} {reason}")
+        asked = recipe.interaction
+        reason = no_experts(fusion, asked.variant) if asked else None
+        if reason:
+            raise ValueError(
+                f"{where}: interaction: fusion {fusion} {reason}; use another fusion"
+            )
         _refuse_sizes(params, recipe, fusion)
 
 

@@ -19,7 +19,8 @@ class Result:
     """One method of one cell: predictions of every split and how they came about.
 
     Shape: `predictions[split]` is `(seeds, rows)`, of a classification
-    `(seeds, rows, classes)`; `weights[split]` is `(seeds, rows, modalities)`.
+    `(seeds, rows, classes)`; `weights[split]` is `(seeds, rows, modalities)`;
+    `records[split][name]` is `(seeds, rows, ...)`.
     """
 
     method: str
@@ -33,6 +34,9 @@ class Result:
     trajectory: list[dict] = field(default_factory=list)
     checkpoint: dict[str, np.ndarray] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
+    records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    home: str = ""  # the run that trained it, if it is another one
+    probe: list[dict] = field(default_factory=list)
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -55,9 +59,14 @@ def merged(results: Sequence[Result]) -> Result:
         weights=_concatenated([r.weights for r in results]),
         history=[row for r in results for row in r.history],
         trajectory=[row for r in results for row in r.trajectory],
+        probe=[row for r in results for row in r.probe],
         epochs=[epoch for r in results for epoch in r.epochs],
         seconds=sum(r.seconds for r in results),
         checkpoint=stored,
+        records={
+            split: _concatenated([r.records[split] for r in results])
+            for split in first.records
+        },
     )
 
 
@@ -74,15 +83,21 @@ def fitted_result(
     keep: bool = False,
 ) -> Result:
     """The result of the members that learned from all of train."""
+    whole = leaders(outcome.members)
+    kept = checkpoint_arrays(outcome.model, outcome.states, whole) if keep else {}
     return Result(
         method=method,
         predictions=predictions,
         history=[
             {"method": method} | row for row in outcome.history if row["fold"] == 0
         ],
-        epochs=[outcome.epochs[i] for i in leaders(outcome.members)],
+        epochs=[outcome.epochs[i] for i in whole],
         parameters=parameter_count(outcome.model),
         seconds=seconds,
         modalities=inputs.names,
-        checkpoint=checkpoint_arrays(outcome.model, outcome.states) if keep else {},
+        checkpoint=kept,
+        records={
+            split: {name: values[whole] for name, values in own.items()}
+            for split, own in outcome.records.items()
+        },
     )

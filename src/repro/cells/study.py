@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
+from repro.cells.experts import refuse_unlearnable, separation_notes
 from repro.cells.noise import with_noise
 from repro.cells.refusal import refuse_impossible, refuse_lacking
 from repro.cells.tensors import chosen_device, tensors
@@ -68,8 +69,10 @@ class Study:
 
     @property
     def training(self) -> Training:
-        """Optimization settings of this data set's models."""
-        return self.params.models(self.recipe.dataset).training
+        """Optimization settings of this run's models."""
+        common = self.params.models(self.recipe.dataset).training
+        epochs = common.epochs * self.recipe.times_epochs
+        return common.model_copy(update={"epochs": epochs})
 
     @property
     def site(self) -> str:
@@ -134,7 +137,16 @@ class Study:
             log_space_experts="log_space_experts" in self.switches,
             text=self.text,
             outputs=self.task.outputs,
+            interaction=self.recipe.interaction,
+            variance=self._label_variance(),
         )
+
+    def _label_variance(self) -> float:
+        """That of the scores of train, in whose units experts are compared."""
+        if self.recipe.interaction is None or self.task.kind != "regression":
+            return 1.0
+        train = self.inputs.y.double()[self.rows["train"]]
+        return float(train.var(correction=0))
 
     def of_seed(self, seed: int) -> "Study":
         """The same study for one of its seeds."""
@@ -211,8 +223,11 @@ def study_of(
     protocol = recipe.protocol or params.protocol
     asked = in_force(recipe.switches, protocol, meta["task"])
     chosen, notes = applicable(asked, inputs.names)
+    notes += separation_notes(params, recipe)
     split = data.samples["split"].to_numpy()
     some = inputs.present.any(1).cpu().numpy()
+    rows = {name: np.flatnonzero((split == name) & some) for name in SPLITS}
+    refuse_unlearnable(address, recipe, inputs, rows["train"])
     return Study(
         params=params,
         address=address,
@@ -220,7 +235,7 @@ def study_of(
         part=part,
         samples=data.samples,
         inputs=with_noise(inputs, recipe.noise) if recipe.noise else inputs,
-        rows={name: np.flatnonzero((split == name) & some) for name in SPLITS},
+        rows=rows,
         meta=meta,
         switches=chosen,
         protocol=protocol,

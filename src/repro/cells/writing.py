@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from repro import paths
+from repro.cells.experts import experts_table
 from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.files import write_arrays, write_json, write_table
@@ -19,7 +20,10 @@ from repro.report import Data, Method, Report, Setup
 def write_run(
     study: Study, results: Mapping[str, Result], left_out: Mapping[str, str]
 ) -> None:
-    """Predictions, weights, histories, checkpoints, report; the last alone, if none."""
+    """Predictions, weights, experts, histories, checkpoints, report.
+
+    The last alone, if there is no result.
+    """
     place, every = paths.run(study.address), list(results.values())
     if every:
         write_table(place / "predictions.parquet", _predictions(study, every))
@@ -28,6 +32,12 @@ def write_run(
         write_table(place / "weights.parquet", pd.concat(weights, ignore_index=True))
         rows = [row for result in every for row in result.trajectory]
         write_table(place / "trajectory.parquet", pd.DataFrame(rows))
+    experts = experts_table(study, every)
+    if experts is not None:
+        write_table(place / "experts.parquet", experts)
+    probed = [pd.DataFrame(r.probe).assign(method=r.method) for r in every if r.probe]
+    if probed:
+        write_table(place / "probe.parquet", pd.concat(probed, ignore_index=True))
     history = [row for result in every for row in result.history]
     if history:
         write_table(place / "history.parquet", pd.DataFrame(history))
@@ -91,6 +101,9 @@ def report(
         device=study.inputs.y.device.type,
         precision=study.params.precision,
         left_out=dict(left_out),
+        interaction=None
+        if recipe.interaction is None
+        else recipe.interaction.model_dump(),
     )
 
 
@@ -107,7 +120,7 @@ def _setup(study: Study) -> Setup:
         text_weights=weights,
         finetune=is_tuned,
         tokens=models.tokens.model_dump(),
-        training=models.training.model_dump(),
+        training=study.training.model_dump(),
         weighting=params.weighting.model_dump(),
     )
 

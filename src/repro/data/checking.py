@@ -54,7 +54,7 @@ def check(
     notes += _shared_group_notes(samples, where, shared_groups, spelled)
     for name, modality in dataset.modalities.items():
         check_name(name, f"{where}: modality")
-        _check_modality(name, modality, samples["id"], where)
+        check_modality(name, modality, samples["id"], where)
     notes += _presence_notes(dataset, samples, where)
     checked = replace(dataset, samples=samples, notes=tuple(notes))
     told = suspicious(checked)
@@ -165,7 +165,12 @@ def _shared_group_notes(
     return [message]
 
 
-def _check_modality(name: str, modality: Modality, ids: pd.Series, where: str) -> None:
+def check_modality(name: str, modality: Modality, ids: pd.Series, where: str) -> None:
+    """Stop at a modality of other samples, or with values that are not finite.
+
+    Raises:
+        ValueError: it is such a one; names the modality and the first ids.
+    """
     count = len(presence(modality))
     if count != len(ids):
         raise ValueError(

@@ -13,6 +13,7 @@ from repro.params.datasets import TableMapping
 from repro.records import SPLITS, Dataset, Ragged, Texts
 
 MOST_CLASSES = 20  # so many distinct integers may be meant as classes
+SIMULATED_ID = r"simulated-interaction-\d{5,}"  # of rows that a simulator writes
 
 
 def read(
@@ -26,7 +27,8 @@ def read(
     `keep` is `all`, `column=value` or `file.csv:column=value`, where the file has the
     same id column; the other rows are dropped. With `classes`, labels are class numbers
     from 0; without, a regression, also where they look like classes: that is a warning
-    of the data set.
+    of the data set. Ids that are all of the simulator make it simulated, wherever it
+    lies.
 
     Raises:
         ValueError: a file is missing or damaged, a column is missing, a split or
@@ -38,25 +40,27 @@ def read(
     table = csv_files.csv_table(path, columns)
     samples = _samples(table, mapping, path)
     kept = _kept(table, mapping, keep, root)
-    _check_kept_apart(table[mapping.id].where(kept), mapping.id, path)
+    check_apart(table[mapping.id].where(kept), mapping.id, path)
     modalities: dict[str, Ragged | Texts] = {}
     notes: list[str] = []
     if mapping.text != "none":
         modalities["text"] = Texts(table[mapping.text][kept].str.strip().tolist())
     for name, file in mapping.arrays.items():
-        array = _matching(inside(root, file), len(table))
+        array = matching(inside(root, file), len(table))
         array = array if kept.all() else array[kept]
         ids = samples["id"][kept]
-        modalities[name], told = _gathered(array, name, root / file, ids)
+        modalities[name], told = gathered(array, name, root / file, ids)
         notes += told
     if not modalities:
         raise ValueError(f"{root}: the table mapping names no modality; add one")
     if not kept.all():
         notes.insert(0, f"kept {kept.sum()} of {len(kept)} rows ({keep})")
+    made_up = bool(samples["id"].str.fullmatch(SIMULATED_ID).all())
     return Dataset(
         samples[kept].reset_index(drop=True),
         modalities,
-        source="table",
+        source="simulated" if made_up else "table",
+        simulated=made_up,
         task="classification" if classes else "regression",
         classes=classes,
         notes=tuple(notes),
@@ -122,7 +126,12 @@ def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataF
     )
 
 
-def _check_kept_apart(ids: pd.Series, column: str, path: Path) -> None:
+def check_apart(ids: pd.Series, column: str, path: Path) -> None:
+    """Stop at an id that another row has, too; rows without one are not looked at.
+
+    Raises:
+        ValueError: one has; names it and its row.
+    """
     twice = (ids.map(plain, na_action="ignore").duplicated() & ids.notna()).to_numpy()
     if twice.any():
         raise ValueError(
@@ -175,7 +184,12 @@ def _class_warnings(labels: pd.Series, column: str) -> tuple[str, ...]:
     )
 
 
-def _matching(path: Path, rows: int) -> np.ndarray:
+def matching(path: Path, rows: int) -> np.ndarray:
+    """The array of a file, once it has a vector or a sequence for each of the rows.
+
+    Raises:
+        ValueError: it has not; names the file and its shape.
+    """
     array = npy_array(path)
     if array.ndim not in (2, 3):
         raise ValueError(
@@ -190,10 +204,14 @@ def _matching(path: Path, rows: int) -> np.ndarray:
     return array
 
 
-def _gathered(
+def gathered(
     array: np.ndarray, name: str, path: Path, ids: pd.Series
 ) -> tuple[Ragged, list[str]]:
-    """The array as sequences, and what was met in it."""
+    """The array as sequences, and what was met in it.
+
+    Raises:
+        ValueError: it has no feature, or a vector is NaN in some features only.
+    """
     if not array.shape[-1]:
         raise ValueError(f"{path}: has shape {array.shape}, without a feature; drop it")
     if array.ndim == 3:

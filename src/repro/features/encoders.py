@@ -73,7 +73,7 @@ def load_encoder(
             tokenizer does not belong to the model or knows no word of the texts.
     """
     if encoder.weights == "random":
-        return _random_encoder(encoder, train_texts)
+        return random_encoder(encoder, vocabulary(train_texts, encoder.vocabulary))
     return _stored_encoder(encoder, train_texts)
 
 
@@ -102,15 +102,19 @@ def revision(model: PreTrainedModel) -> dict[str, int | str]:
     return {} if commit is None else {"revision": commit}
 
 
-def _random_encoder(
-    encoder: Encoder, train_texts: Sequence[str]
+def random_encoder(
+    encoder: Encoder, entries: Sequence[str]
 ) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Tokenizer of a vocabulary, and a model drawn from the seed of `encoder`.
+
+    Raises:
+        ValueError: the hidden units are no multiple of the heads.
+    """
     if encoder.hidden % encoder.heads:
         raise ValueError(
             f"hidden={encoder.hidden} is no multiple of heads={encoder.heads}; "
             "correct one of them in the encoders of the preset"
         )
-    entries = vocabulary(train_texts, encoder.vocabulary)
     sizes: dict[str, Any] = {
         "vocab_size": len(entries),
         "hidden_size": encoder.hidden,

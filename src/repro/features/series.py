@@ -1,10 +1,13 @@
 """Audio, video and other series on a common scale, learned on train rows only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from repro.files import read_arrays, write_arrays
 from repro.records import Ragged
 
 CLIP = 10.0  # standard deviations; beyond is an artefact of the extractor
@@ -49,3 +52,26 @@ def standardized(ragged: Ragged, scale: Scale) -> tuple[Ragged, int]:
     clipped = int((np.abs(values) > CLIP).sum())
     values = np.clip(values, -CLIP, CLIP).astype(np.float32)
     return Ragged(values, ragged.offsets, ragged.times), clipped
+
+
+def write_scales(path: Path, scales: Mapping[str, Scale]) -> None:
+    """Write the scale of every modality, so that new samples can be put on it."""
+    arrays = {f"{name}.mean": scale.mean for name, scale in scales.items()}
+    arrays |= {f"{name}.sd": scale.sd for name, scale in scales.items()}
+    write_arrays(path, arrays)
+
+
+def read_scales(path: Path) -> dict[str, Scale]:
+    """What `write_scales` wrote.
+
+    Raises:
+        ValueError: the file is missing, cut short, or holds something else.
+    """
+    arrays = read_arrays(path)
+    names = {name.rpartition(".")[0] for name in arrays}
+    try:
+        return {n: Scale(arrays[f"{n}.mean"], arrays[f"{n}.sd"]) for n in names}
+    except KeyError as error:
+        raise ValueError(
+            f"{path}: has no array {error}; run the stage that writes it again"
+        ) from None

@@ -1,6 +1,7 @@
 """Frozen text features, one vector per text, and ids for an encoder to be tuned."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,8 +10,8 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from repro.features.encoders import load_encoder, revision
-from repro.features.series import fitted_scale, standardized
+from repro.features.encoders import load_encoder, random_encoder, revision
+from repro.features.series import Scale, fitted_scale, standardized
 from repro.features.tokens import tokenize
 from repro.params.presets import Encoder
 from repro.records import Ragged
@@ -70,10 +71,24 @@ def text_features(
     return Ragged(values.numpy(), offsets)
 
 
-def encoded(
+@dataclass(frozen=True)
+class Encoding:
+    """Frozen features of texts, and all that makes those of other texts alike.
+
+    `about` holds sizes and revision of the encoder; `entries` is the vocabulary of a
+    random one in the order of its ids, and empty for stored weights.
+    """
+
+    features: Ragged
+    about: dict[str, int | str]
+    scale: Scale
+    entries: tuple[str, ...]
+
+
+def encoding(
     encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
-) -> tuple[Ragged, dict[str, int | str]]:
-    """Frozen features of all texts, and sizes and revision of what made them.
+) -> Encoding:
+    """Frozen features of all texts, scaled by the train texts.
 
     Every feature is standardized with its mean and sd over the train texts: a frozen
     encoder's features differ little between texts beside a large common offset.
@@ -81,13 +96,34 @@ def encoded(
     train = [text for text, kept in zip(texts, is_train, strict=True) if kept]
     tokenizer, model = load_encoder(encoder, train)
     raw = text_features(tokenizer, model, texts, encoder)
-    features, _ = standardized(raw, fitted_scale(raw, np.asarray(is_train, bool)))
+    scale = fitted_scale(raw, np.asarray(is_train, bool))
+    features, _ = standardized(raw, scale)
     about: dict[str, int | str] = {
         "features": features.values.shape[1],
         "vocabulary": len(tokenizer),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-    return features, about | revision(model)
+    ids = tokenizer.get_vocab() if encoder.weights == "random" else {}
+    entries = tuple(sorted(ids, key=lambda entry: ids[entry]))
+    return Encoding(features, about | revision(model), scale, entries)
+
+
+def encoded(
+    encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool]
+) -> tuple[Ragged, dict[str, int | str]]:
+    """Features and sizes of `encoding`."""
+    made = encoding(encoder, texts, is_train)
+    return made.features, made.about
+
+
+def encoded_alike(
+    encoder: Encoder, entries: Sequence[str], scale: Scale, texts: Sequence[str]
+) -> Ragged:
+    """Features of new texts, by the encoder and on the scale of an `Encoding`."""
+    is_random = encoder.weights == "random"
+    made = random_encoder(encoder, entries) if is_random else load_encoder(encoder, ())
+    features, _ = standardized(text_features(*made, texts, encoder), scale)
+    return features
 
 
 def token_ids(

@@ -1,5 +1,6 @@
 """The look of every figure, and files that are the same bytes on every run."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -83,17 +84,22 @@ def panel_title(params: Params, part: pd.DataFrame) -> str:
     return f"{heading(params, dataset, simulated)}{between}{first['name']}"
 
 
+_MARK, _LINE = 7, 80  # letters that a mark takes, and that a line of a legend holds
+
+
 def shared_legend(figure: Figure) -> None:
     """One legend below all panels: every label once, in order of appearance."""
     entries: dict[str, Artist] = {}
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             entries.setdefault(str(label), handle)
+    wide = sum(len(label) + _MARK for label in entries)
+    rows = max(1, math.ceil(wide / _LINE))
     figure.legend(
         list(entries.values()),
         list(entries),
         loc="outside lower center",
-        ncols=len(entries),
+        ncols=max(1, math.ceil(len(entries) / rows)),
     )
 
 

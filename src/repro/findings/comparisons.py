@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from repro.findings.chosen import CONTROL, EVERY, STATED, WORDS
-from repro.metrics.scores import SCORES, Metric, known_metric
+from repro.metrics.scores import SCORES, Metric, known_metric, metric_names
 from repro.params import Params
 from repro.tables.labels import GAIN, UNWEIGHTED, VERSUS, is_difference
 
@@ -52,7 +52,7 @@ def comparisons(table: str, block: str, tree: Tree, params: Params) -> list[Comp
         if is_difference(name) and (not chosen.rows or row in chosen.rows)
     ]
     kept = [c for c in found if not chosen.metrics or c.metric.name in chosen.metrics]
-    places = [m.name for score in SCORES.values() for m in score.metrics]
+    places = metric_names()
     groups = list(dict.fromkeys(c.group for c in kept))
     return sorted(
         kept, key=lambda c: (places.index(c.metric.name), groups.index(c.group))

@@ -1,6 +1,7 @@
 """docs/results.md and the findings of the README, from metrics/*.json alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
@@ -57,25 +58,47 @@ def page(
     sections = [INTRODUCTION.format(level=level)]
     for table in sorted(set(trees) - SILENT, key=_place):
         for block in sorted(trees[table]):
-            found = comparisons(table, block, trees[table], params)
-            if found:
+            found = stated(table, block, trees[table], params, known)
+            if found is not None:
                 title = named_table(params, table).title
                 head = f"## {plain(title)}. {plain(block_title(block, params))}"
-                told = _told(block, found, known)
-                sections.append("\n".join([head, "", *told]) + "\n")
+                before = [f"{plain(line)}\n" for line in found.before]
+                told = [f"- {plain(line)}" for line in found.sentences]
+                sections.append("\n".join([head, "", *before, *told]) + "\n")
     return "\n".join(sections)
 
 
-def _told(
-    block: str, found: Sequence[Comparison], known: Mapping[str, Provenance]
-) -> Iterator[str]:
-    if is_simulated(block):
-        yield from _lines(found)
-    elif block in known:
-        yield f"Provenance: {known[block]}.\n"
-        yield from _lines(found)
-    else:
-        yield NO_PROVENANCE.format(block=block)
+@dataclass(frozen=True)
+class Stated:
+    """What is said of a block of a table: what holds before, then the sentences."""
+
+    before: Sequence[str]
+    sentences: Sequence[str]
+
+
+def stated(
+    table: str,
+    block: str,
+    tree: Tree,
+    params: Params,
+    known: Mapping[str, Provenance] = NOTHING_KNOWN,
+) -> Stated | None:
+    """The sentences about a block of a table, as plain text; None where it tests none.
+
+    Raises:
+        ValueError: as for `page`.
+    """
+    found = comparisons(table, block, tree, params)
+    if not found:
+        return None
+    before = []
+    if not is_simulated(block):
+        if block not in known:
+            return Stated([NO_PROVENANCE.format(block=block)], [])
+        before.append(f"Provenance: {known[block]}.")
+    if not any(c.is_control for c in found):
+        before.append(NO_CONTROL)
+    return Stated(before, list(_sentences(found)))
 
 
 def headlines(
@@ -91,15 +114,22 @@ def headlines(
     Raises:
         ValueError: as for `page`.
     """
-    lines = [
-        f"- {line}"
-        for headline in wanted
-        for line in _headline(headline, _stated(trees, known), params)
-    ]
-    return "\n".join([BEGIN, *lines, END])
+    told = told_headlines(trees, params, wanted, known)
+    return "\n".join([BEGIN, *(f"- {plain(line)}" for line in told), END])
 
 
-def _stated(
+def told_headlines(
+    trees: Mapping[str, Tree],
+    params: Params,
+    wanted: Sequence[Headline] = HEADLINES,
+    known: Mapping[str, Provenance] = NOTHING_KNOWN,
+) -> list[str]:
+    """The same findings as plain text."""
+    shown = _shown(trees, known)
+    return [line for one in wanted for line in _headline(one, shown, params)]
+
+
+def _shown(
     trees: Mapping[str, Tree], known: Mapping[str, Provenance]
 ) -> dict[str, Tree]:
     return {
@@ -146,19 +176,17 @@ def is_simulated(block: str) -> bool:
     return block.split("__")[1] == "simulated"
 
 
-def _lines(found: Sequence[Comparison]) -> Iterator[str]:
+def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
     """Sentences of a block; those of a group are followed by their control."""
     has_control = any(c.is_control for c in found)
-    if not has_control:
-        yield f"{NO_CONTROL}\n"
     for _, members in groupby(found, key=lambda c: c.group):
         group = list(members)
         controls = [c for c in group if c.is_control]
         claims = [c for c in group if not c.is_control]
-        yield from (f"- {plain(sentence(c))}" for c in claims)
-        yield from (f"- {plain(control_sentence(c))}" for c in controls)
+        yield from (sentence(c) for c in claims)
+        yield from (control_sentence(c) for c in controls)
         if has_control and not controls and any(map(is_negative, claims)):
-            yield f"- No control against {group[0].reference}: no oracle row there."
+            yield f"No control against {group[0].reference}: no oracle row there."
 
 
 def _headline(
@@ -179,7 +207,7 @@ def _headline(
             continue
         controls = [c for c in found if c.is_control and c.group == one.group]
         more = [control_sentence(c) for c in controls] if is_negative(one) else []
-        yield plain(" ".join([f"{start}{sentence(one)}", *more]))
+        yield " ".join([f"{start}{sentence(one)}", *more])
 
 
 def _without_metric(wanted: Headline, params: Params) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from repro.findings.comparisons import Comparison
 from repro.results.comparing import LEAST_SEEDS
-from repro.tables.rendering import SIGNIFICANT, p_text
+from repro.tables.texts import SIGNIFICANT, p_text
 
 # What a claim takes beside the difference, and what is said where it is missing.
 TAKEN = {

@@ -1,6 +1,6 @@
 """One score per kind of task: its metrics, its headline, and how methods compare."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from repro.metrics.bootstrap import Statistic
 from repro.metrics.classification import (
+    CALIBRATION_BINS,
     accuracy,
     classification_metrics,
     confusion_matrix,
@@ -36,14 +37,16 @@ Statistics = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, Statistic]
 class Metric:
     """What a metric is called in a heading and how many digits it shows.
 
-    `name` of a metric of each class ends in its number: recall_0. A detail stands in
-    a table of its own. Ranks over samples of several models mean nothing, so that
-    cross-validated runs have no metric that is `of_one_model`.
+    `name` of a metric of each class ends in its number: recall_0. `about` says below a
+    table what it is, where its title does not. A detail stands in a table of its own.
+    Ranks over samples of several models mean nothing, so that cross-validated runs have
+    no metric that is `of_one_model`.
     """
 
     name: str
     title: str
     digits: int
+    about: str = ""
     lower_is_better: bool = False
     is_detail: bool = False
     of_one_model: bool = False
@@ -68,7 +71,7 @@ class Score:
     `statistics` are the metrics in which methods are tested against a reference, with
     the headline first, for the bootstrap; those in `slow` take fewer resamples.
     `has_interval` says whether the headline of one method bears an interval, too.
-    `about` says below a table what its numbers are.
+    `about` says below a table what its units are.
     """
 
     metrics: tuple[Metric, ...]
@@ -91,6 +94,19 @@ class Score:
             if metric.name == (whole if metric.of_each_class else name):
                 return metric
         return None
+
+    def notes(self, names: Iterable[str]) -> str:
+        """What the metrics of these names are, or nothing where there is none.
+
+        >>> REGRESSION.notes(["mae", "corr", "mae_vs_moe"])[-25:]
+        'percent; Corr: of Pearson'
+        >>> REGRESSION.notes(["stays"])
+        ''
+        """
+        known = [self.metric(name) for name in names]
+        shown = [metric for metric in self.metrics if metric in known]
+        told = [f"{metric.title}: {metric.about}" for metric in shown if metric.about]
+        return "; ".join([self.about, *told]) if shown else ""
 
     def best(self, values: Mapping[str, float]) -> str:
         """The name with the best headline; the first on a tie.
@@ -159,41 +175,55 @@ def classification_statistics(
     return found
 
 
+BOTH_SIDES = "of both sides of zero, weighted by how often each is true"
 MAE = Metric("mae", "MAE", 3, lower_is_better=True)
-MACRO_F1 = Metric("macro_f1", "macro-F1", 2)
+MACRO_F1 = Metric("macro_f1", "macro-F1", 2, "mean over classes")
 REGRESSION = Score(
     metrics=(
         MAE,
-        Metric("corr", "Corr", 3),
-        Metric("acc7", "Acc-7", 2),
-        Metric("acc5", "Acc-5", 2),
-        Metric("acc2_has0", "Acc-2 has0", 2),
-        Metric("acc2_non0", "Acc-2 non0", 2),
-        Metric("f1_has0", "F1 has0", 2),
+        Metric("corr", "Corr", 3, "of Pearson"),
+        Metric("acc7", "Acc-7", 2, "label and prediction alike, rounded, cut at ±3"),
+        Metric("acc5", "Acc-5", 2, "the same cut at ±2"),
+        Metric("acc2_has0", "Acc-2 has0", 2, "below zero against the rest"),
+        Metric(
+            "acc2_non0", "Acc-2 non0", 2, "above zero against the rest, labels of 0 out"
+        ),
+        Metric("f1_has0", "F1 has0", 2, BOTH_SIDES),
         Metric("f1_non0", "F1 non0", 2),
     ),
     headline=MAE,
     compute=sentiment_metrics,
     headline_of=mae,
     statistics=regression_statistics,
-    about=(
-        "MAE in units of the label, accuracies and F1 in percent; has0: below zero "
-        "against the rest, non0: the same without samples whose label is zero"
-    ),
+    about="MAE in units of the label, accuracies and F1 in percent",
 )
 CLASSIFICATION = Score(
     metrics=(
         Metric("accuracy", "accuracy", 2),
         MACRO_F1,
-        Metric("weighted_f1", "weighted F1", 2),
-        Metric("balanced_accuracy", "balanced accuracy", 2),
-        Metric("auroc", "AUROC", 3, is_detail=True, of_one_model=True),
+        Metric("weighted_f1", "weighted F1", 2, "by how often a class is true"),
+        Metric("balanced_accuracy", "balanced accuracy", 2, "mean recall"),
+        Metric(
+            "auroc",
+            "AUROC",
+            3,
+            "a class against the rest, mean",
+            is_detail=True,
+            of_one_model=True,
+        ),
         Metric("log_loss", "log-loss", 3, lower_is_better=True, is_detail=True),
-        Metric("quadratic_kappa", "quadratic kappa", 3, is_detail=True),
+        Metric(
+            "quadratic_kappa",
+            "quadratic kappa",
+            3,
+            "beyond chance, by squared distance of classes",
+            is_detail=True,
+        ),
         Metric(
             "calibration_error",
             "calibration error",
             3,
+            f"confidence against accuracy, {CALIBRATION_BINS} bins",
             lower_is_better=True,
             is_detail=True,
             of_one_model=True,
@@ -235,6 +265,10 @@ SCORES: Mapping[str, Score] = MappingProxyType(
 )
 
 
+# Of what a model says of itself, not of its predictions.
+OF_EXPLANATIONS = (Metric("told", "mean AUROC of mechanisms", 3),)
+
+
 def known_metric(name: str) -> Metric | None:
     """The metric of a name, of whatever task, or None.
 
@@ -242,4 +276,11 @@ def known_metric(name: str) -> Metric | None:
     (3, None)
     """
     found = (score.metric(name) for score in SCORES.values())
-    return next((metric for metric in found if metric is not None), None)
+    own = (metric for metric in OF_EXPLANATIONS if metric.name == name)
+    return next((metric for metric in (*found, *own) if metric is not None), None)
+
+
+def metric_names() -> list[str]:
+    """Names of all metrics, in the order of their columns."""
+    scored = [m.name for score in SCORES.values() for m in score.metrics]
+    return [*scored, *(metric.name for metric in OF_EXPLANATIONS)]

@@ -10,15 +10,19 @@ from torch import nn
 from repro.models.batch import Inputs
 from repro.models.fusions.interface import (
     ANCHOR,
+    INTERACTION,
     SITES,
     FusionShape,
     fusion_class,
+    no_experts,
     refusal,
 )
+from repro.models.interactions.experts import InteractionExperts
 from repro.models.tokens.last_state import LastStateTokens
 from repro.models.tokens.query import QueryTokens
 from repro.models.tokens.series import SeriesTokens
 from repro.models.tokens.text import FineTuning
+from repro.params.interactions import Interaction
 from repro.params.naming import sentence
 from repro.params.presets import LastState, Query
 
@@ -30,7 +34,8 @@ class Architecture:
     """Everything that decides the model's shape.
 
     `fusion` is the name of a file of `repro.models.fusions`, and `sizes` what a preset
-    states for it.
+    states for it. With an `interaction`, experts are made of it wherever there are two
+    modalities or more; `variance` is that of the labels of train, for their losses.
     """
 
     fusion: str
@@ -44,6 +49,8 @@ class Architecture:
     log_space_experts: bool = False
     text: FineTuning | None = None
     outputs: int = 1
+    interaction: Interaction | None = None
+    variance: float = 1.0
 
 
 def tokens_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Module:
@@ -60,7 +67,8 @@ def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Modu
     """The fusion of the architecture, ready to be drawn.
 
     Raises:
-        ValueError: no fusion has that name, or its sizes, tokens or site are not its.
+        ValueError: no fusion has that name, its sizes, tokens or site are not its, or
+            experts cannot be made of it.
     """
     fusion = fusion_class(architecture.fusion)
     kind = "query" if isinstance(architecture.tokens, Query) else "last_state"
@@ -86,7 +94,19 @@ def fusion_of(seeds: int, inputs: Inputs, architecture: Architecture) -> nn.Modu
         top_k=architecture.top_k,
         log_space=architecture.log_space_experts,
     )
-    return fusion(shape, _sizes(architecture))
+    sizes, settings = _sizes(architecture), architecture.interaction
+    if settings is None or len(inputs.names) == 1:
+        return fusion(shape, sizes)
+    reason = no_experts(architecture.fusion, settings.variant)
+    if reason:
+        raise ValueError(f"interaction: fusion {architecture.fusion!r} {reason}")
+    return InteractionExperts(
+        shape,
+        lambda wide: fusion(wide, sizes),
+        settings,
+        inputs.names,
+        variance=architecture.variance,
+    )
 
 
 def loss_weights(architecture: Architecture) -> Mapping[str, float]:
@@ -104,7 +124,9 @@ def loss_weights(architecture: Architecture) -> Mapping[str, float]:
             f"{', '.join(lacking)}, which Sizes.loss_weights does not weight; add it "
             "there"
         )
-    return weights
+    if architecture.interaction is None:
+        return weights
+    return {**weights, INTERACTION: architecture.interaction.strength}
 
 
 def auxiliary_lr(architecture: Architecture) -> float:

@@ -11,8 +11,10 @@ from torch import Generator, Tensor, nn
 from repro.models.architecture import Architecture, fusion_of, tokens_of
 from repro.models.batch import Batch, Inputs, time_means
 from repro.models.fusions.interface import FusionInput, FusionOutput, at_site
+from repro.models.interactions.masks import TokenMoments
 from repro.models.layers.stacked import (
     Generators,
+    by_seed,
     initialize,
     stacked_parameter,
     xavier_normal,
@@ -79,8 +81,25 @@ class Predictor(nn.Module):
 
     def views(self, seed: int) -> list[Tensor]:
         """Everything that belongs to one seed, as views that share its memory."""
-        stacked = [parameter.detach()[seed] for parameter in self.stacked_parameters()]
+        stacked = [
+            by_seed(parameter.detach(), self.seeds)[seed]
+            for parameter in self.stacked_parameters()
+        ]
         return stacked + [p.detach() for p in self.own_parameters()[seed]]
+
+    def buffers_by_seed(self) -> dict[str, Tensor]:
+        """What the model remembers beside parameters, with a leading seed dimension."""
+        return {
+            f"{name}.{own}": values
+            for name, part in self.named_modules()
+            if isinstance(part, TokenMoments)
+            for own, values in part.named_buffers()
+        }
+
+    def kept(self, seed: int) -> list[Tensor]:
+        """What an epoch of one seed is kept by: its views and what it remembers."""
+        remembered = [values[seed] for values in self.buffers_by_seed().values()]
+        return self.views(seed) + remembered
 
     def forward(
         self,
@@ -88,6 +107,17 @@ class Predictor(nn.Module):
         weights: Float[Tensor, "seeds batch modalities"] | None = None,
         randomness: Randomness = EVALUATION,
     ) -> FusionOutput:
+        inputs = self.fusion_input(batch, weights, randomness)
+        output: FusionOutput = self.fusion(inputs)
+        return output
+
+    def fusion_input(
+        self,
+        batch: Batch,
+        weights: Float[Tensor, "seeds batch modalities"] | None = None,
+        randomness: Randomness = EVALUATION,
+    ) -> FusionInput:
+        """What the fusion gets of a batch."""
         if weights is not None and not self.fusion.weight_sites:
             raise ValueError(
                 f"weights: {type(self.fusion).__name__} takes none; pass none"
@@ -104,8 +134,9 @@ class Predictor(nn.Module):
             router_generators=randomness.router,
             targets=batch.y if is_training else None,
             raw=time_means(batch) if reads_raw else None,
+            present=batch.present,
         )
-        return self.fusion(at_site(inputs, self.weight_site))
+        return at_site(inputs, self.weight_site)
 
     def _with_placeholders(
         self, tokens: Float[Tensor, "seeds modalities batch time width"], batch: Batch

@@ -1,5 +1,8 @@
 """Whether the parts of params.yaml and of its preset agree with each other."""
 
+from pathlib import Path
+
+from repro import paths
 from repro.params.cells import (
     CONTROLS,
     FIRST_WEIGHTS,
@@ -10,6 +13,7 @@ from repro.params.cells import (
     Recipe,
     key_of,
 )
+from repro.params.mechanisms import modality_names
 from repro.params.naming import unknown
 from repro.params.study import Params
 from repro.params.switches import in_force
@@ -33,6 +37,8 @@ def check(params: Params) -> None:
         raise ValueError(f"seeds={params.seeds} repeats a seed; list each one once")
     _check_shown(params)
     _check_encoder(params, "encoder", params.encoder)
+    for name in params.datasets.planted:
+        _check_planted(params, name)
     for address, recipe in params.recipes.items():
         _check_recipe(params, address, recipe)
 
@@ -51,6 +57,37 @@ def _check_shown(params: Params) -> None:
                 f"names.{method} = {name!r} is also the name of {other}; give each "
                 "method its own"
             )
+
+
+def _check_planted(params: Params, name: str) -> None:
+    """A planted data set is what the simulator of its name writes."""
+    where, known = f"datasets.planted.{name}", params.interaction_simulation.sets
+    given = params.datasets.planted[name]
+    if name not in known:
+        raise ValueError(
+            f"{where}: {unknown('set of interaction_simulation', name, known)}"
+        )
+    if "planted" not in params.active.simulated:
+        raise ValueError(
+            f"{where}: the preset has no sizes simulated.planted; add them"
+        )
+    if given.source != "table" or Path(given.path) != paths.simulated(name):
+        raise ValueError(
+            f"{where}: source {given.source} at {given.path} is not what the simulator "
+            f"writes; set source: table and path: {paths.simulated(name)}"
+        )
+    planned, arrays = known[name], given.table.arrays if given.table else {}
+    if len(given.classes) != planned.classes:
+        raise ValueError(
+            f"{where}.classes: {len(given.classes)} titles, the simulator has "
+            f"{planned.classes} classes; give a title for each"
+        )
+    names = modality_names(planned.modalities)
+    if arrays != {modality: f"{modality}.npy" for modality in names}:
+        raise ValueError(
+            f"{where}.table.arrays = {arrays}: the simulator writes "
+            f"{', '.join(names)}, each in an .npy file of its name; list those"
+        )
 
 
 def _check_encoder(params: Params, where: str, name: str) -> None:

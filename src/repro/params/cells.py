@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from repro.params.interactions import Interaction
 from repro.params.naming import sentence
 from repro.params.strict import Name, Share, Strict
 
@@ -32,7 +33,8 @@ class Recipe(Strict):
     weightings and controls by name (retraining `fusion` with weights), `first_weights`
     (only computed) and `stacked` (a linear model on the predictions of `unimodal`).
     What weights are made from comes from the recipe itself or from the runs that it
-    `uses`. `unimodal` beside a used run means the modalities that run lacks.
+    `uses`. `unimodal` beside a used run means the modalities that run lacks. Epochs are
+    those of the preset, `times_epochs`.
     """
 
     dataset: str
@@ -51,6 +53,8 @@ class Recipe(Strict):
     without: list[str] = Field(default_factory=list)
     noise: Annotated[int, Field(ge=0, le=100)] = 0
     checkpoints: bool = True
+    times_epochs: Annotated[int, Field(ge=1, le=1000)] = 1
+    interaction: Interaction | None = None  # experts of it of every fusion it builds
 
     @model_validator(mode="after")
     def _names_each_once(self) -> "Recipe":

@@ -103,22 +103,29 @@ class Datasets(Strict):
 
     files: dict[Name, FileSet]
     fresh: dict[Name, FileSet] = Field(default_factory=dict)
+    planted: dict[Name, FileSet] = Field(default_factory=dict)
     pictures: dict[Name, PictureSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
-        names = [*self.files, *self.fresh, *self.pictures, *self.stays]
+        names = [
+            *self.files,
+            *self.fresh,
+            *self.planted,
+            *self.pictures,
+            *self.stays,
+        ]
         both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            what = "in more than one of files, fresh, pictures and stays"
+            what = "in more than one of files, fresh, planted, pictures and stays"
             raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
 
     @property
     def of_files(self) -> dict[str, FileSet]:
-        """Those that are read from files, fresh draws of the simulator included."""
-        return {**self.files, **self.fresh}
+        """Those that are read from files, what simulators draw included."""
+        return {**self.files, **self.fresh, **self.planted}
 
     def every(self) -> dict[str, FileSet | PictureSet | Cohort]:
         """All of them by name."""

@@ -13,13 +13,20 @@ class Strict(BaseModel):
 
 
 _TAG = re.compile(r"<[A-Za-z/!?]")
+# Control characters, marks that steer the direction of a line, and widthless ones.
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 
 
 def _shown(text: str) -> str:
     """One line of text, as tables, figures and pages show it."""
-    if not text or text != " ".join(text.split()) or _TAG.search(text):
+    is_line = text == " ".join(text.split()) and not UNSEEN.search(text)
+    if not text or not is_line or _TAG.search(text):
         raise ValueError(
-            "is shown in tables; write one line, no spaces at its ends and no <tag>"
+            "is shown in tables; write one line, no spaces at its ends, no <tag> and "
+            "no mark that cannot be seen"
         )
     return text
 

@@ -27,6 +27,7 @@ from repro.params.datasets import (
     ScreenSimulation,
     Simulation,
 )
+from repro.params.mechanisms import InteractionSimulation
 from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
 from repro.params.strict import Count, Few, Name, Seed, Share, Shown, Strict
@@ -75,6 +76,7 @@ class Params(Strict):
     icu_simulation: IcuSimulation
     screen_simulation: ScreenSimulation
     film_simulation: FilmSimulation
+    interaction_simulation: InteractionSimulation
     weighting: Weighting
     statistics: Statistics
     cells: dict[Name, dict[Name, Cell]]
@@ -164,6 +166,10 @@ class Params(Strict):
         if known is None or known.source != "simulated":
             return False
         return Path(known.path) == paths.simulated_pickle(whole)
+
+    def plants_interactions(self, dataset: str) -> bool:
+        """Whether it is known which interaction each row of a data set needs."""
+        return paths.whole(dataset) in self.datasets.planted
 
     def parts(self, dataset: str) -> list[str]:
         """The data set itself, or every fold of a cross-validated cohort."""

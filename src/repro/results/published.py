@@ -53,6 +53,20 @@ def contents(paper: str) -> dict[str, Any]:
         return yaml.load(handle, Loader=yaml.CSafeLoader)
 
 
+def paper_title(paper: str) -> str:
+    """What a paper is called and where it is printed.
+
+    Raises:
+        ValueError: its file is missing or does not tell.
+    """
+    told = contents(paper).get("meta", {}).get("paper")
+    if not isinstance(told, str):
+        raise ValueError(
+            f"{paths.printed(paper)}: meta.paper is {told!r}; write title and source"
+        )
+    return told
+
+
 def _rows(
     paper: str,
     methods: Mapping[str, str],

@@ -8,7 +8,7 @@ import argparse  # noqa: E402
 
 from repro import files, paths  # noqa: E402
 from repro.data.preparing import read_prepared, write_ragged  # noqa: E402
-from repro.features.series import CLIP, fitted_scale, standardized  # noqa: E402
+from repro.features.series import CLIP, Scale, fitted_scale, standardized, write_scales  # noqa: E402
 from repro.records import Ragged  # noqa: E402
 
 
@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     prepared = read_prepared(paths.prepared(dataset))
     is_train = (prepared.samples["split"] == "train").to_numpy()
     meta, folder = {}, paths.features(dataset, "series")
+    scales: dict[str, Scale] = {}
     for name, modality in prepared.modalities.items():
         if not isinstance(modality, Ragged):
             continue
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
             scale = fitted_scale(modality, is_train)
         except ValueError as error:
             raise ValueError(f"{paths.prepared(dataset)}: {name}: {error}") from error
+        scales[name] = scale
         scaled, clipped = standardized(modality, scale)
         write_ragged(folder / f"{name}.safetensors", scaled)
         meta[name] = {
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             "clip": CLIP,
             "longest": int(scaled.lengths.max()),
         }
+    write_scales(folder / "scales.safetensors", scales)
     files.write_json(folder / "meta.json", meta)
 
 

@@ -23,8 +23,10 @@ from pathlib import Path  # noqa: E402
 
 from ruamel.yaml import YAML  # noqa: E402
 
-from repro import paths  # noqa: E402
+from repro import params, paths  # noqa: E402
+from repro.params import Params  # noqa: E402
 from repro.stages.graph import Stage, stages  # noqa: E402
+from repro.stages.progress import Display, progress_of, shown  # noqa: E402
 
 COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/published")
 OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
@@ -44,9 +46,10 @@ def main() -> None:
     for module in [*sorted({module_of(stage) for stage in every}), *SLOW]:
         importlib.import_module(module)
     started = time.monotonic()
-    run(every, process.cores())
+    run(every, process.cores(), params.load())
     spent = time.monotonic() - started
     print(f"{len(every)} stages in {spent:.0f} s; tables: {Path.cwd()}/plots/*/*.md")
+    print(f"every table and figure on one page: {Path.cwd() / paths.PAGE}")
 
 
 def copied(source: Path, folder: Path) -> None:
@@ -70,10 +73,11 @@ def module_of(stage: Stage) -> str:
     return stage.cmd.split()[2]
 
 
-def run(every: Sequence[Stage], most: int) -> None:
+def run(every: Sequence[Stage], most: int, settings: Params | None = None) -> None:
     """Run stages side by side, each after those that make what it reads.
 
-    Of those that can start, the one that most others wait for goes first.
+    Of those that can start, the one that most others wait for goes first. With
+    `settings` the time that is left is told from the sizes of the training cells.
 
     Raises:
         ValueError: a stage failed; names it, its last word and its log.
@@ -81,10 +85,10 @@ def run(every: Sequence[Stage], most: int) -> None:
     needed = {stage.address: needs(stage, every) for stage in every}
     awaited = {name: len(descendants(name, needed)) for name in needed}
     waiting = sorted(every, key=lambda stage: -awaited[stage.address])
-    done: set[str] = set()
     running: dict[str, Process] = {}
     try:
-        _all(every, waiting, needed, done, running, most)
+        with shown(progress_of(every, needed, most, settings)) as display:
+            _all(waiting, needed, running, most, display)
     finally:
         for child in running.values():
             child.terminate()
@@ -92,28 +96,31 @@ def run(every: Sequence[Stage], most: int) -> None:
 
 
 def _all(
-    every: Sequence[Stage],
     waiting: list[Stage],
     needed: Mapping[str, set[str]],
-    done: set[str],
     running: dict[str, Process],
     most: int,
+    display: Display,
 ) -> None:
     """Start what can start and wait for what runs, until nothing is left."""
+    done: set[str] = set()
     while waiting or running:
         for stage in [s for s in waiting if needed[s.address] <= done]:
             if len(running) < most:
                 waiting.remove(stage)
                 running[stage.address] = forked(stage)
+                display.progress.begin(stage.address)
         if not running:
             names = ", ".join(stage.address for stage in waiting)
             raise ValueError(f"stages that wait for each other: {names}")
-        multiprocessing.connection.wait([c.sentinel for c in running.values()])
+        display.refresh()
+        sentinels = [child.sentinel for child in running.values()]
+        multiprocessing.connection.wait(sentinels, display.wait)
         for name in [n for n, child in running.items() if ended(child)]:
             if code := running.pop(name).exitcode:
                 raise ValueError(failure(name, code))
             done.add(name)
-            print(f"{len(done)}/{len(every)} {name}", flush=True)
+            display.ended(name)
 
 
 def needs(stage: Stage, every: Sequence[Stage]) -> set[str]:

@@ -15,7 +15,8 @@ from transformers.utils import logging  # noqa: E402
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
 from repro.features.encoders import refuse_unwatched, weight_sums  # noqa: E402
-from repro.features.text import encoded, token_ids  # noqa: E402
+from repro.features.series import write_scales  # noqa: E402
+from repro.features.text import encoded, encoding, token_ids  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.params.presets import Encoder  # noqa: E402
 from repro.records import Texts  # noqa: E402
@@ -52,12 +53,18 @@ def _write(prepared: Prepared, folder: Path, encoder: Encoder) -> dict[str, Any]
     is_train = (prepared.samples["split"] == "train").tolist()
     made = {}
     for modality, stored in texts.items():
-        made_by = token_ids if encoder.finetune else encoded
-        features, made[modality] = made_by(encoder, stored.values, is_train)
-        write_ragged(folder / f"{modality}.safetensors", features)
-        if encoder.finetune:  # for models without a network, which ids tell nothing
+        if encoder.finetune:
+            features, made[modality] = token_ids(encoder, stored.values, is_train)
+            # For models without a network, which ids tell nothing.
             vectors, _ = encoded(encoder, stored.values, is_train)
             write_ragged(folder / "pooled.safetensors", vectors)
+        else:
+            found = encoding(encoder, stored.values, is_train)
+            features, made[modality] = found.features, found.about
+            write_scales(folder / "scales.safetensors", {modality: found.scale})
+            entries = {"entries": list(found.entries)}
+            files.write_json(folder / "vocabulary.json", entries)
+        write_ragged(folder / f"{modality}.safetensors", features)
     return {
         "absent": False,
         "encoder": encoder.model_dump(),

@@ -10,6 +10,7 @@ import logging  # noqa: E402
 import torch  # noqa: E402
 
 from repro import params, paths  # noqa: E402
+from repro.cells.describing import write_description  # noqa: E402
 from repro.cells.recipes import trained  # noqa: E402
 from repro.cells.study import load_studies  # noqa: E402
 from repro.cells.writing import (  # noqa: E402
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         for method, reason in run.left_out.items():
             _log.warning("%s: %s: %s", run.study.address, method, reason)
         write_run(run.study, run.results, run.left_out)
+        write_description(run)
         if run.first_weights:
             write_first_weights(run.study, run.first_weights)
         spent = seconds.setdefault(run.study.address, {})

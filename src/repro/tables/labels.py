@@ -3,9 +3,20 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from repro.metrics.scores import SCORES, known_metric
+from repro.metrics.scores import known_metric, metric_names
 from repro.records import SPLITS
 
+# Of explanations, in a second table.
+DETAILS = {
+    "told_contribution": "AUROC of contributions ↑",
+    "told_effect": "AUROC of effects ↑",
+    "agreement": "agreement of seeds ↑",
+    "deletion": "deletion ↑",
+    "named": "specialisation ↑",
+    "relabelled": "by the best names ↑",
+    "gap": "gap ↓",
+    "total_variation": "total variation ↓",
+}
 # Numbers that are no score of predictions, in the order of their columns.
 LABELS = {
     "stays": "stays",
@@ -14,6 +25,9 @@ LABELS = {
     "main_training_s": "main training (s)",
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
+    "information": "information (bits)",
+    "top_one": "top-1 ↑",
+    **DETAILS,
 }
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
@@ -22,6 +36,11 @@ SUFFIX_LABELS = {
     GAIN: "gain ↑ [interval] seed SE, Holm p",
     "_noise_share": "noise share",
     "_reliability": "reliability AUROC ↑",
+    "_part": "",  # of a mechanism, whose name is the heading
+    "_told": "AUROC ↑",
+    "_rows": "accuracy in its rows (%)",
+    "_follows": "follows its share ↑",
+    "_survives": "survives ↑",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
@@ -63,7 +82,9 @@ def size_note(samples: int, noun: str, groups: int, group_noun: str) -> str:
 def is_detail(metric: str) -> bool:
     """Whether a metric stands in a second table, so that neither is too wide."""
     known = known_metric(metric)
-    return known is not None and known.is_detail
+    if known is None:
+        return metric in DETAILS or metric.endswith(("_rows", "_survives"))
+    return known.is_detail
 
 
 def metric_label(
@@ -95,7 +116,7 @@ def metric_label(
     for suffix, label in SUFFIX_LABELS.items():
         if metric.endswith(suffix):
             method = metric.removesuffix(suffix)
-            return f"{names.get(method, method)} {label}"
+            return f"{names.get(method, method)} {label}".rstrip()
     raise ValueError(f"metric {metric!r} has no label; add it to labels.LABELS")
 
 
@@ -105,7 +126,7 @@ def rank(metric: str) -> int:
     >>> rank("instance_gain") < rank("mae") < rank("corr") < rank("mae_vs_moe")
     True
     """
-    scored = [m.name for score in SCORES.values() for m in score.metrics]
+    scored = metric_names()
     known = known_metric(metric)
     if known is not None:
         return 1 + scored.index(known.name)
@@ -125,4 +146,4 @@ def digits(metric: str) -> int:
         return known.digits
     if metric.startswith("stays"):
         return 0
-    return 1 if metric.endswith(("_s", "_mib")) or metric == "share" else 3
+    return 1 if metric.endswith(("_s", "_mib", "_rows")) or metric == "share" else 3

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from repro.metrics.scores import known_metric
 from repro.tables.labels import VERSUS
-from repro.tables.rendering import SIGNIFICANT
 from repro.tables.rows import Entry
+from repro.tables.texts import SIGNIFICANT
 
 ORACLE = "oracle"
 

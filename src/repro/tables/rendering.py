@@ -1,27 +1,27 @@
 """Rows as Markdown and LaTeX: one section per block, ours first, then the printed."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from repro.metrics.scores import SCORES
 from repro.params import Params
-from repro.results.verdict import printed_decimals
 from repro.tables.labels import (
     DIFFERS_FROM,
     HOLM_P,
     INTERVAL,
     TESTED,
     VERSUS,
-    digits,
     is_detail,
     is_difference,
     metric_label,
     rank,
 )
 from repro.tables.rows import NOTE_SEPARATOR
+from repro.tables.texts import SIGNIFICANT, own_text, printed_text
 
-SIGNIFICANT = 0.05
 BOTH_DRAWN = (
     "[interval]: {level:g} %, seeds and test groups ({groups}) both drawn, for each "
     "difference by itself"
@@ -114,7 +114,7 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
     shown = set(block["metric"])
     known = params.datasets.every().get(block.iloc[0]["dataset"])
     scores = SCORES.values() if known is None else [SCORES[known.task]]
-    found += [score.about for score in scores if any(map(score.metric, shown))]
+    found += filter(None, (score.notes(shown) for score in scores))
     if block["sd"].notna().any():
         found.append("± sd over seeds")
     if block.loc[block["sd"].notna(), "verdict"].isin(JUDGED).any():
@@ -146,27 +146,30 @@ def _compared_with(metric: str, params: Params) -> str:
 
 
 def ours(block: pd.DataFrame, params: Params) -> list[pd.DataFrame]:
-    """Methods by metrics, each cell as text; empty where a number is undefined.
+    """Methods by metrics, each cell as text; empty where a number is undefined."""
+    return [
+        _wide(part, [own_text(row) for row in part.to_dict("records")], params)
+        for part in parts(block[block["mean"].notna()])
+    ]
+
+
+def parts(block: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each table that a block takes.
 
     The first table has the main metrics; others, if there are any, have details and,
     where methods are tested in several metrics, the differences.
     """
-    block = block[block["mean"].notna()]
     detail = block["metric"].map(is_detail).astype(bool)
     apart = block["metric"].str.contains(VERSUS, regex=False)
     apart &= block.loc[apart, "metric"].nunique() > 1
-    parts = [block[~detail & ~apart], block[detail], block[apart]]
-    return [
-        _wide(part, [_own_text(row) for row in part.to_dict("records")], params)
-        for part in parts
-        if not part.empty
-    ]
+    every = [block[~detail & ~apart], block[detail], block[apart]]
+    return [part for part in every if not part.empty]
 
 
 def printed(block: pd.DataFrame, params: Params) -> pd.DataFrame:
     """The printed numbers in the same layout, with difference and verdict if any."""
     block = block[block["published_mean"].notna()]
-    texts = [_printed_text(row) for row in block.to_dict("records")]
+    texts = [printed_text(row) for row in block.to_dict("records")]
     # Alpha and remarks ("not converged") are about our runs, not the printed ones.
     return _wide(block.assign(alpha=float("nan"), remark=""), texts, params)
 
@@ -197,23 +200,32 @@ def latex_table(rows: pd.DataFrame, caption: str, label: str) -> str:
 
 def _wide(block: pd.DataFrame, texts: list[str], params: Params) -> pd.DataFrame:
     """One line per row, one column per metric, in the order of their ranks."""
-    heading = "length of stay" if (block["metric"] == "stays").any() else "method"
+    heading = row_heading(block)
     lines: dict[str, dict[str, str]] = {}
     has_alpha = block["alpha"].notna().any()
     for (_, row), text in zip(block.iterrows(), texts, strict=True):
-        name = ", ".join(part for part in (row["name"], row["remark"]) if part)
-        line = lines.setdefault(row["row"], {heading: name})
+        line = lines.setdefault(row["row"], {heading: shown_name(row)})
         if has_alpha:
             line["alpha"] = "" if pd.isna(row["alpha"]) else f"{row['alpha']:g}"
         line[row["metric"]] = text
     wide = pd.DataFrame(list(lines.values())).fillna("")
     first = [name for name in (heading, "alpha") if name in wide]
     metrics = sorted((name for name in wide if name not in first), key=rank)
-    labels = {metric: _label(block, metric, params) for metric in metrics}
+    labels = {metric: column_label(block, metric, params) for metric in metrics}
     return wide[[*first, *metrics]].rename(columns=labels)
 
 
-def _label(block: pd.DataFrame, metric: str, params: Params) -> str:
+def row_heading(block: pd.DataFrame) -> str:
+    """Heading of the names of rows."""
+    return "length of stay" if (block["metric"] == "stays").any() else "method"
+
+
+def shown_name(row: Mapping[str, Any] | pd.Series) -> str:
+    """Name of a row and what is remarked on it."""
+    return ", ".join(part for part in (row["name"], row["remark"]) if part)
+
+
+def column_label(block: pd.DataFrame, metric: str, params: Params) -> str:
     """Column heading of a metric, without what its differences do not have."""
     known = params.datasets.every().get(block.iloc[0]["dataset"])
     label = metric_label(metric, params.names, known.classes if known else ())
@@ -223,43 +235,6 @@ def _label(block: pd.DataFrame, metric: str, params: Params) -> str:
     if is_difference(metric) and rows["lower"].isna().all():
         label = label.removesuffix(INTERVAL)
     return label
-
-
-def p_text(p: float) -> str:
-    """A p value, never rounded to nothing.
-
-    >>> p_text(0.0312), p_text(1e-7)
-    ('0.031', '< 0.001')
-    """
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _own_text(row: dict) -> str:  # type: ignore[type-arg]
-    shown = digits(row["metric"])
-    signed = "+" if is_difference(row["metric"]) else ""
-    text = f"{row['mean']:{signed}.{shown}f}"
-    if pd.notna(row["sd"]):
-        text += f" ± {row['sd']:.{shown}f}"
-    if pd.notna(row["lower"]):
-        lower, upper = (f"{row[k]:{signed}.{shown}f}" for k in ("lower", "upper"))
-        text += f" [{lower}, {upper}]"
-    if pd.notna(row["se_seeds"]):
-        text += f" {row['se_seeds']:.{shown}f}"
-    if pd.notna(row["p_holm"]):
-        mark = "*" if row["p_holm"] < SIGNIFICANT else ""
-        text += f", {p_text(row['p_holm'])}{mark}"
-    return text
-
-
-def _printed_text(row: dict) -> str:  # type: ignore[type-arg]
-    shown, mean = digits(row["metric"]), row["published_mean"]
-    sd = None if pd.isna(row["published_sd"]) else row["published_sd"]
-    text = f"{mean:.{printed_decimals(shown, mean, sd)}f}"
-    if sd is not None:
-        text += f" ± {sd:.{shown}f}"
-    if pd.notna(row["difference"]):
-        text += f" ({row['difference']:+.{shown}f}; {row['verdict']})"
-    return text
 
 
 def _stored_notes(block: pd.DataFrame) -> list[str]:

@@ -4,24 +4,33 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from btw import InferenceState
+from repro.models.layers.stacked import by_seed
+from repro.models.predictor import Predictor
 from repro.training.weighting.inference import Snapshot
 
 
 def checkpoint_arrays(
-    model: nn.Module, snapshots: Sequence[Snapshot | None]
+    model: Predictor, snapshots: Sequence[Snapshot | None], kept: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Everything that predicts an instance outside train, named for safetensors.
 
-    Parameters keep their leading member dimension; states are numbered by member.
+    Parameters keep their leading member dimension, of the `kept` members alone; states
+    are numbered by member. An encoder that a member trained along is kept whole.
     """
-    arrays = {
-        f"parameters.{name}": parameter.detach().cpu().numpy()
-        for name, parameter in model.named_parameters()
-    }
-    for member, snapshot in enumerate(snapshots):
+    stacked = {id(parameter) for parameter in model.stacked_parameters()}
+    arrays = {}
+    for name, parameter in model.named_parameters():
+        values = parameter.detach()
+        if id(parameter) in stacked:  # several slices of a member stay together
+            own = by_seed(values, model.seeds)[list(kept)]
+            values = own.reshape(-1, *values.shape[1:])
+        arrays[f"parameters.{name}"] = values.cpu().numpy()
+    for name, values in model.buffers_by_seed().items():
+        arrays[f"buffers.{name}"] = values.cpu().numpy()[list(kept)]
+    for member, snapshot in enumerate(snapshots[i] for i in kept if snapshots):
         if snapshot is None:
             continue
         arrays[f"states.{member}.epoch"] = np.array(snapshot.epoch)
@@ -33,21 +42,25 @@ def checkpoint_arrays(
 
 
 @torch.no_grad()
-def load_parameters(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put stored parameters into a model of the same shape.
+def load_parameters(model: Predictor, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put stored parameters and buffers into a model of the same shape.
 
     Raises:
-        ValueError: a parameter is missing or has another shape.
+        ValueError: one is missing or has another shape.
     """
-    for name, parameter in model.named_parameters():
-        stored = arrays.get(f"parameters.{name}")
-        if stored is None or stored.shape != tuple(parameter.shape):
+    wanted: dict[str, Tensor] = {
+        f"parameters.{n}": p for n, p in model.named_parameters()
+    }
+    wanted |= {f"buffers.{n}": b for n, b in model.buffers_by_seed().items()}
+    for name, values in wanted.items():
+        stored = arrays.get(name)
+        if stored is None or stored.shape != tuple(values.shape):
             raise ValueError(
-                f"checkpoint: parameter {name} is "
-                f"{None if stored is None else stored.shape}, the model has "
-                f"{tuple(parameter.shape)}; use the params.yaml it was trained with"
+                f"checkpoint: {name} is {None if stored is None else stored.shape}, "
+                f"the model has {tuple(values.shape)}; use the params.yaml it was "
+                "trained with"
             )
-        parameter.copy_(torch.from_numpy(stored))
+        values.copy_(torch.from_numpy(stored))
 
 
 def stored_snapshots(arrays: Mapping[str, np.ndarray]) -> list[Snapshot]:

@@ -1,6 +1,7 @@
 """Fit a stack of models and predict; no metrics tables, no data-set names, no files."""
 
 import logging
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,13 +13,14 @@ from tqdm import tqdm
 
 from repro.models.architecture import BALANCE, Architecture
 from repro.models.batch import Batch, Inputs, gather
-from repro.models.predictor import Predictor, Randomness
+from repro.models.predictor import EVALUATION, Predictor, Randomness
 from repro.params.presets import Training
 from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
 from repro.training.decay import exempt_parameters
 from repro.training.members import Member, epoch_order, seed_stream, torch_generators
 from repro.training.optimization import StackedAdam
-from repro.training.prediction import predict, weights_of
+from repro.training.prediction import evaluation_noise, predict, weights_of
+from repro.training.recording import Records, by_sample, recorded_names, records_of
 from repro.training.selection import Selection
 from repro.training.task import REGRESSION, Task
 from repro.training.weighting.application import Applied
@@ -52,7 +54,7 @@ class Outcome:
 
     Shape: `predictions[split]` is `(members, rows)`, of a classification
     `(members, rows, classes)`; `weights[split]` is `(members, rows, modalities)`
-    (empty for an unweighted model).
+    (empty for an unweighted model); `records` are those of `training.recording`.
     """
 
     members: Sequence[Member]
@@ -64,6 +66,7 @@ class Outcome:
         default_factory=dict
     )
     states: Sequence[Snapshot | None] = ()
+    records: Records = field(default_factory=dict)
 
 
 def fit(
@@ -91,7 +94,8 @@ def fit(
     selection = Selection(len(members), settings.training.patience, settings.selection)
     history: list[dict] = []
     epochs = range(1, settings.training.epochs + 1)
-    for epoch in tqdm(epochs, desc=settings.label, disable=None, leave=False):
+    hidden = True if multiprocessing.parent_process() else None  # the parent counts
+    for epoch in tqdm(epochs, desc=settings.label, disable=hidden, leave=False):
         history += fitting.epoch(epoch, selection)
         if selection.finished:
             break
@@ -136,6 +140,7 @@ class _Fitting:
         off = "no_balance_loss" in settings.switches
         balance = 0.0 if off else training.balance_loss
         self.loss_weights = {BALANCE: balance, **settings.loss_weights}
+        self.followed: dict[str, Tensor] = {}  # auxiliary losses of an epoch
         self.y = inputs.y.double().cpu().numpy()
         # A row without any of the modalities gets a constant, which says nothing.
         self.judged = {
@@ -174,6 +179,7 @@ class _Fitting:
                 "valid_error": float(scores["valid"][i]),
             }
             | ({} if factor is None else {"factor": float(factor[i])})
+            | {f"{name}_loss": float(v[i]) for name, v in self.followed.items()}
             for i, member in enumerate(self.members)
         ]
 
@@ -181,10 +187,13 @@ class _Fitting:
         """Predict every split from the kept parameters and inference states."""
         predictor = self.predictor(selection.epochs)
         weights: dict[str, np.ndarray] = {}
+        applied: dict[str, Applied | None] = dict.fromkeys(self.rows, self.given)
         if self.reweighting:
             kept = self.reweighting.replay(selection.states, predictor)
             predictions = {s: k.predictions for s, k in kept.items()}
             weights = {s: k.weights for s, k in kept.items()}
+            if recorded_names(self.model):
+                applied |= by_sample(self.inputs, self.rows, weights)
         else:
             predictions = {split: predictor(split, self.given) for split in self.rows}
         return Outcome(
@@ -195,36 +204,37 @@ class _Fitting:
             self.model,
             weights,
             selection.states,
+            self._records(applied, selection.epochs),
         )
+
+    def _records(
+        self, applied: Mapping[str, Applied | None], epochs: Sequence[int]
+    ) -> Records:
+        noise, batch = self._evaluation(epochs), self.settings.training.evaluation_batch
+        return records_of(self.model, self.inputs, self.rows, applied, noise, batch)
 
     def predictor(
         self, epochs: Sequence[int]
     ) -> Callable[[str, Applied | None], Float[np.ndarray, "members rows *classes"]]:
-        """Prediction of one split in evaluation mode, given weights or none.
-
-        `epochs` is the epoch of each member; released router noise is drawn anew in
-        every epoch, and a kept epoch keeps its own.
-        """
+        """Prediction of one split by every member at its epoch, weighted or not."""
 
         def predicted(split: str, weights: Applied | None) -> np.ndarray:
-            router = None
-            if "eval_noise" in self.settings.switches:
-                device = self.inputs.y.device
-                router = [
-                    torch_generators([member], "evaluation", device, epoch)[0]
-                    for member, epoch in zip(self.members, epochs, strict=True)
-                ]
             return predict(
                 self.settings.task,
                 self.model,
                 self.inputs,
                 self.rows[split],
                 weights,
-                Randomness(router=router),
+                self._evaluation(epochs),
                 self.settings.training.evaluation_batch,
             )
 
         return predicted
+
+    def _evaluation(self, epochs: Sequence[int]) -> Randomness:
+        if "eval_noise" not in self.settings.switches:
+            return EVALUATION
+        return evaluation_noise(self.members, epochs, self.inputs.y.device)
 
     def _splits_read(self) -> tuple[str, ...]:
         early = "test_epoch" in self.settings.switches
@@ -240,6 +250,7 @@ class _Fitting:
         weights = None if weights is None else weights.to(device)
         total = torch.zeros(len(self.members), device=device)
         self._start_epoch(epoch)
+        self.followed = {}
         order = torch.from_numpy(
             epoch_order(self.members, self.settings.training.batch, epoch)
         ).to(device)
@@ -250,6 +261,7 @@ class _Fitting:
             batch = gather(self.inputs, index)
             total += self._step(batch, weights_of(weights, index))
         mean = (total / len(order)).cpu().numpy()
+        self.followed = {n: v / len(order) for n, v in self.followed.items()}
         for member, loss in zip(self.members, mean, strict=True):
             if not np.isfinite(loss):
                 raise FloatingPointError(
@@ -274,6 +286,8 @@ class _Fitting:
         self.optimizer.zero_grad()
         (loss + self._extra(output.losses)).sum().backward()
         self.optimizer.step()
+        for name, own in output.losses.items() if recorded_names(self.model) else ():
+            self.followed[name] = self.followed.get(name, 0) + own.detach()
         return loss.detach()
 
     def _extra(self, losses: Mapping[str, Tensor]) -> Tensor | int:

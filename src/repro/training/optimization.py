@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
+from repro.models.layers.stacked import by_seed
+
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
@@ -35,7 +37,7 @@ class StackedAdam:
         self._stacked = list(stacked)
         self._own = [list(group) for group in own] or [[] for _ in range(seeds)]
         self._clip = clip
-        slices = [parameter.detach().unbind() for parameter in self._stacked]
+        slices = [by_seed(p.detach(), seeds).unbind() for p in self._stacked]
         decays = [0.0 if id(p) in exempt else weight_decay for p in self._stacked]
         self._moments = [
             _Moments(member, lr, decays) for member in zip(*slices, strict=True)
@@ -72,7 +74,7 @@ class StackedAdam:
     ) -> Tensor:
         """Norm of all gradients of each member."""
         parts = [
-            torch.linalg.vector_norm(g.flatten(1), dim=1)
+            torch.linalg.vector_norm(by_seed(g, len(own)).flatten(1), dim=1)
             for g in stacked
             if g is not None
         ]
@@ -141,7 +143,7 @@ def _by_member(
 ) -> list[tuple[Tensor | None, ...]]:
     """One sequence of slices per member; None stays None."""
     slices = [
-        (None,) * seeds if values is None else values.detach().unbind()
+        (None,) * seeds if values is None else by_seed(values.detach(), seeds).unbind()
         for values in stacked
     ]
     return list(zip(*slices, strict=True))

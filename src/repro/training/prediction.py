@@ -1,6 +1,6 @@
 """Predictions of many rows by a stack of models, in batches that fit in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from repro.models.batch import Inputs, gather
+from repro.models.fusions.interface import FusionOutput
 from repro.models.predictor import Predictor, Randomness
+from repro.training.members import Member, torch_generators
 from repro.training.task import Task
 from repro.training.weighting.application import Applied
 
@@ -31,17 +33,45 @@ def predict(
     Rows of a like length are predicted together, at most `batch` of them. `weights`,
     where given, are indexed by sample as `(members, samples, modalities)`.
     """
+    parts, places = [], []
+    for chosen, output in outputs_of(model, inputs, rows, weights, randomness, batch):
+        parts.append(output.logits)
+        places.append(chosen)
+    back = torch.from_numpy(np.argsort(np.concatenate(places))).to(inputs.y.device)
+    return task.predictions(torch.cat(parts, 1)[:, back])
+
+
+def outputs_of(
+    model: Predictor,
+    inputs: Inputs,
+    rows: Int[np.ndarray, " rows"],
+    weights: Applied | None,
+    randomness: Randomness,
+    batch: int,
+) -> Iterator[tuple[Int[np.ndarray, " chosen"], FusionOutput]]:
+    """Outputs for the given rows, batch by batch, each with its places in `rows`."""
     device = inputs.y.device
     weights = None if weights is None else weights.to(device)
     model.eval()
-    parts, places = [], []
     for chosen in batches(inputs, rows, model.seeds, batch):
         index = torch.as_tensor(rows[chosen], device=device).expand(model.seeds, -1)
-        output = model(gather(inputs, index), weights_of(weights, index), randomness)
-        parts.append(output.logits)
-        places.append(chosen)
-    back = torch.from_numpy(np.argsort(np.concatenate(places))).to(device)
-    return task.predictions(torch.cat(parts, 1)[:, back])
+        given = gather(inputs, index), weights_of(weights, index), randomness
+        yield chosen, model(*given)
+
+
+def evaluation_noise(
+    members: Sequence[Member], epochs: Sequence[int], device: torch.device
+) -> Randomness:
+    """Router noise in evaluation, as released, of the epoch of each member.
+
+    It is drawn anew in every epoch, and a kept epoch keeps its own.
+    """
+    return Randomness(
+        router=[
+            torch_generators([member], "evaluation", device, epoch)[0]
+            for member, epoch in zip(members, epochs, strict=True)
+        ]
+    )
 
 
 def batches(

@@ -43,12 +43,12 @@ class Selection:
         states: list[Any] | None,
         valid: Float[np.ndarray, " members"] | None = None,
     ) -> None:
-        """Keep this epoch's parameters and states for the members it is best for."""
+        """Keep parameters, buffers and states of an epoch for whom it is best."""
         better = (scores < self._best) | (self._rule == "last")
         chosen = better & ~self._stopped
         self._best = np.where(better, scores, self._best)
         for member in np.flatnonzero(chosen).tolist():
-            self._kept[member] = [view.clone() for view in model.views(member)]
+            self._kept[member] = [view.clone() for view in model.kept(member)]
             self.epochs[member] = epoch
             if states is not None:
                 self.states[member] = states[member]
@@ -61,7 +61,7 @@ class Selection:
 
     @torch.no_grad()
     def restore(self, model: Predictor) -> None:
-        """Put every member's kept parameters back into the model."""
+        """Put every member's kept parameters and buffers back into the model."""
         for member, kept in enumerate(self._kept):
-            for view, value in zip(model.views(member), kept, strict=True):
+            for view, value in zip(model.kept(member), kept, strict=True):
                 view.copy_(value)

@@ -10,7 +10,7 @@ from torch import nn
 from repro.cells import fits, recipes
 from repro.models.tokens.text import FineTuning
 from tests.repro.small_icu import small_icu_study
-from tests.repro.small_study import small_params, small_study
+from tests.repro.small_study import NAMES, small_params, small_study
 
 
 def test_seconds_are_of_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_checkpoints_are_kept_only_where_the_recipe_asks(checkpoints: bool) -> N
     study = small_study(settings, trains=trains, checkpoints=checkpoints)
     (run,) = recipes.trained([study])
     kept = {name for name, result in run.results.items() if result.checkpoint}
-    assert kept == ({"moe", "instance"} if checkpoints else set())
+    assert kept == ({"moe", "instance", *NAMES} if checkpoints else set())
 
 
 def test_a_row_without_the_modality_has_the_class_shares_of_train() -> None:

@@ -1,9 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.features.series import fitted_scale, standardized
+from repro.features.series import (
+    fitted_scale,
+    read_scales,
+    standardized,
+    write_scales,
+)
+from repro.files import write_arrays
 from repro.records import Ragged
 
 OFFSETS = np.array([0, 2, 2, 5, 6])
@@ -55,3 +63,19 @@ def test_values_beyond_10_sd_are_clipped_and_counted():
 def test_no_train_row_is_an_error():
     with pytest.raises(ValueError, match="no training sample has this modality"):
         fitted_scale(ragged(np.ones((6, 2))), np.array([False, True, False, False]))
+
+
+def test_a_stored_scale_puts_new_rows_where_train_rows_are(tmp_path: Path) -> None:
+    made = ragged(np.arange(12.0).reshape(6, 2))
+    scale = fitted_scale(made, IS_TRAIN)
+    write_scales(tmp_path / "scales.safetensors", {"audio": scale, "a.b": scale})
+    again = read_scales(tmp_path / "scales.safetensors")
+    assert set(again) == {"audio", "a.b"}
+    expected = standardized(made, scale)[0].values
+    assert np.array_equal(standardized(made, again["audio"])[0].values, expected)
+
+
+def test_a_file_without_a_scale_is_refused(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "scales.safetensors", {"audio.mean": np.zeros(2)})
+    with pytest.raises(ValueError, match=r"has no array 'audio\.sd'; run the stage"):
+        read_scales(tmp_path / "scales.safetensors")

@@ -8,7 +8,14 @@ from transformers import BertModel
 from repro.data.checksums import sha256
 from repro.features import encoders
 from repro.features.encoders import load_encoder, weight_sums
-from repro.features.text import encoded, pooled, text_features, token_ids
+from repro.features.text import (
+    encoded,
+    encoded_alike,
+    encoding,
+    pooled,
+    text_features,
+    token_ids,
+)
 from repro.features.tokens import tokenize, wordpiece_tokenizer
 from repro.params.presets import Encoder
 
@@ -122,6 +129,18 @@ def test_vocabulary_knows_train_texts_only():
     features, sizes = encoded(changed(vocabulary=200), texts, is_train)
     assert sizes["vocabulary"] == 5 + 2 * len(set("goodfilm")) + 2
     assert sizes["features"] == features.values.shape[1] == 16
+
+
+@EACH
+def test_new_texts_are_encoded_as_the_first_ones_were(architecture: str):
+    chosen = changed(architecture=architecture)
+    is_train = [i % 2 == 0 for i in range(len(TEXTS))]
+    made = encoding(chosen, TEXTS, is_train)
+    again = encoded_alike(chosen, made.entries, made.scale, TEXTS)
+    assert np.array_equal(again.values, made.features.values)
+    assert np.array_equal(again.offsets, made.features.offsets)
+    alone = encoded_alike(chosen, made.entries, made.scale, TEXTS[:1])
+    np.testing.assert_allclose(alone.values, made.features.values[:1], atol=1e-5)
 
 
 def test_no_text_at_all_gives_no_row():

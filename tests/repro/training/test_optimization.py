@@ -43,6 +43,23 @@ def test_equals_adam_with_clipping_per_member(decay: float) -> None:
                 assert torch.allclose(parameter[s], expected, atol=1e-6, rtol=1e-6)
 
 
+def test_several_slices_of_a_member_are_clipped_and_moved_together() -> None:
+    folded, plain = (
+        stacked(6),
+        [nn.Parameter(p.detach().clone().unflatten(0, (2, 3))) for p in stacked(6)],
+    )
+    settings = {"seeds": 2, "lr": 0.01, "weight_decay": 0.01, "clip": 0.8}
+    one, other = (StackedAdam(group, **settings) for group in (folded, plain))  # type: ignore[arg-type]
+    for step in range(3):
+        for optimizer, group in ((one, folded), (other, plain)):
+            optimizer.zero_grad()
+            parts = [p.reshape(2, -1) for p in group]
+            sum(loss_of([p[s] for p in parts], s, step) for s in range(2)).backward()
+            optimizer.step()
+        for wide, apart in zip(folded, plain, strict=True):
+            assert torch.equal(wide.unflatten(0, (2, 3)), apart)
+
+
 def test_a_member_is_clipped_by_its_own_norm_only() -> None:
     parameters = stacked(2)
     before = [p.detach().clone() for p in parameters]

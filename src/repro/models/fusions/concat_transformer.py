@@ -1,5 +1,10 @@
 """One transformer over the tokens of all modalities, put in one sequence."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,7 +20,6 @@ from repro.models.layers.attention import MultiHeadAttention, key_bias, position
 from repro.models.layers.modality import ModalityLayerNorm, ModalityLinear
 from repro.models.layers.pooling import side_by_side, token_mean
 from repro.models.layers.stacked import (
-    Generators,
     StackedLinear,
     dropout,
     stacked_parameter,
@@ -26,10 +30,29 @@ from repro.params.strict import Count, Rate, Strict
 RESIDUALS = ("standard", "paper_code")
 
 _Stream = Float[Tensor, "seeds one batch time width"]
+_PerModality = Float[Tensor, "seeds modalities batch time width"]
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What experts in the place of a layer's MLP give beside their output.
+
+    `balance` is not scaled by any coefficient; `gates` are what the output of each
+    expert is multiplied with, zeros where a token is not routed; `scores` are read by
+    the router of the next layer, if it reads any.
+    """
+
+    balance: Float[Tensor, " seeds"]
+    gates: Float[Tensor, "seeds modalities batch time experts"]
+    scores: Float[Tensor, "seeds modalities batch time experts"]
 
 
 class ConcatLayer(nn.Module):
     """Attention over all tokens, then an MLP shared by the modalities.
+
+    `experts` stand in the place of that MLP: called with normalized tokens, which of
+    them are keys, the input of the fusion and the `Routed` of the layer before, they
+    give tokens and theirs. None: the dense MLP.
 
     Source: I2MoE, released code: queries, keys and values without bias, hidden size
     twice the width, GELU.
@@ -37,8 +60,17 @@ class ConcatLayer(nn.Module):
     `residual="paper_code"`, the default adds the attention to the input.
     """
 
+    experts: nn.Module | None
+
     def __init__(
-        self, seeds: int, *, width: int, heads: int, rate: float, residual: str
+        self,
+        seeds: int,
+        *,
+        width: int,
+        heads: int,
+        rate: float,
+        residual: str,
+        experts: nn.Module | None = None,
     ):
         super().__init__()
         self.before_attention = ModalityLayerNorm(seeds, 1, width)
@@ -46,8 +78,10 @@ class ConcatLayer(nn.Module):
             seeds, 1, width=width, heads=heads, bias=False, rate=rate
         )
         self.before_feed_forward = ModalityLayerNorm(seeds, 1, width)
-        self.widen = ModalityLinear(seeds, 1, width, 2 * width)
-        self.narrow = ModalityLinear(seeds, 1, 2 * width, width)
+        self.experts = experts
+        if experts is None:
+            self.widen = ModalityLinear(seeds, 1, width, 2 * width)
+            self.narrow = ModalityLinear(seeds, 1, 2 * width, width)
         self.rate = rate
         self.residual = residual
 
@@ -55,22 +89,37 @@ class ConcatLayer(nn.Module):
         self,
         x: _Stream,
         bias: Float[Tensor, "seeds one batch time"],
-        generators: Generators | None,
-    ) -> _Stream:
+        inputs: FusionInput,
+        before: Routed | None = None,
+    ) -> tuple[_Stream, Routed | None]:
+        generators = inputs.generators
         branch = self.attention(self.before_attention(x), bias, generators=generators)
         branch = dropout(branch, self.rate, generators)
         start = branch if self.residual == "paper_code" else x
         x = start + dropout(branch, self.rate, generators)
-        hidden = functional.gelu(self.widen(self.before_feed_forward(x)))
-        branch = self.narrow(dropout(hidden, self.rate, generators))
-        return x + dropout(branch, self.rate, generators)
+        z, routed = self.before_feed_forward(x), before
+        if self.experts is None:
+            hidden = functional.gelu(self.widen(z))
+            branch = self.narrow(dropout(hidden, self.rate, generators))
+        else:
+            split = partial(_per_modality, modalities=inputs.mask.shape[1])
+            mixed, routed = self.experts(
+                split(z), split(bias) > -torch.inf, inputs, before
+            )
+            branch = _in_one_stream(mixed)
+        return x + dropout(branch, self.rate, generators), routed
+
+
+def _dense(layer: int) -> None:
+    """No experts in any layer."""
 
 
 class ConcatTransformer(nn.Module):
     """Self-attention over all modalities with learned positions, and a linear head.
 
     Positions start at zero, one per modality and token. Each modality is pooled by the
-    mean over its tokens.
+    mean over its tokens. `experts` makes what replaces the MLP of each layer, by its
+    number, or None; a token of weight 0 is routed no more than one that is masked out.
 
     Weights at `contribution`: w_m multiplies m's keys in numerator and denominator of
     every softmax, where it competes with the other modalities, and m's pooled slice.
@@ -97,7 +146,14 @@ class ConcatTransformer(nn.Module):
     losses = ()
     auxiliary_loss = None
 
-    def __init__(self, shape: FusionShape, sizes: Sizes, *, residual: str = "standard"):
+    def __init__(
+        self,
+        shape: FusionShape,
+        sizes: Sizes,
+        *,
+        residual: str = "standard",
+        experts: Callable[[int], nn.Module | None] = _dense,
+    ):
         super().__init__()
         if residual not in RESIDUALS:
             raise ValueError(f"residual={residual!r}: choose one of {RESIDUALS}")
@@ -111,8 +167,9 @@ class ConcatTransformer(nn.Module):
                 heads=sizes.heads,
                 rate=sizes.dropout,
                 residual=residual,
+                experts=experts(number),
             )
-            for _ in range(sizes.layers)
+            for number in range(sizes.layers)
         )
         self.head = StackedLinear(seeds, modalities * width, shape.outputs)
 
@@ -121,16 +178,32 @@ class ConcatTransformer(nn.Module):
         tokens = inputs.tokens.masked_fill(~inputs.mask.unsqueeze(4), 0.0)
         x = _in_one_stream(self._positioned(tokens, inputs.mask))
         bias = _in_one_stream(key_bias(inputs.mask, inputs.weights, tokens.dtype))
-        for layer in self.layers:
-            x = layer(x, bias, inputs.generators)
-        x = x.squeeze(1).unflatten(2, (tokens.shape[1], -1)).transpose(1, 2)
-        pooled = token_mean(x, inputs.mask)
+        x, routed = self._through_layers(x, bias, inputs)
+        pooled = token_mean(_per_modality(x, tokens.shape[1]), inputs.mask)
         fused = side_by_side(weighted(pooled, inputs.weights))
-        return FusionOutput(self.head(fused), fused, losses={}, gates={})
+        balances = [own.balance for own in routed.values()]
+        return FusionOutput(
+            self.head(fused),
+            fused,
+            losses={"balance": torch.stack(balances).mean(0)} if balances else {},
+            gates={name: own.gates for name, own in routed.items()},
+        )
 
-    def _positioned(
-        self, tokens: Float[Tensor, "seeds modalities batch time width"], mask: Tensor
-    ) -> Float[Tensor, "seeds modalities batch time width"]:
+    def _through_layers(
+        self,
+        x: _Stream,
+        bias: Float[Tensor, "seeds one batch time"],
+        inputs: FusionInput,
+    ) -> tuple[_Stream, dict[str, Routed]]:
+        """The stream behind all layers, and what each layer of experts gave."""
+        found, routed = {}, None
+        for number, layer in enumerate(self.layers):
+            x, routed = layer(x, bias, inputs, routed)
+            if routed is not None and layer.experts is not None:
+                found[f"layer_{number}"] = routed
+        return x, found
+
+    def _positioned(self, tokens: _PerModality, mask: Tensor) -> _PerModality:
         time, width = tokens.shape[3:]
         most = self.positions.shape[2]
         if time > most:
@@ -147,6 +220,13 @@ def _in_one_stream(
 ) -> Float[Tensor, "seeds 1 batch tokens *width"]:
     """The modalities one after the other on the time axis."""
     return x.transpose(1, 2).flatten(2, 3).unsqueeze(1)
+
+
+def _per_modality(
+    x: Float[Tensor, "seeds one batch tokens *width"], modalities: int
+) -> Float[Tensor, "seeds {modalities} batch time *width"]:
+    """The stream cut into its modalities again."""
+    return x.squeeze(1).unflatten(2, (modalities, -1)).transpose(1, 2)
 
 
 FUSION = ConcatTransformer

@@ -1,5 +1,7 @@
 """Early fusion: the vectors of all modalities side by side, then an MLP."""
 
+from typing import ClassVar
+
 from torch import nn
 
 from repro.models.fusions.interface import (
@@ -38,6 +40,10 @@ class EarlyFusion(nn.Module):
     reads_raw = False
     losses = ()
     auxiliary_loss = None
+    no_experts: ClassVar = {
+        "latent_contrastive": "has no parameters ahead of its fused vector, which is "
+        "the same in all experts"
+    }
 
     def __init__(self, shape: FusionShape, sizes: Sizes):
         super().__init__()

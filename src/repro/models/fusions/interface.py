@@ -22,6 +22,9 @@ from repro.params.strict import Strict
 
 ANCHOR = "text"  # what MMIM measures information with, and ITHP predicts from
 SITES = ("contribution", "embedding")
+# What interaction experts add: a loss, and for each instance logits and weights.
+INTERACTION = "interaction"
+EXPERT_LOGITS, EXPERT_WEIGHTS = "expert_logits", "expert_weights"
 # The kinds of tokens that each kind of data sets can be turned into.
 SERVED_BY = {"last_state": ("last_state", "series"), "query": ("query",)}
 
@@ -55,6 +58,7 @@ class FusionInput:
     `generators` drive dropout and router noise, one per seed; None is evaluation.
     In training alone, `targets` are the labels and `raw` the features of each modality,
     averaged over time (zeros where absent), for fusions whose losses need them.
+    `present` (None: what has tokens that count) is False where a placeholder stands.
     """
 
     tokens: Float[Tensor, "seeds modalities batch time width"]
@@ -64,6 +68,7 @@ class FusionInput:
     router_generators: Sequence[Generator] | None = None
     targets: Float[Tensor, "seeds batch"] | None = None
     raw: Sequence[Float[Tensor, "seeds batch _features"]] | None = None
+    present: Bool[Tensor, "seeds batch modalities"] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class FusionClass(Protocol):
     `losses`: names of its auxiliary losses; `balance` is weighted by training settings.
     `auxiliary_loss`: the loss that a first phase of each epoch minimizes over
     `auxiliary_parameters()` with the learning rate `Sizes.lr`, or None.
+    A fusion that interaction experts cannot be made of also has `no_experts`, a mapping
+    to the reason from the variant that it cannot have, or from `any`.
     """
 
     Sizes: type[Strict]
@@ -175,6 +182,16 @@ def _able(kind: str, *, weighted: bool) -> list[str]:
     every = {name: fusion_class(name) for name in fusion_names()}
     serving = {name: f for name, f in every.items() if _serves(f, kind)}
     return [n for n, f in serving.items() if f.weight_sites or not weighted]
+
+
+def no_experts(name: str, variant: str) -> str | None:
+    """Why interaction experts of a variant cannot be made of a fusion, or None.
+
+    >>> no_experts("concat_transformer", "full") is None
+    True
+    """
+    reasons: Mapping[str, str] = getattr(fusion_class(name), "no_experts", {})
+    return reasons.get("any") or reasons.get(variant)
 
 
 def unable(

@@ -1,7 +1,7 @@
 """ITHP: a chain of information bottlenecks from one modality through the others."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -134,6 +134,10 @@ class ITHP(nn.Module):
     needs_text = "everywhere"
     reads_raw = True
     losses = ("bottleneck",)
+    no_experts: ClassVar = {
+        "any": "predicts from text alone, so that masking another modality changes no "
+        "expert's output"
+    }
     auxiliary_loss = None
 
     def __init__(self, shape: FusionShape, sizes: Sizes):

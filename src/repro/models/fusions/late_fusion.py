@@ -1,5 +1,7 @@
 """Late fusion: a prediction per modality, and their weighted mean."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -44,6 +46,10 @@ class LateFusion(nn.Module):
     reads_raw = False
     losses = ()
     auxiliary_loss = None
+    no_experts: ClassVar = {
+        "latent_contrastive": "has no parameters ahead of its fused vector, which is "
+        "the same in all experts"
+    }
 
     def __init__(self, shape: FusionShape, sizes: Sizes):
         super().__init__()

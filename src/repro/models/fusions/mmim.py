@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -168,6 +169,10 @@ class MMIM(nn.Module):
     needs_text = "somewhere"
     reads_raw = False
     losses = ("likelihood", "contrast", "entropy")
+    no_experts: ClassVar = {
+        "any": "relates all rows of a batch, and those before, in its losses: masked "
+        "rows among them would change what it estimates"
+    }
     auxiliary_loss = "likelihood"
 
     def __init__(self, shape: FusionShape, sizes: Sizes, *, shrinkage: float = 1e-3):

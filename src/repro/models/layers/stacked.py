@@ -1,7 +1,9 @@
 """Layers that carry several seeds side by side along an explicit leading dimension.
 
 Slice `s` of every parameter belongs to seed `s` and is drawn from generator `s` alone,
-so a seed has the same values however many seeds are trained beside it.
+so a seed has the same values however many seeds are trained beside it. Where a seed
+has several copies of a module (experts), its slices lie side by side: copy `e` of seed
+`s` is slice `s * copies + e`.
 """
 
 import math
@@ -46,6 +48,26 @@ def stacked_parameter(seeds: int, *shape: int) -> nn.Parameter:
     return nn.Parameter(torch.full((seeds, *shape), torch.nan))
 
 
+def by_seed(values: Tensor, seeds: int) -> Tensor:
+    """The values of every seed: all of its slices, where it has several.
+
+    Raises:
+        ValueError: the leading dimension is no multiple of the seeds.
+
+    >>> by_seed(torch.zeros(6, 4), 2).shape, by_seed(torch.zeros(2, 4), 2).shape
+    (torch.Size([2, 3, 4]), torch.Size([2, 4]))
+    """
+    slices = values.shape[0] if values.dim() else 0
+    if slices == seeds:
+        return values
+    if not slices or slices % seeds:
+        raise ValueError(
+            f"leading dimension {slices} is no multiple of {seeds} seeds; stack as "
+            "many slices for each seed"
+        )
+    return values.unflatten(0, (seeds, -1))
+
+
 def parameter_initializers(module: nn.Module) -> dict[str, Initializer]:
     """Initializer of each parameter of `module`, in `named_parameters` order.
 
@@ -77,9 +99,12 @@ def parameter_initializers(module: nn.Module) -> dict[str, Initializer]:
 def initialize(module: nn.Module, generators: Generators) -> None:
     """Draw every parameter of `module`, slice `s` from generator `s`.
 
+    Several slices of a seed are drawn one after the other; below a part that its owner
+    names in `alike`, the first is drawn and the others are its copies.
+
     Raises:
-        ValueError: a parameter has no rule, or its leading dimension is not the number
-            of generators.
+        ValueError: a parameter has no rule, or its leading dimension is no multiple of
+            the number of generators.
 
     >>> layer = StackedLinear(2, 3, 4)
     >>> initialize(layer, [torch.Generator().manual_seed(seed) for seed in (7, 8)])
@@ -89,16 +114,25 @@ def initialize(module: nn.Module, generators: Generators) -> None:
     True
     """
     parameters = dict(module.named_parameters())
+    alike = tuple(
+        f"{owner}.{part}.".lstrip(".")
+        for owner, m in module.named_modules()
+        for part in getattr(m, "alike", ())
+    )
     for name, rule in parameter_initializers(module).items():
         parameter = parameters[name]
-        seeds = parameter.shape[0] if parameter.dim() else 0
-        if seeds != len(generators):
+        slices = parameter.shape[0] if parameter.dim() else 0
+        if not slices or slices % len(generators):
             raise ValueError(
-                f"parameter {name!r} stacks {seeds} seeds but {len(generators)} "
+                f"parameter {name!r} stacks {slices} seeds but {len(generators)} "
                 "generators were given; pass one generator per seed"
             )
-        for values, generator in zip(parameter, generators, strict=True):
-            rule(values, generator)
+        copies = slices // len(generators)
+        for place, values in enumerate(parameter):
+            if place % copies and name.startswith(alike):
+                values.copy_(parameter[place - 1])
+            else:
+                rule(values, generators[place // copies])
 
 
 def check_generators(generators: Generators, seeds: int) -> None:

@@ -1,5 +1,6 @@
 """Small fusions with drawn parameters, and inputs with absent parts and padding."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,13 @@ from repro.models.fusions.interface import (
     fusion_class,
 )
 from repro.models.fusions.mult import DropoutRates
+from repro.models.interactions.experts import InteractionExperts
 from repro.models.layers.stacked import initialize
+from repro.params.interactions import Interaction, Reweighting
 
 SEEDS, BATCH, WIDTH = 2, 9, 6
 RAW_WIDTHS = (7, 5, 4, 3)
+NAMES = ("text", "audio", "video", "notes")
 RATES = DropoutRates(embedding=0.1, attention=0.1, hidden=0.1, residual=0.1, head=0.1)
 TINY = YAML(typ="safe").load(Path(__file__).parents[4] / "presets/tiny.yaml")
 MIXTURE = {
@@ -36,9 +40,32 @@ SIZES: dict[str, dict[str, Any]] = {
     "flattened": MIXTURE | {"heads": 2, "dropout": 0.1},
     "mult": {"heads": 2, "cross_layers": 2, "self_layers": 1, "dropout": 0.1},
     "concat_transformer": {"heads": 2, "layers": 2, "dropout": 0.1},
+    "switchgate": {
+        "heads": 2,
+        "layers": 3,
+        "experts": 4,
+        "router": "joint",
+        "jitter": 0.1,
+        "capacity": 0.0,
+        "dropout": 0.1,
+    },
+    "moe_plus_plus": {
+        "heads": 2,
+        "layers": 2,
+        "experts": 6,
+        "expert_hidden": 5,
+        "tau": 0.75,
+        "dropout": 0.1,
+    },
     "early_fusion": {"hidden": 5, "dropout": 0.1},
     "late_fusion": {"hidden": 5, "dropout": 0.1},
     "low_rank": {"rank": 4, "fused_width": 5, "hidden": 7, "dropout": 0.1},
+    "interpretcc": {
+        "temperature": 1.0,
+        "threshold": 0.5,
+        "sparsity": 0.01,
+        "dropout": 0.1,
+    },
     "mmim": {
         "hidden": 7,
         "dropout": 0.1,
@@ -91,11 +118,39 @@ fuse_moe = partial(small, "fusemoe", time=6, outputs=4)
 flattened = partial(small, "flattened", time=6, outputs=4)
 mult = partial(small, "mult", rates=RATES)
 concat = partial(small, "concat_transformer")
+switch = partial(small, "switchgate")
+moe_plus_plus = partial(small, "moe_plus_plus")
 early = partial(small, "early_fusion")
 late = partial(small, "late_fusion")
 low_rank = partial(small, "low_rank")
+interpretcc = partial(small, "interpretcc")
 mmim = partial(small, "mmim")
 ithp = partial(small, "ithp")
+
+
+def experts_of(
+    name: str,
+    seeds: int,
+    modalities: int,
+    outputs: int = 3,
+    sizes: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
+    """Interaction experts of a small fusion, with a small weighting network."""
+    fusion = fusion_class(name)
+    own = fusion.Sizes(**small_sizes(name) | dict(sizes or {}))
+    shape = FusionShape(
+        seeds, modalities, WIDTH, outputs, time=8, experts=8, top_k=2, anchor=0
+    )
+    settings = {"reweighting": Reweighting(hidden=5, dropout=0.1)} | settings
+    made: Any = InteractionExperts(
+        shape,
+        lambda wide: fusion(wide, own),
+        Interaction(**settings),
+        NAMES[:modalities],
+    )
+    made.Sizes = fusion.Sizes
+    return made
 
 
 class AtEmbedding(nn.Module):

@@ -1,86 +1,28 @@
 """The concat transformer against a plain loop, published counts and key weights."""
 
-import math
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from repro.models.fusions.concat_transformer import ConcatTransformer
 from repro.models.fusions.interface import FusionInput
 from repro.models.layers.stacked import initialize
+from tests.repro.models.fusions.concat_cases import check_concat
 from tests.repro.models.fusions.fusion_cases import (
     BATCH,
     SEEDS,
-    WIDTH,
     concat,
     drawn,
     random_input,
 )
 
 
-def norm(x: Tensor, owner: torch.nn.Module, s: int) -> Tensor:
-    """Layer normalization with the scale and shift of one seed."""
-    scale, shift = owner.scale[s, 0], owner.shift[s, 0]
-    return functional.layer_norm(x, (WIDTH,), scale, shift)
-
-
-def affine(x: Tensor, owner: torch.nn.Module, s: int) -> Tensor:
-    """The affine map of one seed."""
-    return x @ owner.weight[s, 0] + owner.bias[s, 0]
-
-
-def plain_logits(
-    fusion: ConcatTransformer, inputs: FusionInput, s: int, b: int
-) -> Tensor:
-    """One sample of one seed, token by token; weights multiply exp(score)."""
-    mask = inputs.mask[s, :, b]
-    kept = [(m, t) for m in range(len(mask)) for t in torch.where(mask[m])[0].tolist()]
-    rank = [sum(1 for n, u in kept if n == m and u < t) for m, t in kept]
-    x = torch.stack(
-        [
-            inputs.tokens[s, m, b, t] + fusion.positions[s, m, r]
-            for (m, t), r in zip(kept, rank, strict=True)
-        ]
-    )
-    weight = torch.stack([inputs.weights[s, b, m] for m, _ in kept])
-    for layer in fusion.layers:
-        h = norm(x, layer.before_attention, s)
-        q, k, v = (
-            (h @ layer.attention.weight[s, 0, n]).unflatten(1, (2, -1)).transpose(0, 1)
-            for n in range(3)
-        )
-        factor = weight * (q @ k.transpose(1, 2) / math.sqrt(WIDTH // 2)).exp()
-        heads = factor @ v / factor.sum(2, keepdim=True)
-        branch = affine(heads.transpose(0, 1).flatten(1), layer.attention.output, s)
-        x = 2 * branch if layer.residual == "paper_code" else x + branch
-        hidden = functional.gelu(
-            affine(norm(x, layer.before_feed_forward, s), layer.widen, s)
-        )
-        x = x + affine(hidden, layer.narrow, s)
-    pooled = []
-    for m in range(len(mask)):
-        own = [x[n] for n, (owner, _) in enumerate(kept) if owner == m]
-        mean = torch.stack(own).mean(0) if own else torch.zeros(WIDTH).double()
-        pooled.append(mean * inputs.weights[s, b, m])
-    return torch.cat(pooled) @ fusion.head.weight[s] + fusion.head.bias[s]
-
-
 @pytest.mark.parametrize("residual", ["standard", "paper_code"])
 @pytest.mark.parametrize(("modalities", "time"), [(1, 3), (3, 1), (2, 4)])
 def test_agrees_with_a_plain_loop(modalities: int, time: int, residual: str) -> None:
-    fusion = drawn(concat(SEEDS, modalities, residual=residual, outputs=2)).double()
-    inputs = random_input(modalities, time)
-    draw = torch.Generator().manual_seed(5)
-    weights = torch.rand(SEEDS, BATCH, modalities, generator=draw).double() * 3
-    inputs = FusionInput(inputs.tokens.double(), inputs.mask, weights)
-    found = fusion(inputs).logits
-    for s in range(SEEDS):
-        for b in range(0, BATCH, 3):
-            expected = plain_logits(fusion, inputs, s, b)
-            assert torch.allclose(found[s, b], expected, atol=1e-10)
+    fusion = drawn(concat(SEEDS, modalities, residual=residual, outputs=2))
+    check_concat(fusion, fusion, modalities, time)
 
 
 @pytest.mark.parametrize("weight", [0.5, 2.0])

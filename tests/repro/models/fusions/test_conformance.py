@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from repro.models.fusions.interface import FusionInput, FusionOutput, at_site
+from repro.models.layers.stacked import by_seed
 from repro.training.optimization import StackedAdam
 from tests.repro.models.fusions.all_fusions import (
     AT_CONTRIBUTION,
@@ -236,7 +237,7 @@ def test_a_seed_does_not_depend_on_the_others(name: str) -> None:
     both, alone = drawn(FUSIONS[name](SEEDS, 3)), FUSIONS[name](1, 3)
     with torch.no_grad():
         for own, stacked in zip(alone.parameters(), both.parameters(), strict=True):
-            own.copy_(stacked[1:])
+            own.copy_(by_seed(stacked, SEEDS)[1].view_as(own))
     inputs = random_input(3, 2)
     one = FusionInput(inputs.tokens[1:], inputs.mask[1:])
     expected = both(inputs).logits[1:]

@@ -11,7 +11,6 @@ import torch
 
 from repro.models import fusions
 from repro.models.batch import gather
-from repro.models.fusions import interface
 from repro.models.fusions.interface import (
     SITES,
     FusionClass,
@@ -124,13 +123,6 @@ def test_every_fusion_states_what_it_takes_and_gives(name: str) -> None:
         assert fusion.auxiliary_loss in fusion.losses
         assert sizes.lr > 0
         assert len(FUSIONS[name](1, 3).auxiliary_parameters()) > 0
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_fusion_imports_no_other_one(name: str) -> None:
-    source = Path(interface.__file__).with_name(f"{name}.py").read_text()
-    others = {n for n in NAMES if f"repro.models.fusions.{n} import" in source}
-    assert others == ({"fusemoe"} if name == "flattened" else set())
 
 
 def test_a_wrong_name_is_refused_with_the_nearest_one() -> None:

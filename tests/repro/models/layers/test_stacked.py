@@ -6,6 +6,7 @@ from torch import Generator, nn
 
 from repro.models.layers.stacked import (
     StackedLinear,
+    by_seed,
     dropout,
     initialize,
     normal_draws,
@@ -84,6 +85,25 @@ def test_initialize_refuses_a_parameter_without_rule():
         initialize(
             nn.Sequential(StackedLinear(1, 2, 2), nn.Linear(2, 2)), generators(0)
         )
+
+
+def test_copies_of_a_seed_are_drawn_in_turn_or_alike():
+    model = nn.Sequential(StackedLinear(4, 3, 5))
+    initialize(model, generators(4, 5))
+    apart = by_seed(model[0].weight, 2)
+    assert not torch.equal(apart[1, 0], apart[1, 1])
+    model.alike = ("0",)
+    initialize(model, generators(4, 5))
+    together = by_seed(model[0].weight, 2)
+    assert torch.equal(together[:, 0], together[:, 1])
+    assert torch.equal(together[:, 0], apart[:, 0])
+
+
+def test_slices_are_a_multiple_of_the_seeds():
+    with pytest.raises(ValueError, match="dimension 4 is no multiple of 3 seeds"):
+        by_seed(torch.zeros(4, 2), 3)
+    with pytest.raises(ValueError, match="dimension 0"):
+        by_seed(torch.zeros(()), 1)
 
 
 def test_initialize_refuses_a_wrong_number_of_generators():

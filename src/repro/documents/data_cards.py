@@ -1,0 +1,226 @@
+"""docs/cards/data_*.md: what each simulated data set is, from params.yaml alone."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from repro.params import Params
+from repro.params.datasets import Cohort, SimulatedSet
+from repro.simulation import sentiment
+from repro.simulation.icu import latents
+from repro.simulation.icu import settings as icu
+from repro.simulation.planted import Parts
+from repro.tables.rendering import markdown_table, plain
+
+WRITTEN = (
+    "Written by `dvc repro cards` from params.yaml and the preset in force; an edit "
+    "here is overwritten. Simulated: no person, no recording and no language is in it."
+)
+NOT = (
+    "no stand-in for the real files: its numbers say nothing about printed ones",
+    "no shift: all splits are drawn alike, and label noise is the same everywhere",
+    "no test of fairness: nobody differs from anybody but by chance",
+    "not hard where real data are: a modality is reliable or pure noise, nothing "
+    "between",
+)
+USE = (
+    "to test methods and code against a known truth: whether a weighting finds what is "
+    "unreliable, what it could gain at best, whether a shortcut pays",
+    "not to choose a model for real data, nor to be told of without saying simulated",
+)
+
+
+def data_cards(params: Params) -> dict[str, str]:
+    """Text of every card by its file name without suffix.
+
+    Units: strengths of the sentiment sets in label units, of the stays in standard
+    deviations of the score.
+    """
+    sets = params.simulation.sets
+    cards = {f"data_{name}": _sentiment(params, name) for name in sets}
+    if params.simulation.draws:
+        cards["data_draws"] = _draws(params)
+    return cards | {"data_icu": _icu(params)}
+
+
+def _sentiment(params: Params, name: str) -> str:
+    planned = params.simulation.sets[name]
+    return _joined(
+        f"# Data card: {plain(_title(params, name))}, simulated",
+        WRITTEN,
+        f"Made by `dvc repro pipelines/data/dvc.yaml:simulate@{name}`, read by the "
+        f"reader of the real files; what is planted lies beside it in `truth.parquet` "
+        "(columns: [data/README.md](../../data/README.md)).",
+        "## Size",
+        _sizes({name: planned}, params),
+        _shape(params),
+        *_planted_sentiment(params, [planned.unreliable_sd]),
+        *_end(params.simulation.seed),
+    )
+
+
+def _draws(params: Params) -> str:
+    draws = params.simulation.draws
+    return _joined(
+        "# Data card: fresh draws, simulated",
+        WRITTEN,
+        "Like the sets of the sentiment tables, with a larger test set. Sets of one "
+        "draw share what is planted and differ in whether noise shows.",
+        "## Size",
+        _sizes(draws, params),
+        _shape(params),
+        *_planted_sentiment(params, [one.unreliable_sd for one in draws.values()]),
+        *_end(params.simulation.seed),
+    )
+
+
+def _icu(params: Params) -> str:
+    tree, planted = params.active.icu.tree, params.icu_simulation
+    parts = latents.parts_of(icu.signals_of(planted))
+    some = next(iter(params.datasets.stays.values()))
+    facts = {
+        "eligible stays": f"{tree.stays:,}",
+        "of these with every modality": _percent(tree.complete),
+        "stays of less than two days, not eligible": f"{tree.short_stays:,}",
+        "X-ray": f"{tree.image} x {tree.image} pixels",
+        "electrocardiogram": f"{tree.ecg_seconds} s at {tree.ecg_hz} Hz",
+        "hours between vitals; labs": (
+            f"{tree.hours_between_vitals:g}; {tree.hours_between_labs:g}"
+        ),
+    }
+    unreliable = dict(zip(icu.MODALITIES, planted.unreliable, strict=True))
+    return _joined(
+        "# Data card: ICU stays, simulated",
+        WRITTEN,
+        "A tree in the layout of MIMIC-IV (tables, radiology notes, X-rays, "
+        "electrocardiograms) with the known defects of the real one planted, made by "
+        "`dvc repro pipelines/data/dvc.yaml:simulate_icu`. Cohorts: "
+        f"{'; '.join(plain(c.title) for c in params.datasets.stays.values())}. "
+        "[Table 2](../../plots/btw/table2.md) counts their stays.",
+        "## Size",
+        _table("what", "value", facts),
+        _mixes(some, tree.mix, tree.complete_mix),
+        "## What is planted",
+        "A severity score of variance 1, cut into the classes of the length of stay.",
+        _strengths(parts, icu.MODALITIES, 1.0),
+        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *_end(planted.seed),
+    )
+
+
+def _mixes(cohort: Cohort, mix: Sequence[float], complete: Sequence[float]) -> str:
+    shares = zip(map(_percent, mix), map(_percent, complete), strict=True)
+    rows = dict(zip(cohort.classes, shares, strict=True))
+    columns = ["class", "of all stays", "of those with every modality"]
+    found = [(name, *told) for name, told in rows.items()]
+    return markdown_table(pd.DataFrame(found, columns=columns))
+
+
+def _planted_sentiment(params: Params, sds: Sequence[float]) -> list[str]:
+    planted = params.simulation
+    unreliable = dict(zip(sentiment.MODALITIES, planted.unreliable, strict=True))
+    return [
+        "## What is planted",
+        f"The label is a sum of parts with standard deviation {planted.label_sd:g}, "
+        "clipped to [-3, 3] and rounded to steps of 0.2.",
+        _strengths(sentiment.parts_of(planted), sentiment.MODALITIES, planted.label_sd),
+        _reliability(unreliable, sds, planted.latent_noise),
+    ]
+
+
+def _sizes(sets: Mapping[str, SimulatedSet], params: Params) -> str:
+    rows = [
+        {
+            "set": name,
+            **{
+                split: f"{size:,}"
+                for split, size in zip(
+                    ("train", "valid", "test"),
+                    params.active.simulated[name],
+                    strict=True,
+                )
+            },
+            "audio width": str(one.audio),
+            "video width": str(one.video),
+            "draw": "its own" if one.draw is None else str(one.draw),
+            "sd where unreliable": f"{one.unreliable_sd:g}",
+        }
+        for name, one in sets.items()
+    ]
+    return markdown_table(pd.DataFrame(rows))
+
+
+def _shape(params: Params) -> str:
+    planted = params.simulation
+    words, frames = planted.words, planted.frames
+    return (
+        f"An utterance has {words[0]} to {words[1]} made-up words and {frames[0]} to "
+        f"{frames[1]} frames of audio and of video; {_percent(planted.zero_length)} "
+        "have no video. No video (group) spans two splits."
+    )
+
+
+def _strengths(parts: Parts, modalities: Sequence[str], total: float) -> str:
+    named = {
+        f"only in {name}": strength
+        for name, strength in zip(modalities, parts.unique, strict=True)
+    }
+    named |= {
+        "in every modality": parts.shared,
+        "products of two latents, one per modality": parts.synergy,
+        "noise that nobody sees": parts.noise,
+    }
+    rows = [
+        (name, f"{sd:.3f}", _percent(sd**2 / total**2)) for name, sd in named.items()
+    ]
+    columns = ["part", "sd", "share of variance"]
+    return markdown_table(pd.DataFrame(rows, columns=columns))
+
+
+def _reliability(
+    unreliable: Mapping[str, float], sds: Sequence[float], blur: float
+) -> str:
+    shares = ", ".join(f"{name} {_percent(s)}" for name, s in unreliable.items())
+    wide = " or ".join(f"{sd:g}" for sd in dict.fromkeys(sds))
+    return (
+        f"A modality is pure noise in a share of instances ({shares}), its latents "
+        f"there with standard deviation {wide} in place of 1 (at 1 the noise is "
+        f"hidden); elsewhere it sees its latents with noise of {blur:g}."
+    )
+
+
+def _end(seed: int) -> list[str]:
+    return [
+        f"Seed {seed}. License: Apache-2.0, as the repository.",
+        "## What it is for",
+        *_listed(USE),
+        "## What it is not",
+        *_listed(NOT),
+    ]
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    return ["\n".join(f"- {line}" for line in lines)]
+
+
+def _table(key: str, value: str, facts: Mapping[str, str]) -> str:
+    return markdown_table(pd.DataFrame(list(facts.items()), columns=[key, value]))
+
+
+def _title(params: Params, name: str) -> str:
+    """Title of the data set, or the name of a set that none reads."""
+    known = params.datasets.of_files.get(name)
+    return name if known is None else known.title
+
+
+def _percent(share: float) -> str:
+    """A share in percent.
+
+    >>> _percent(0.15), _percent(0.0075)
+    ('15 %', '0.75 %')
+    """
+    return f"{100 * share:.3g} %"
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,1 @@
+"""Interaction experts around any fusion: uniqueness, synergy, redundancy (I2MoE)."""

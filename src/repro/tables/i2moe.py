@@ -1,0 +1,91 @@
+"""Every table of I2MoE."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from repro.params import Params
+from repro.params.cells import UNIMODAL
+from repro.results.explanations import (
+    Explanation,
+    PlantedRows,
+    equal_weights,
+    explanation_of,
+    planted_explanation,
+    planted_rows,
+    rule_of_disagreement,
+)
+from repro.results.runs import Run, trained_run
+from repro.tables.i2moe_planted import planted
+from repro.tables.i2moe_truth import ORACLE, mixes_of, truth_block
+from repro.tables.rows import Table, joined
+
+PAPER = "i2moe"
+GROUP = "interactions"
+FULL, WITHOUT = "i2moe", "no_interaction"
+DISAGREEMENT, EQUAL = "disagreement", "uniform"
+
+
+def interpretation_truth(params: Params) -> pd.DataFrame:
+    """Whether weights of experts name what rows were planted to need, by mix."""
+    told = {name: _told(params, f"{GROUP}/{name}") for name in _planted_cells(params)}
+    against = (EQUAL, WITHOUT, DISAGREEMENT)
+    blocks = [
+        truth_block(params, rows, found, [name for name in against if name in found])
+        for rows, found in told.values()
+    ]
+    return joined([*blocks, *mixes_of(params, told)])
+
+
+def _planted_cells(params: Params) -> Iterator[str]:
+    for key, cell in params.cells.get(GROUP, {}).items():
+        if params.plants_interactions(cell.dataset):
+            yield key
+
+
+def _told(params: Params, cell: str) -> tuple[PlantedRows, dict[str, Explanation]]:
+    """What every run of a cell says of the rows of its data set, by name of the row."""
+    recipes = params.runs_of(cell)
+    rows = planted_rows(params, next(iter(recipes.values())).dataset)
+    names = {address.rpartition("/")[2]: address for address in recipes}
+    found = {
+        name: explanation_of(trained_run(params, address).read("experts"), rows)
+        for name, address in names.items()
+        if recipes[address].interaction is not None
+    }
+    for address, recipe in recipes.items():
+        if UNIMODAL in recipe.trains and recipe.interaction is None:
+            run = trained_run(params, address)
+            found[DISAGREEMENT] = _disagreement(run, rows)
+    if FULL in found:
+        found[EQUAL] = equal_weights(found[FULL])
+        found[ORACLE] = planted_explanation(found[FULL], rows)
+    return rows, found
+
+
+def _disagreement(run: Run, rows: PlantedRows) -> Explanation:
+    """The rule on the unimodal models and the fusion of a run without experts."""
+    modalities = run.report.data.modalities
+    alone = [_aligned(run, name, rows) for name in modalities]
+    fused = _aligned(run, run.report.fusion, rows)
+    return rule_of_disagreement(np.stack(alone, axis=2), fused, rows)
+
+
+def _aligned(
+    run: Run, method: str, rows: PlantedRows
+) -> Float[np.ndarray, "seeds samples classes"]:
+    """Probabilities of test in the order of the planted rows."""
+    found = run.predictions(method)
+    place = {name: k for k, name in enumerate(found.id.tolist())}
+    return found.prediction[:, [place[name] for name in rows.ids.tolist()]]
+
+
+TABLES: dict[str, Table] = {
+    "planted": Table("Planted interactions. What is known of them", planted),
+    "interpretation_truth": Table(
+        "Interpretation. Do weights of experts name what rows need",
+        interpretation_truth,
+    ),
+}

@@ -1,0 +1,239 @@
+"""Table of I2MoE: whether explanations name what each row was planted to need."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from repro.metrics.bootstrap import (
+    Resampled,
+    crossed_difference,
+    crossed_interval,
+    resampled,
+    summary,
+)
+from repro.params import Params
+from repro.results.comparing import LEAST_SEEDS
+from repro.results.explanations import (
+    Explanation,
+    PlantedRows,
+    accuracies,
+    agreement,
+    area_statistics,
+    areas,
+    learned,
+    local_scores,
+    mean_area,
+    mix_correlations,
+)
+from repro.simulation.interaction_law import auroc_ceilings
+from repro.tables.labels import difference_metric, size_note
+from repro.tables.rows import (
+    Block,
+    Entry,
+    difference_entry,
+    frame,
+    holm_adjusted,
+    joined_notes,
+    summary_entry,
+)
+
+CEILING = "ceiling"
+ORACLE = "oracle_mechanism"  # a control: the rows' own mechanisms as scores
+LEAST_MIXES = 3  # of a correlation over them
+NOTES = (
+    "AUROC: chance that a row that needs a mechanism has a higher score of its expert "
+    "than one that does not; 0.5 is chance. Not learned: the model's accuracy in rows "
+    "of the mechanism is less than 10 points above chance; it is not scored, and means "
+    "are over those that are",
+    "specialisation: accuracy of experts alone in the rows of their mechanism, less "
+    "that in other rows; by the best names: after experts are named anew as best they "
+    "fit; the gap is what wrong names cost",
+    "total variation: mean weights against planted shares, 0 is equal; agreement: "
+    "Spearman of the weights of a row between seeds; deletion: accuracy that is lost "
+    "without the expert of the highest weight, beyond that without any one; survives: "
+    "share of an expert's reaction to noise in place of modalities that it shows to "
+    "values of other rows; near 0 it detects noise, and no information",
+)
+
+
+Drawn = Mapping[str, Resampled]  # of one explanation, by mechanism
+Told = Mapping[str, tuple[Explanation, PlantedRows]]  # of one method, by data set
+# Rows of each data set, and what each method says of them.
+ToldOfAll = Mapping[str, tuple[PlantedRows, Mapping[str, Explanation]]]
+
+
+def mixes_of(params: Params, told: ToldOfAll) -> list[pd.DataFrame]:
+    """The block over the mixes of two modalities whose tags show, if there are enough.
+
+    Of the methods with experts that tell of every mix.
+    """
+    sets = params.interaction_simulation.sets
+    mixes = {
+        name: found
+        for name, found in told.items()
+        if sets[found[0].dataset].visible == 1
+        and sets[found[0].dataset].modalities == 2
+    }
+    if len(mixes) < LEAST_MIXES:
+        return []
+    shared = set.intersection(*(set(found) for _, found in mixes.values()))
+    _, first = next(iter(mixes.values()))
+    follows = {
+        method: {name: (found[method], rows) for name, (rows, found) in mixes.items()}
+        for method in first
+        if method in shared and first[method].logits is not None
+    }
+    return [mixes_block(params, follows)] if follows else []
+
+
+def truth_block(
+    params: Params,
+    rows: PlantedRows,
+    explanations: Mapping[str, Explanation],
+    against: Sequence[str] = (),
+    survival: Mapping[str, Float[np.ndarray, "seeds experts"]] | None = None,
+) -> pd.DataFrame:
+    """The rows of one mix: a row per explanation, and the ceiling.
+
+    `explanations` are by code name. Each is set against those that `against` names,
+    over the mechanisms that both models have learned, with Holm over all of them.
+    `survival` has the surviving share of the sensitivity of experts, where probed.
+
+    Raises:
+        ValueError: explanations have other numbers of rows or seeds.
+    """
+    planned = params.interaction_simulation.sets[rows.dataset]
+    entries = [
+        Entry(CEILING, "greatest AUROC of codes and tags", f"{name}_told", mean=area)
+        for name, area in auroc_ceilings(planned).items()
+        if name in rows.experts and not np.isnan(area)
+    ]
+    drawn = {row: _drawn(params, of, rows) for row, of in explanations.items()}
+    for row, found in explanations.items():
+        entries += _scores(params, row, found, drawn[row], rows)
+        probed = (survival or {}).get(row, np.full((1, len(rows.experts)), np.nan))
+        for name, values in zip(rows.experts, probed.T, strict=True):
+            if not np.isnan(values).any():
+                title, metric = _title(params, row), f"{name}_survives"
+                entries.append(summary_entry(row, title, metric, summary(values)))
+    differences = _differences(params, explanations, drawn, rows, against)
+    entries += holm_adjusted(list(differences))
+    block = Block(
+        dataset=rows.dataset,
+        source="simulated",
+        protocol="",
+        simulated=True,
+        modalities=", ".join(name[7:] for name in rows.experts[:-2]),
+        notes=joined_notes(
+            size_note(len(rows.ids), "samples", len(rows.ids), "samples"), *NOTES
+        ),
+    )
+    return frame(block, entries)
+
+
+def mixes_block(params: Params, mixes: Mapping[str, Told]) -> pd.DataFrame:
+    """Over mixes: does an expert weigh more where more rows need it?
+
+    `mixes` has for each explanation, by code name, what it says of every mix.
+    """
+    entries: list[Entry] = []
+    experts: tuple[str, ...] = ()
+    for row, told in mixes.items():
+        experts = next(iter(told.values()))[1].experts
+        found = mix_correlations(told)
+        for kind, values in zip(experts, found.T, strict=True):
+            if not np.isnan(values).any():
+                metric, title = f"{kind}_follows", _title(params, row)
+                entries.append(summary_entry(row, title, metric, summary(values)))
+    modalities = ", ".join(name[7:] for name in experts[:-2])
+    note = (
+        "Spearman over mixes of the mean weight of an expert and the share of rows "
+        "that need it; experts whose weight does not vary have none"
+    )
+    block = Block("planted_mixes", "simulated", "", True, modalities, note)
+    return frame(block, entries)
+
+
+def _title(params: Params, row: str) -> str:
+    return params.names.get(row, row)
+
+
+def _scores(
+    params: Params, row: str, found: Explanation, drawn: Drawn, rows: PlantedRows
+) -> Iterator[Entry]:
+    kinds, title = learned(found, rows), _title(params, row)
+    accuracy = 100 * accuracies(found, rows)
+    told = areas(found.scores, rows, kinds)
+    lost = [
+        name
+        for name, known, share in zip(rows.experts, kinds, rows.shares, strict=True)
+        if share > 0 and not known
+    ]
+    remark = f"not learned: {', '.join(lost)}" if lost else ""
+    values = {
+        **{f"{name}_told": told[:, e] for e, name in enumerate(rows.experts)},
+        **local_scores(found, rows),
+        **{f"{name}_rows": accuracy[:, e] for e, name in enumerate(rows.experts)},
+        "agreement": np.array([agreement(found)]),
+    }
+    for metric, of_seeds in values.items():
+        if np.isnan(of_seeds).any():
+            continue
+        entry = summary_entry(row, title, metric, summary(of_seeds))
+        if metric == "told" and len(of_seeds) >= LEAST_SEEDS:
+            entry = _with_interval(params, entry, mean_area(drawn, rows, kinds))
+        yield replace(entry, remark=remark)
+
+
+def _drawn(params: Params, of: Explanation, rows: PlantedRows) -> Drawn:
+    """AUROC for each mechanism on resamples of the rows, alike for all explanations."""
+    return resampled(
+        area_statistics(of, rows),
+        len(rows.ids),
+        resamples=params.statistics.auroc_resamples,
+        seed=params.statistics.seed,
+    )
+
+
+def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
+    statistics = params.statistics
+    about = crossed_interval(
+        found, confidence=statistics.confidence, seed=statistics.seed
+    )
+    return replace(entry, lower=about.lower, upper=about.upper)
+
+
+def _differences(
+    params: Params,
+    explanations: Mapping[str, Explanation],
+    drawn: Mapping[str, Drawn],
+    rows: PlantedRows,
+    against: Sequence[str],
+) -> Iterator[Entry]:
+    """Mean AUROC of each explanation less that of each reference, on the same rows.
+
+    Two references are set against each other once.
+    """
+    statistics, done = params.statistics, set[str]()
+    for row, found in explanations.items():
+        is_told = row in against
+        for reference in against:
+            if reference == row or (is_told and reference in done):
+                continue
+            other = explanations[reference]
+            kinds = learned(found, rows) & learned(other, rows)
+            seeds = max(len(found.scores), len(other.scores))
+            if not kinds.any() or seeds < LEAST_SEEDS:
+                continue
+            value = crossed_difference(
+                mean_area(drawn[row], rows, kinds)
+                - mean_area(drawn[reference], rows, kinds),
+                confidence=statistics.confidence,
+                seed=statistics.seed,
+            )
+            metric = difference_metric("told", reference)
+            yield difference_entry(row, _title(params, row), metric, value, seeds)
+        done.add(row)

@@ -1,0 +1,54 @@
+"""What made-up interaction experts say of the samples of a planted data set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from repro import paths
+from repro.files import write_table
+from repro.params import Params
+from tests.repro.made_data import SEEDS, generator, samples
+
+
+def write_experts(params: Params, address: str, dataset: str) -> None:
+    """The experts.parquet of a run."""
+    planned = params.interaction_simulation.sets[dataset]
+    truth = planted_truth(params, dataset)
+    told = expert_rows(truth, planned.mechanisms, planned.classes, address)
+    write_table(paths.run(address) / "experts.parquet", told)
+
+
+def planted_truth(params: Params, dataset: str) -> pd.DataFrame:
+    """What each sample of a planted data set needs."""
+    base = samples(dataset)
+    mechanisms = params.interaction_simulation.sets[dataset].mechanisms
+    draw = generator("mechanisms", len(base))
+    needed = draw.choice(np.array(mechanisms), size=len(base))
+    return base[["id", "split", "y"]].assign(mechanism=needed)
+
+
+def expert_rows(
+    truth: pd.DataFrame, mechanisms: Sequence[str], classes: int, where: str
+) -> pd.DataFrame:
+    """What experts say of test samples: mostly right, and a weight that half knows."""
+    test = truth[truth["split"] == "test"]
+    tables = []
+    for seed in SEEDS:
+        draw = generator(where, seed)
+        known = test["mechanism"].to_numpy()[:, None] == np.array(mechanisms)
+        weights = draw.random(known.shape) + 0.5 * known
+        weights /= weights.sum(1, keepdims=True)
+        right = np.eye(classes)[test["y"].to_numpy(int)]
+        for e, name in enumerate(mechanisms):
+            logits = 2 * right + draw.normal(0, 0.8, right.shape)
+            table = pd.DataFrame({"seed": seed, "split": "test", "id": test["id"]})
+            table = table.assign(expert=name, weight=weights[:, e])
+            tables.append(
+                table.assign(**dict(zip(_columns(classes), logits.T, strict=True)))
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _columns(classes: int) -> list[str]:
+    return [f"logit_{k}" for k in range(classes)]

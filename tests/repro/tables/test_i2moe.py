@@ -1,0 +1,49 @@
+"""The tables of I2MoE from runs: explanations, what they are set against, controls."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from repro import paths
+from repro.files import read_table, write_table
+from repro.tables.i2moe import TABLES, interpretation_truth
+from repro.tables.writing import write_table as write_rows
+
+REFERENCES = ("uniform", "no_interaction", "disagreement")
+
+
+def test_every_explanation_is_set_against_chance_and_rules(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    table = interpretation_truth(study.params)
+    cells = study.params.cells["interactions"]
+    assert [*cells, "planted_mixes"] == list(dict.fromkeys(table["dataset"]))
+    block = table[table["dataset"] == "planted_uniform"]
+    runs = [name for name in cells["planted_uniform"].rows if name != "plain"]
+    rules = ("disagreement", "uniform", "oracle_mechanism")
+    assert set(block["row"]) == {*runs, *rules, "ceiling"}
+    told = block[block["metric"] == "told"].set_index("row")["mean"]
+    assert told["uniform"] == 0.5
+    assert told["oracle_mechanism"] == 1.0
+    assert 0.55 < told["i2moe"] < 0.95  # weights that half know
+    tested = set(block[block["row"] == "i2moe"]["metric"])
+    assert {f"told_vs_{name}" for name in REFERENCES} <= tested
+
+
+def test_a_row_that_a_run_lacks_is_named(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    path = paths.run("interactions/planted_uniform/i2moe") / "experts.parquet"
+    table = read_table(path)
+    write_table(path, table[1:])
+    with pytest.raises(ValueError, match=r"experts\.parquet has \d+ of \d+ rows"):
+        interpretation_truth(study.params)
+
+
+def test_the_control_is_told_beside_every_claim(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    name = "i2moe_interpretation_truth"
+    write_rows(name, TABLES["interpretation_truth"], study.params)
+    text = paths.plot(name, "md").read_text()
+    assert "planted mechanism" in text
+    assert "simulated" in text
