@@ -47,6 +47,11 @@ def simulated_truth(dataset: str) -> Path:
     return simulated(dataset) / "truth.parquet"
 
 
+def simulated_tree(dataset: str) -> Path:
+    """The simulated raw folder, in the layout of the real one."""
+    return Path("data/simulated") / dataset
+
+
 def planted(part: str) -> Path:
     """What was planted of the stays of a prepared part, where they are simulated."""
     return prepared(part) / "planted.parquet"
@@ -112,6 +117,11 @@ def watched(root: str) -> Path:
 def object_cache() -> Path:
     """Decoded notes, images and waveforms by content; safe to delete."""
     return Path("data/cache/icu")
+
+
+def picture_cache() -> Path:
+    """Decoded pictures by content; safe to delete."""
+    return Path("data/cache/pictures")
 
 
 def run(address: str) -> Path:

@@ -5,10 +5,41 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 SPLITS = ("train", "valid", "test")
+MOST_LABELS = 24  # of a sample: so many bits float32 holds exactly
 WINDOW_HOURS = 48.0  # clinical observation window after admission to intensive care
+
+
+def coded(labels: Bool[np.ndarray, "samples labels"]) -> Float[np.ndarray, " samples"]:
+    """Which labels every sample has, as one number: label k is bit k.
+
+    So a sample of several labels has one `y`, as any other has.
+
+    Raises:
+        ValueError: there are more than `MOST_LABELS`.
+
+    >>> coded(np.array([[True, False], [True, True]])).tolist()
+    [1.0, 3.0]
+    """
+    if labels.shape[1] > MOST_LABELS:
+        raise ValueError(
+            f"{labels.shape[1]} labels: at most {MOST_LABELS} can be told apart in "
+            "one number; leave out the rarest"
+        )
+    return labels @ (2.0 ** np.arange(labels.shape[1]))
+
+
+def decoded(
+    y: Num[np.ndarray, " samples"], labels: int
+) -> Bool[np.ndarray, "samples labels"]:
+    """Which of so many labels every sample has.
+
+    >>> decoded(np.array([1.0, 3.0]), 2).tolist()
+    [[True, False], [True, True]]
+    """
+    return (y.astype(np.int64)[:, None] >> np.arange(labels) & 1).astype(bool)
 
 
 @dataclass(frozen=True)
@@ -40,16 +71,27 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """One file per sample, named below the raw folder; "" means that it is absent."""
+
+    paths: list[str]
+
+
+Modality = Ragged | Texts | Pictures
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What every reader gives: samples, modalities in order, and what is known.
 
     `samples` has the columns id (str), group (str), split (train/valid/test) and
-    y (float64); row `i` of every modality belongs to row `i` of `samples`.
+    y (float64; `coded` where a sample has several labels); row `i` of every modality
+    belongs to row `i` of `samples`.
     `notes` collects what a reader met and repaired, as sentences for the tables.
     """
 
     samples: pd.DataFrame
-    modalities: Mapping[str, Ragged | Texts]
+    modalities: Mapping[str, Modality]
     source: str
     simulated: bool = False
     task: str = "regression"

@@ -91,7 +91,7 @@ def report(
 ) -> Report:
     """The record of a run of predictors without a network."""
     kept = samples[has_modality(samples)]
-    classes = meta["classes"] if meta["task"] == "classification" else 0
+    classes = 0 if meta["task"] == "regression" else meta["classes"]
     return Report(
         address=address,
         dataset=dataset,

@@ -14,6 +14,7 @@ from repro.cells.probing import probe_rows
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
 from repro.params.cells import SHUFFLED, Control, Weighting
+from repro.records import decoded
 from repro.training.fitting import Outcome, fit
 from repro.training.members import leaders
 from repro.training.weighting.evidence import Evidence, Plan
@@ -216,6 +217,8 @@ def without_input(
     is_absent = ~study.inputs.present[:, m].cpu().numpy()[study.rows[split]]
     y = study.inputs.y.double().cpu().numpy()[study.rows["train"]]
     guess: np.ndarray | float = float(y.mean())
+    if study.task.kind == "multilabel":
+        guess = decoded(y, study.task.classes).mean(axis=0)
     if study.task.kind == "classification":
         guess = np.bincount(y.astype(np.int64), minlength=study.task.classes) / len(y)
     filled = predictions.copy()

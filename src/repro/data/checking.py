@@ -1,5 +1,6 @@
 """Checks on samples, labels, groups and modalities, each with count and first ids."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -11,7 +12,15 @@ from repro.data.places import check_name
 from repro.data.preparing import presence
 from repro.data.spelling import is_seen, plain
 from repro.data.suspicion import suspicious
-from repro.records import SPLITS, Dataset, Ragged, Texts
+from repro.records import (
+    SPLITS,
+    Dataset,
+    Modality,
+    Pictures,
+    Ragged,
+    Texts,
+    decoded,
+)
 
 
 def _counted(ids: pd.Series, bad: np.ndarray) -> str:
@@ -20,13 +29,17 @@ def _counted(ids: pd.Series, bad: np.ndarray) -> str:
 
 
 def check(
-    dataset: Dataset, where: str, shared_groups: Literal["refuse", "report"]
+    dataset: Dataset,
+    where: str,
+    shared_groups: Literal["refuse", "report"],
+    titles: Sequence[str] = (),
 ) -> Dataset:
     """The data set with notes on what was met, once nothing in it is bad.
 
     Names of groups that differ in case, spaces or characters that nobody sees are one
     group, in its first spelling; that is a note. What hardly is right, such as a
-    feature that tells the label, is a warning.
+    feature that tells the label, is a warning. With the `titles` of its classes, one
+    that valid or test lacks is a note; train needs every class all the same.
 
     Raises:
         ValueError: NaN or infinite features or labels, duplicate ids, an empty split
@@ -39,8 +52,7 @@ def check(
     samples = dataset.samples.reset_index(drop=True)
     _check_samples(samples, where)
     samples, spelled = _one_spelling(samples)
-    _check_labels(dataset, where)
-    notes = [*dataset.notes, *spelled]
+    notes = [*dataset.notes, *spelled, *_check_labels(dataset, where, titles)]
     notes += _shared_group_notes(samples, where, shared_groups, spelled)
     for name, modality in dataset.modalities.items():
         check_name(name, f"{where}: modality")
@@ -111,7 +123,8 @@ def _one_spelling(samples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return samples.assign(group=names), [note]
 
 
-def _check_labels(dataset: Dataset, where: str) -> None:
+def _check_labels(dataset: Dataset, where: str, titles: Sequence[str]) -> list[str]:
+    """Notes on the classes that a split lacks, where that may be."""
     samples = dataset.samples.reset_index(drop=True)
     y = samples["y"].to_numpy()
     with np.errstate(over="ignore"):  # too large becomes infinite, as in training
@@ -123,21 +136,29 @@ def _check_labels(dataset: Dataset, where: str) -> None:
             f"{_not_finite(stored)}; correct or remove them"
         )
     if dataset.task == "regression":
-        return
-    odd = (y != np.floor(y)) | (y < 0) | (y >= dataset.classes)
+        return []
+    is_set = dataset.task == "multilabel"
+    codes = 2**dataset.classes if is_set else dataset.classes
+    odd = (y != np.floor(y)) | (y < 0) | (y >= codes)
     if odd.any():
         raise ValueError(
             f"{where}: labels of {_counted(samples['id'], odd)} are not among "
-            f"the classes 0 to {dataset.classes - 1}; correct them"
+            f"the {'codes' if is_set else 'classes'} 0 to {codes - 1}; correct them"
         )
+    notes = []
     for split in SPLITS:
-        seen = set(y[(samples["split"] == split).to_numpy()].astype(int))
-        empty = sorted(set(range(dataset.classes)) - seen)
-        if empty:
+        own = y[(samples["split"] == split).to_numpy()].astype(np.int64)
+        seen = np.flatnonzero(decoded(own, dataset.classes).any(0)) if is_set else own
+        empty = sorted(set(range(dataset.classes)) - set(seen.tolist()))
+        if empty and titles and split != "train":
+            lacking = ", ".join(titles[label] for label in empty)
+            notes.append(f"split {split} has no sample of {lacking}")
+        elif empty:
             raise ValueError(
                 f"{where}: split {split} has no sample of class {empty}; "
                 "merge classes or split again"
             )
+    return notes
 
 
 def _shared_group_notes(
@@ -156,21 +177,19 @@ def _shared_group_notes(
     return [message]
 
 
-def check_modality(
-    name: str, modality: Ragged | Texts, ids: pd.Series, where: str
-) -> None:
+def check_modality(name: str, modality: Modality, ids: pd.Series, where: str) -> None:
     """Stop at a modality of other samples, or with values that are not finite.
 
     Raises:
         ValueError: it is such a one; names the modality and the first ids.
     """
-    count = len(modality.values if isinstance(modality, Texts) else modality.lengths)
+    count = len(presence(modality))
     if count != len(ids):
         raise ValueError(
             f"{where}: {name} has {count} samples, the labels have {len(ids)}; "
             "they must be the same samples in the same order"
         )
-    if isinstance(modality, Texts):
+    if isinstance(modality, Texts | Pictures):
         return
     lengths, rows = modality.lengths, len(modality.values)
     if (lengths < 0).any() or lengths.sum() != rows or modality.offsets[0] != 0:

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool
 
 from repro import files
-from repro.records import SPLITS, Dataset, Ragged, Texts
+from repro.records import SPLITS, Dataset, Modality, Pictures, Ragged, Texts
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,21 @@ class Prepared:
     """
 
     samples: pd.DataFrame
-    modalities: Mapping[str, Ragged | Texts]
+    modalities: Mapping[str, Modality]
     meta: dict[str, Any]
 
 
-def presence(modality: Ragged | Texts) -> Bool[np.ndarray, " samples"]:
-    """Whether each sample has the modality: a row or a character that is no space.
+def presence(modality: Modality) -> Bool[np.ndarray, " samples"]:
+    """Whether each sample has the modality: a row, a file, or a character that is no
+    space.
 
     >>> presence(Texts(["a", " "])).tolist()
     [True, False]
     """
     if isinstance(modality, Texts):
         return np.array([bool(text.strip()) for text in modality.values], dtype=bool)
+    if isinstance(modality, Pictures):
+        return np.array([path != "" for path in modality.paths], dtype=bool)
     return modality.lengths > 0
 
 
@@ -51,6 +54,9 @@ def write(dataset: Dataset, folder: Path) -> None:
         if isinstance(modality, Texts):
             table = pd.DataFrame({"id": samples["id"], "text": modality.values})
             files.write_table(path, table)
+        elif isinstance(modality, Pictures):
+            table = pd.DataFrame({"id": samples["id"], "path": modality.paths})
+            files.write_table(path, table)
         else:
             write_ragged(path, modality)
     files.write_table(folder / "samples.parquet", samples)
@@ -67,11 +73,14 @@ def read_prepared(folder: Path) -> Prepared:
         ValueError: a file is missing or cut short.
     """
     meta = files.read_json(folder / "meta.json")
-    modalities: dict[str, Ragged | Texts] = {}
+    modalities: dict[str, Modality] = {}
     for name in meta["modalities"]:
         if meta["kinds"][name] == "text":
             table = files.read_table(folder / f"{name}.parquet")
             modalities[name] = Texts(table["text"].tolist())
+        elif meta["kinds"][name] == "pictures":
+            table = files.read_table(folder / f"{name}.parquet")
+            modalities[name] = Pictures(table["path"].tolist())
         else:
             modalities[name] = read_ragged(folder / f"{name}.safetensors")
     return Prepared(files.read_table(folder / "samples.parquet"), modalities, meta)
@@ -95,8 +104,8 @@ def read_ragged(path: Path) -> Ragged:
     return Ragged(arrays["values"], arrays["offsets"], arrays.get("times"))
 
 
-def _file(folder: Path, name: str, modality: Ragged | Texts) -> Path:
-    suffix = "parquet" if isinstance(modality, Texts) else "safetensors"
+def _file(folder: Path, name: str, modality: Modality) -> Path:
+    suffix = "safetensors" if isinstance(modality, Ragged) else "parquet"
     return folder / f"{name}.{suffix}"
 
 
@@ -121,7 +130,9 @@ def _meta(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _kind(modality: Ragged | Texts) -> str:
+def _kind(modality: Modality) -> str:
     if isinstance(modality, Texts):
         return "text"
+    if isinstance(modality, Pictures):
+        return "pictures"
     return "sequence" if (modality.lengths > 1).any() else "vector"

@@ -31,7 +31,7 @@ def suspicious(dataset: Dataset) -> tuple[str, ...]:
     for name, modality in dataset.modalities.items():
         if isinstance(modality, Texts):
             found += _telling_text(name, modality, y)
-        else:
+        elif isinstance(modality, Ragged):
             found += _telling_features(name, modality, y)
             found += _without_values(name, modality)
     return tuple(found)

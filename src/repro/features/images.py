@@ -61,6 +61,22 @@ def grey_square(path: Path, size: int) -> UInt8[np.ndarray, "size size"]:
     return np.asarray(resized)
 
 
+def rgb(path: Path, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
+    """A whole JPG or PNG in colors, resized.
+
+    Raises:
+        ValueError: the file is neither, is damaged or cut short, or has more pixels
+            than `Image.MAX_IMAGE_PIXELS`.
+    """
+    try:
+        with Image.open(path, formats=["JPEG", "PNG"]) as image:
+            image.draft("RGB", (width, height))
+            colors = image.convert("RGB")
+    except DAMAGE as error:
+        raise ValueError(f"{path}: not a readable JPG or PNG ({error})") from error
+    return np.asarray(colors.resize((width, height), Image.Resampling.BILINEAR))
+
+
 def grey_squares(
     paths: Sequence[str], root: Path, size: int, folder: Path, workers: int = 1
 ) -> Cached:

@@ -13,6 +13,7 @@ from repro.records import Ragged
 MOST_LOST = 0.05  # share of samples a complete data set may have without a modality
 OF_OBJECTS = ("documents", "objects")  # kinds of modalities that stays have
 OF_STAYS = ("events", *OF_OBJECTS)
+MAY_BE_LOST = (*OF_STAYS, "pictures")  # whose files may turn out unreadable
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_features(
     Raises:
         ValueError: a file is missing or cut short, does not have the samples of the
             prepared files, or too many samples of a complete data set have no object
-            of a modality that can be read.
+            of a modality that can be read, or too many of any have no picture.
     """
     folder = paths.prepared(dataset)
     meta = files.read_json(folder / "meta.json")
@@ -51,6 +52,8 @@ def read_features(
     if encoder is not None:
         path = paths.features(dataset, "text", encoder) / "meta.json"
         meta["text"] = files.read_json(path)
+    else:  # stays have notes, whose meta takes this place, and pictures have none
+        meta["text"] = {"absent": True}
     is_complete = bool(samples.filter(like="present_").to_numpy().all())
     modalities: dict[str, Ragged] = {}
     hourly: dict[str, Ragged] = {}
@@ -69,14 +72,15 @@ def read_features(
 def _file(
     dataset: str, name: str, meta: dict[str, Any], encoder: str | None, pooled: bool
 ) -> Path:
-    """The feature file of a modality; of stays, how it was made goes into `meta`."""
+    """The feature file of a modality; how objects were read goes into `meta`."""
     kind = meta["kinds"][name]
-    if kind == "text":
+    if kind == "text" and encoder is not None:
         has_ids = meta["text"]["encoder"]["finetune"]
         stem = "pooled" if has_ids and pooled else name
         return paths.features(dataset, "text", encoder) / f"{stem}.safetensors"
-    folder = paths.features(dataset, name if kind in OF_OBJECTS else "series")
-    if kind in OF_STAYS:
+    made_as = kind if kind in ("pictures", "text") else "series"
+    folder = paths.features(dataset, name if kind in OF_OBJECTS else made_as)
+    if kind in MAY_BE_LOST:
         meta[name] = files.read_json(folder / "meta.json")[name]
     return folder / f"{name}.safetensors"
 
@@ -101,15 +105,18 @@ def _told(
         ValueError: nothing may be lost of this kind, or not so much.
     """
     count = int(lost.sum())
-    if meta["kinds"][name] not in OF_STAYS:
+    if meta["kinds"][name] not in MAY_BE_LOST:
         raise ValueError(
             f"{path}: {count} samples that have {name} have no features; run the stage "
             "that writes it again"
         )
-    if is_complete and count > MOST_LOST * len(lost):
+    is_picture = meta["kinds"][name] == "pictures"
+    whole = "samples" if is_picture else "stays of the complete cohort"
+    if (is_complete or is_picture) and count > MOST_LOST * len(lost):
         raise ValueError(
-            f"{path.parent}: {count} of {len(lost)} stays of the complete cohort have "
+            f"{path.parent}: {count} of {len(lost)} {whole} have "
             f"no readable {name}, more than {MOST_LOST:.0%}; correct the root or "
             "the files that its meta.json lists and run the stage again"
         )
-    return f"{name}: {count} stays have no readable object"
+    noun, thing = ("samples", "file") if is_picture else ("stays", "object")
+    return f"{name}: {count} {noun} have no readable {thing}"

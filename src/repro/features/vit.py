@@ -1,4 +1,4 @@
-"""Vectors of chest films from a vision transformer in a local folder."""
+"""Vectors of films and pictures from a vision transformer in a local folder."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
+from torch import Tensor
 from transformers import AutoModel, PreTrainedModel
 
 from repro import files
 from repro.data.checksums import sha256
 from repro.features.cache import cached
 from repro.features.encoders import loading, whole_model
-from repro.features.images import grey_square
+from repro.features.images import grey_square, rgb
 from repro.features.objects import (
     about_objects,
     about_skipped,
@@ -81,7 +82,31 @@ def film_vector(encoder: FilmTransformer, path: Path) -> Float[np.ndarray, " fea
         ValueError: the file is not a readable JPG.
     """
     grey = grey_square(path, encoder.size).astype(np.float32) / 255
-    pixels = torch.from_numpy(grey).expand(len(encoder.mean), -1, -1)
+    return _class_token(
+        encoder, torch.from_numpy(grey).expand(len(encoder.mean), -1, -1)
+    )
+
+
+def picture_vector(
+    encoder: FilmTransformer, path: Path
+) -> Float[np.ndarray, " features"]:
+    """The class token of one color picture, resized to the square of the model.
+
+    Raises:
+        ValueError: the file is not a readable JPG or PNG, or the model has not three
+            channels.
+    """
+    if len(encoder.mean) != 3:
+        raise ValueError(
+            f"a model of {len(encoder.mean)} channels sees no colors; give one of three"
+        )
+    colors = rgb(path, encoder.size, encoder.size).astype(np.float32) / 255
+    return _class_token(encoder, torch.from_numpy(colors).permute(2, 0, 1))
+
+
+def _class_token(
+    encoder: FilmTransformer, pixels: Float[Tensor, "channels height width"]
+) -> Float[np.ndarray, " features"]:
     mean, sd = (torch.tensor(x)[:, None, None] for x in (encoder.mean, encoder.sd))
     with torch.inference_mode():
         hidden = encoder.model(((pixels - mean) / sd)[None]).last_hidden_state
@@ -96,8 +121,11 @@ def vit_features(
     *,
     folder: Path,
     workers: int = 1,
+    in_color: bool = False,
 ) -> tuple[Ragged, dict[str, Any]]:
     """Standardized class tokens of all films, kept in `folder` by file and weights.
+
+    Pictures `in_color` are seen whole, films as their middle square in grey.
 
     Raises:
         ValueError: the model cannot be loaded, or no image of a training sample can be
@@ -113,8 +141,8 @@ def vit_features(
     found = cached(
         list(images["path"]),
         root,
-        f"vit {sorted(sums.items())} version=1",
-        partial(film_vector, encoder),
+        f"vit {sorted(sums.items())} version=1{' in color' if in_color else ''}",
+        partial(picture_vector if in_color else film_vector, encoder),
         folder,
         workers,
         threads=True,

@@ -24,9 +24,9 @@ def classification_metrics(
     The predicted class is the most probable one, the lowest on a tie. F1 of a class
     that is neither true nor predicted is 0 and stays in the macro average, as in
     `sklearn.metrics.f1_score(labels=all, zero_division=0)`. A class without samples
-    has no recall and leaves `auroc` undefined; `balanced_accuracy` averages the
-    recalls that exist. `quadratic_kappa` is undefined when one class is all that is
-    true and all that is predicted.
+    has no recall; `balanced_accuracy` and `auroc` average over the classes that have
+    some. `quadratic_kappa` is undefined when one class is all that is true and all
+    that is predicted.
 
     Source: Hand and Till 2001 (one class against the rest), Cohen 1968 (kappa),
     Guo et al. 2017 (calibration).
@@ -151,19 +151,20 @@ def one_versus_rest_auroc(
 ) -> float:
     """Mean over classes of the area under the curve of that class against the rest.
 
-    NaN when a class, or the rest of it, has no samples.
+    The mean is over the classes that have samples; NaN when all samples are of one.
     """
     true = y[:, None] == np.arange(probabilities.shape[1])
     positives = true.sum(axis=0)
     pairs = positives * (len(y) - positives)
-    if (pairs == 0).any():
+    if not pairs.any():
         return float("nan")
     # A quarter of a second to import; training needs none of it.
     from scipy.stats import rankdata
 
     # Mann-Whitney: the sum of the positives' ranks, ties sharing their mean rank.
     ranks = (rankdata(probabilities, axis=0) * true).sum(axis=0)
-    return float(((ranks - positives * (positives + 1) / 2) / pairs).mean())
+    wins = (ranks - positives * (positives + 1) / 2)[pairs > 0]
+    return float((wins / pairs[pairs > 0]).mean())
 
 
 def auroc(

@@ -1,7 +1,9 @@
-"""The logarithmic score of class probabilities."""
+"""The logarithmic score of probabilities of classes and of labels."""
 
 import numpy as np
 from jaxtyping import Float, Num
+
+from repro.records import decoded
 
 SMALLEST = float(np.finfo(np.float64).eps)  # of a probability, as in scikit-learn
 
@@ -39,3 +41,22 @@ def log_losses(
     """
     chosen = probabilities[..., np.arange(len(y)), np.asarray(y, dtype=np.int64)]
     return -np.log(np.maximum(chosen, SMALLEST))
+
+
+def binary_losses(
+    probabilities: Float[np.ndarray, "*batch samples labels"],
+    y: Num[np.ndarray, " samples"],
+) -> Float[np.ndarray, "*batch samples"]:
+    """Mean over labels of the negative log-probability of what is true of each.
+
+    The labels of a sample are `repro.records.coded`. A probability below `SMALLEST`
+    counts as that.
+
+    Units: nats.
+
+    >>> binary_losses(np.array([[0.5, 0.9]]), np.array([2.0])).round(3)
+    array([0.399])
+    """
+    true = decoded(y, probabilities.shape[-1])
+    right = np.where(true, probabilities, 1 - probabilities)
+    return -np.log(np.maximum(right, SMALLEST)).mean(axis=-1)

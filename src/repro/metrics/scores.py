@@ -17,6 +17,11 @@ from repro.metrics.classification import (
     weighted_f1,
 )
 from repro.metrics.log_loss import log_losses
+from repro.metrics.multilabel import (
+    headline_f1,
+    multilabel_metrics,
+    multilabel_statistics,
+)
 from repro.metrics.regression import sentiment_metrics
 from repro.metrics.resampling import (
     auroc_statistic,
@@ -233,8 +238,30 @@ CLASSIFICATION = Score(
     slow=frozenset({"auroc"}),
     has_interval=True,
 )
+MICRO_F1 = Metric("micro_f1", "micro-F1", 2)
+MULTILABEL = Score(
+    metrics=(
+        MICRO_F1,
+        MACRO_F1,
+        Metric("exact_match", "exact match", 2),
+        Metric("log_loss", "log-loss", 3, lower_is_better=True, is_detail=True),
+    ),
+    headline=MICRO_F1,
+    compute=multilabel_metrics,
+    headline_of=headline_f1,
+    statistics=multilabel_statistics,
+    about=(
+        "F1 and exact match (all labels right) in percent, log-loss in nats, mean over "
+        "labels; a label is predicted where its probability is above 0.5"
+    ),
+    has_interval=True,
+)
 SCORES: Mapping[str, Score] = MappingProxyType(
-    {"regression": REGRESSION, "classification": CLASSIFICATION}
+    {
+        "regression": REGRESSION,
+        "classification": CLASSIFICATION,
+        "multilabel": MULTILABEL,
+    }
 )
 
 

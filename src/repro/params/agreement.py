@@ -113,6 +113,7 @@ def _check_recipe(params: Params, address: str, recipe: Recipe) -> None:
         in_force(recipe.switches, task=trained.task)
     except ValueError as error:
         raise ValueError(f"{where}.switches: {error}") from error
+    _check_task(where, recipe, trained.task)
     _check_names(params, where, recipe)
     for used in recipe.uses:
         _check_use(params, address, where, recipe, used)
@@ -124,6 +125,17 @@ def _check_recipe(params: Params, address: str, recipe: Recipe) -> None:
     if recipe.dataset in params.datasets.stays and odd:
         reason = unknown("modality that can be left out", odd[0], OPTIONAL)
         raise ValueError(f"{where}.without: {reason}")
+
+
+def _check_task(where: str, recipe: Recipe, task: str) -> None:
+    """Weights are made from one score or one distribution of each modality."""
+    made = [STACKED] if STACKED in recipe.trains else []
+    odd = [*recipe.weightings, *recipe.controls, *made]
+    if task == "multilabel" and (odd or recipe.needs_evidence):
+        raise ValueError(
+            f"{where}.trains: {(odd or [FIRST_WEIGHTS])[0]}: has no meaning for a "
+            "multilabel task, whose labels are no distribution; leave it out"
+        )
 
 
 def _check_names(params: Params, where: str, recipe: Recipe) -> None:

@@ -30,14 +30,14 @@ class Facts(Strict):
     """
 
     title: Shown
-    task: Literal["regression", "classification"]
+    task: Literal["regression", "classification", "multilabel"]
     classes: list[Shown] = Field(default_factory=list)
     groups: Shown
     tokens: Literal["last_state", "query"]
 
     @model_validator(mode="after")
     def _classes_fit_the_task(self) -> "Facts":
-        if (self.task == "classification") != (len(self.classes) > 1):
+        if (self.task == "regression") != (len(self.classes) < 2):
             raise ValueError(
                 f"task={self.task!r} with {len(self.classes)} classes; list the titles "
                 "of two or more classes for a classification, none for a regression"
@@ -60,6 +60,7 @@ class TableMapping(Strict):
 class FileSet(Facts):
     """A data set that is read from one file or folder of features."""
 
+    task: Literal["regression", "classification"]
     source: Literal["simulated", "mmsa", "mult", "mag", "table"]
     path: str
     labels: str = "none"
@@ -74,20 +75,50 @@ class Cohort(Facts):
     complete: bool
 
 
+class PictureSet(Facts):
+    """A data set of pictures, read from one folder in its public layout."""
+
+    layout: Literal["enrico", "mmimdb", "mmimdb_files"]
+    source: Literal["simulated", "own"]
+    path: str
+    split: Literal["grouped", "published"]
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> "PictureSet":
+        task, split = {
+            "enrico": ("classification", self.split),
+            "mmimdb": ("multilabel", "published"),
+            "mmimdb_files": ("multilabel", "published"),
+        }[self.layout]
+        if (self.task, self.split) != (task, split):
+            raise ValueError(
+                f"layout={self.layout!r} with task={self.task!r} and "
+                f"split={self.split!r}; it needs task: {task} and split: {split}"
+            )
+        return self
+
+
 class Datasets(Strict):
     """All data sets by how they are made."""
 
     files: dict[Name, FileSet]
     fresh: dict[Name, FileSet] = Field(default_factory=dict)
     planted: dict[Name, FileSet] = Field(default_factory=dict)
+    pictures: dict[Name, PictureSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
-        names = [*self.files, *self.fresh, *self.planted, *self.stays]
+        names = [
+            *self.files,
+            *self.fresh,
+            *self.planted,
+            *self.pictures,
+            *self.stays,
+        ]
         both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            what = "in more than one of files, fresh, planted and stays"
+            what = "in more than one of files, fresh, planted, pictures and stays"
             raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
 
@@ -96,9 +127,9 @@ class Datasets(Strict):
         """Those that are read from files, what simulators draw included."""
         return {**self.files, **self.fresh, **self.planted}
 
-    def every(self) -> dict[str, FileSet | Cohort]:
+    def every(self) -> dict[str, FileSet | PictureSet | Cohort]:
         """All of them by name."""
-        return {**self.of_files, **self.stays}
+        return {**self.of_files, **self.pictures, **self.stays}
 
 
 class SimulatedSet(Strict):
@@ -137,6 +168,33 @@ class Simulation(Strict):
     def every(self) -> dict[str, SimulatedSet]:
         """Sets and fresh draws by name."""
         return {**self.sets, **self.draws}
+
+
+class ScreenSimulation(Strict):
+    """What the simulator of screens plants; shares in the order screenshot, wireframe.
+
+    `unreliable` is the share of screens whose picture shows another topic, `misread`
+    that of levels that a picture shows one too high or too low, `damaged` that of
+    picture files that are cut short.
+    """
+
+    seed: Seed
+    unreliable: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    misread: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    damaged: Share
+
+
+class FilmSimulation(Strict):
+    """What the simulator of films plants: strengths of latents in the score of a genre.
+
+    `unique` and `noise`, the sd of what is added to a vector, in the order text, image.
+    """
+
+    seed: Seed
+    shared: NotNegative
+    unique: Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
+    label_noise: NotNegative
+    noise: Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
 
 
 class IcuSimulation(Strict):

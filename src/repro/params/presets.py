@@ -161,6 +161,18 @@ class Icu(Strict):
     ecg: Waveforms
 
 
+class Pictures(Strict):
+    """How many screens and films are simulated, and how pictures become vectors."""
+
+    screens: Annotated[Count, Field(ge=100)]
+    films: Annotated[Count, Field(ge=200, le=9999)]
+    encoder: Literal["pixels", "vit"]
+    weights: str
+    width: Width
+    height: Width
+    dims: Width
+
+
 class Preset(Strict):
     """One size of the whole study."""
 
@@ -169,3 +181,4 @@ class Preset(Strict):
     last_state: LastStateModels
     query: QueryModels
     icu: Icu
+    pictures: Pictures

@@ -21,7 +21,10 @@ from repro.params.datasets import (
     Cohort,
     Datasets,
     FileSet,
+    FilmSimulation,
     IcuSimulation,
+    PictureSet,
+    ScreenSimulation,
     Simulation,
 )
 from repro.params.mechanisms import InteractionSimulation
@@ -71,6 +74,8 @@ class Params(Strict):
     clinical: ClinicalSource
     simulation: Simulation
     icu_simulation: IcuSimulation
+    screen_simulation: ScreenSimulation
+    film_simulation: FilmSimulation
     interaction_simulation: InteractionSimulation
     weighting: Weighting
     statistics: Statistics
@@ -110,7 +115,7 @@ class Params(Strict):
             )
         return dict(self.cells[group][key].recipes(cell))
 
-    def dataset(self, name: str) -> FileSet | Cohort:
+    def dataset(self, name: str) -> FileSet | PictureSet | Cohort:
         """Facts of a data set, or of the one that a part belongs to.
 
         Raises:

@@ -13,7 +13,7 @@ from repro.files import write_table  # noqa: E402
 from repro.results.folds import write_folds  # noqa: E402
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the features of a data set, write runs/baselines/<dataset>.
 
     With an encoder, its text features are read and the group is named after it.
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     parser.add_argument("--encoder")
-    given, settings = parser.parse_args(), params.load()
+    given, settings = parser.parse_args(arguments), params.load()
     settings.dataset(given.dataset)  # refuses an unknown one by name
     is_file = given.dataset in settings.datasets.of_files
     encoder = (given.encoder or settings.encoder) if is_file else None
@@ -50,6 +50,12 @@ def fitted(features: Features, seeds: list[int]) -> dict[str, Fit]:
         from repro.baselines import ridge
 
         return ridge.baselines(features.samples, features.modalities)
+    if features.meta["task"] == "multilabel":
+        from repro.baselines import multilabel
+
+        return multilabel.baselines(
+            features.samples, features.modalities, classes=features.meta["classes"]
+        )
     # Trees cost a second to import.
     from repro.baselines import boosted
 

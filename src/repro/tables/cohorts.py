@@ -117,7 +117,8 @@ def evaluation_notes(params: Params, cohort: CohortFiles) -> list[str]:
     for k, name in enumerate(cohort.classes):
         if not (samples["y"] == k).any():
             notes.append(
-                f"no test stay of {name}: without recall and AUROC, its F1 counts as 0"
+                f"no test stay of {name}: without recall, its F1 counts as 0; AUROC is "
+                "the mean over the other classes"
             )
     return notes
 

@@ -112,7 +112,9 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
     """Notes of the block, the conditions that fail, and what numbers and marks mean."""
     found = [note for note in _stored_notes(block) if not TESTED.fullmatch(note)]
     shown = set(block["metric"])
-    found += filter(None, (score.notes(shown) for score in SCORES.values()))
+    known = params.datasets.every().get(block.iloc[0]["dataset"])
+    scores = SCORES.values() if known is None else [SCORES[known.task]]
+    found += filter(None, (score.notes(shown) for score in scores))
     if block["sd"].notna().any():
         found.append("± sd over seeds")
     if block.loc[block["sd"].notna(), "verdict"].isin(JUDGED).any():
@@ -121,7 +123,6 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
         names = ", ".join(dict.fromkeys(rows["name"]))
         found.append(f"not comparable with the paper ({names}): {condition}")
     if block["lower"].notna().any():
-        known = params.datasets.every().get(block.iloc[0]["dataset"])
         groups = "groups" if known is None else known.groups
         level = 100 * params.statistics.confidence
         found.append(BOTH_DRAWN.format(level=level, groups=groups))

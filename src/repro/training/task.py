@@ -1,4 +1,4 @@
-"""What is predicted: a score or one of several classes, and how wrong a model is."""
+"""What is predicted: a score, one of several classes or a set, and how wrong it is."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from repro.metrics.log_loss import log_loss
+from repro.metrics.log_loss import binary_losses, log_loss
 
 
 @dataclass(frozen=True)
 class Task:
-    """`regression` (absolute error) or `classification` (cross-entropy)."""
+    """`regression` (absolute error), `classification` (cross-entropy) or `multilabel`.
+
+    Of the last, whose labels are those of `repro.records.coded`, every class is a
+    decision of its own (binary cross-entropy, mean over classes).
+    """
 
     kind: str = "regression"
     classes: int = 0
@@ -20,7 +24,7 @@ class Task:
     @property
     def outputs(self) -> int:
         """Numbers that a model gives per instance."""
-        return self.classes if self.kind == "classification" else 1
+        return 1 if self.kind == "regression" else self.classes
 
     def losses(
         self,
@@ -34,6 +38,11 @@ class Task:
         """
         if self.kind == "regression":
             return (logits[..., 0] - y).abs()
+        if self.kind == "multilabel":
+            bits = torch.arange(self.classes, device=y.device)
+            true = (y.long()[..., None] >> bits & 1).to(logits.dtype)
+            binary = torch.nn.functional.binary_cross_entropy_with_logits
+            return binary(logits, true, reduction="none").mean(-1)
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), y.long().flatten(), reduction="none"
         )
@@ -45,6 +54,8 @@ class Task:
         """Scores, or class probabilities, in float64."""
         if self.kind == "regression":
             return logits[..., 0].double().cpu().numpy()
+        if self.kind == "multilabel":
+            return logits.double().sigmoid().cpu().numpy()
         return logits.double().softmax(-1).cpu().numpy()
 
     def errors(
@@ -67,6 +78,8 @@ class Task:
         """
         if self.kind == "regression":
             return np.abs(predictions - y).mean(1)
+        if self.kind == "multilabel":
+            return binary_losses(predictions, y).mean(-1)
         return np.asarray(log_loss(predictions, y))
 
 

@@ -8,7 +8,12 @@ from PIL import Image
 from transformers import BertConfig, BertModel, ViTConfig, ViTModel
 
 from repro import files
-from repro.features.vit import film_vector, load_vit, vit_features
+from repro.features.vit import (
+    film_vector,
+    load_vit,
+    picture_vector,
+    vit_features,
+)
 from tests.repro.features.damaged_weights import DAMAGES, damaged
 
 
@@ -94,3 +99,40 @@ def test_weights_that_are_not_whole_are_refused(
     with pytest.raises(ValueError, match=DAMAGES[damage]) as raised:
         load_vit(place)
     assert str(place) in str(raised.value)
+
+
+def test_a_picture_is_seen_whole_and_in_color(folder: Path, tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    encoder = load_vit(folder)
+    color = torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)
+    mean, sd = torch.tensor([0.5, 0.4, 0.6]), torch.tensor([0.2, 0.3, 0.25])
+    with torch.no_grad():
+        scaled = (color - mean[:, None, None]) / sd[:, None, None]
+        hidden = encoder.model(scaled[None]).last_hidden_state
+    found = picture_vector(encoder, tmp_path / "a.png")
+    np.testing.assert_allclose(found, hidden[0, 0], atol=1e-5)
+    assert not np.allclose(found, film_vector_of(encoder, pixels, tmp_path), atol=1e-3)
+
+
+def film_vector_of(encoder, pixels: np.ndarray, folder: Path) -> np.ndarray:
+    Image.fromarray(pixels).save(folder / "a.jpg", quality=95)
+    return film_vector(encoder, folder / "a.jpg")
+
+
+def test_vectors_of_pictures_and_of_films_are_kept_apart(folder: Path, tmp_path: Path):
+    root = tmp_path / "root"
+    root.mkdir()
+    for i in range(3):
+        pixels = np.random.default_rng(i).integers(0, 255, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(root / f"{i}.jpg")
+    samples = pd.DataFrame({"id": list("abc"), "split": ["train", "train", "test"]})
+    images = pd.DataFrame({"id": list("abc"), "hours": 1.0})
+    images["path"] = [f"{i}.jpg" for i in range(3)]
+    made = [
+        vit_features(
+            samples, images, root, folder, folder=tmp_path / "cache", in_color=color
+        )[0].values
+        for color in (False, True, False)
+    ]
+    assert np.array_equal(made[0], made[2]) and not np.allclose(made[0], made[1])

@@ -19,6 +19,7 @@ def test_every_computed_metric_is_known_with_its_label() -> None:
     given = {
         "regression": random.normal(size=60),
         "classification": distributions(random, 60, 3),
+        "multilabel": random.random((60, 2)),
     }
     for task, score in SCORES.items():
         found = score.compute(given[task], y)
@@ -54,10 +55,12 @@ def test_the_tested_statistics_are_the_metrics() -> None:
     y = {
         "regression": random.normal(size=60),
         "classification": np.tile([0.0, 1, 2], 20),
+        "multilabel": np.tile([0.0, 1, 2], 20),
     }
     given = {
         "regression": random.normal(size=(2, 60)),
         "classification": distributions(random, 2, 60, 3),
+        "multilabel": random.random((2, 60, 2)),
     }
     for task, score in SCORES.items():
         statistics = score.statistics(given[task], y[task], group)
@@ -67,6 +70,9 @@ def test_the_tested_statistics_are_the_metrics() -> None:
         for name, statistic in statistics.items():
             expected = [[one[name] for one in metrics]]
             np.testing.assert_allclose(statistic(once), expected, err_msg=name)
+    statistics = CLASSIFICATION.statistics(
+        given["classification"], y["classification"], group
+    )
     wanted = {"macro_f1", "weighted_f1", "accuracy", "auroc", "log_loss"}
     assert set(statistics) == wanted
 

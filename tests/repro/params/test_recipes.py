@@ -31,6 +31,14 @@ from tests.repro.params.test_study import BASE, loaded
             "dataset: icu_all, trains: [unimodal]",
             ["fusion: fusion with sizes in query", "'moe' is unknown"],
         ),
+        (
+            "dataset: mmimdb, fusion: moe, trains: [unimodal, moe, instance]",
+            ["trains: instance: has no meaning for a multilabel task", "leave it out"],
+        ),
+        (
+            "dataset: mmimdb, fusion: moe, trains: [unimodal, moe, first_weights]",
+            ["trains: first_weights: has no meaning for a multilabel task"],
+        ),
     ],
 )
 def test_a_bad_recipe_is_named(recipe: str, parts: list[str], tmp_path: Path) -> None:

@@ -174,6 +174,16 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
             "      task: classification",
             ["datasets.files.mosi", "task='classification' with 0 classes"],
         ),
+        (
+            r"^      task: multilabel",
+            "      task: classification",
+            ["datasets.pictures.mmimdb", "layout='mmimdb' with task='classification'"],
+        ),
+        (
+            r"^      split: published",
+            "      split: grouped",
+            ["datasets.pictures.mmimdb", "split='grouped'; it needs task: multilabel"],
+        ),
         *(
             (
                 rf"^  {name}: data/simulated/icu/{name}",

@@ -7,8 +7,11 @@ import pytest
 
 from repro.figures.canvas import panels, rendered, styled
 from repro.files import write_csv
+from repro.metrics.scores import SCORES
+from repro.params import load
 from repro.params.strict import Shown, Strict
-from repro.tables.rendering import latex_table, markdown_table, plain
+from repro.tables.rendering import latex_table, markdown_table, notes, plain
+from tests.pipeline_graph import ROOT
 
 HOSTILE = (
     "a|b",
@@ -106,3 +109,20 @@ def test_markup_and_lines_are_refused(text: str) -> None:
 def test_plain_is_idempotent_for_ordinary_text() -> None:
     for text in ("BTW-local (KL)", "p < 0.05", "gain ↑ [interval], Holm p", "<10"):
         assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "task"),
+    [("mosi", "regression"), ("enrico", "classification"), ("mmimdb", "multilabel")],
+)
+def test_a_table_is_explained_by_the_task_of_its_data(dataset: str, task: str) -> None:
+    """Tasks share names of metrics, which then mean other things."""
+    names = [metric.name for metric in SCORES[task].metrics]
+    numbers = ("sd", "lower", "se_seeds", "p_holm")
+    empty = {name: float("nan") for name in numbers}
+    texts = dict.fromkeys(("verdict", "condition", "notes", "warnings"), "")
+    block = pd.DataFrame({"metric": names}).assign(dataset=dataset, **empty, **texts)
+    found = notes(block, load(ROOT / "params.yaml"))
+    said = [score.about for score in SCORES.values()]
+    told = [about for about in said if any(note.startswith(about) for note in found)]
+    assert told == [SCORES[task].about]

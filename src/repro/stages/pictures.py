@@ -1,0 +1,107 @@
+"""Read a folder of pictures and check it; make features and simple predictors."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pandas as pd  # noqa: E402
+
+from repro import files, params, paths  # noqa: E402
+from repro.data import checking, enrico, mmimdb, mmimdb_files, preparing  # noqa: E402
+from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
+from repro.features.notes import tfidf_features  # noqa: E402
+from repro.features.pictures import picture_features  # noqa: E402
+from repro.features.series import fitted_scale, standardized  # noqa: E402
+from repro.params import Params  # noqa: E402
+from repro.params.datasets import PictureSet  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
+from repro.process import cores  # noqa: E402
+from repro.records import Dataset, Modality, Pictures, Ragged, Texts  # noqa: E402
+from repro.stages import baselines  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write data/prepared, data/features and runs/baselines of a data set.
+
+    Raises:
+        ValueError: the data set is unknown, or its files are missing or bad.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    name, settings = parser.parse_args(arguments).dataset, params.load()
+    known = settings.datasets.pictures
+    if name not in known:
+        raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
+    _prepare(known[name], paths.prepared(name))
+    _write(settings, read_prepared(paths.prepared(name)), name)
+    baselines.main([name])
+
+
+def _prepare(source: PictureSet, folder: Path) -> None:
+    checked = checking.check(
+        _read(source),
+        source.path,
+        "report" if source.split == "published" else "refuse",
+        source.classes,
+    )
+    preparing.write(checked, folder)
+
+
+def _read(source: PictureSet) -> Dataset:
+    root, simulated = Path(source.path), source.source == "simulated"
+    match source.layout:
+        case "enrico":
+            rules = enrico.Rules(source.split, simulated=simulated)
+            return enrico.read(root, source.classes, rules)
+        case "mmimdb":
+            return mmimdb.read(root, source.classes, simulated=simulated)
+        case "mmimdb_files":
+            return mmimdb_files.read(root, source.classes, simulated=simulated)
+
+
+def _write(settings: Params, prepared: Prepared, name: str) -> None:
+    """The vectors of every modality, and how they were made."""
+    if settings.active.pictures.encoder == "vit":
+        from repro.features.encoders import refuse_unwatched  # seconds to import
+
+        refuse_unwatched(settings.active.pictures.weights)
+    root, meta = Path(settings.datasets.pictures[name].path), {}
+    for modality, stored in prepared.modalities.items():
+        kind, made, meta[modality] = _vectors(settings, prepared.samples, stored, root)
+        place = paths.features(name, kind) / f"{modality}.safetensors"
+        write_ragged(place, Ragged(made.values, made.offsets))
+    files.write_json(paths.features(name, "pictures") / "meta.json", meta)
+
+
+def _vectors(
+    settings: Params, samples: pd.DataFrame, stored: Modality, root: Path
+) -> tuple[str, Ragged, dict[str, Any]]:
+    """The kind of features, one vector per sample, and what a meta file says."""
+    chosen = settings.active.pictures
+    match stored:
+        case Pictures():
+            made, about = picture_features(
+                samples,
+                stored,
+                root,
+                chosen,
+                folder=paths.picture_cache(),
+                workers=cores(),
+            )
+            return "pictures", made, about
+        case Texts(values):
+            table = samples[["id"]].assign(hours=0.0, text=values)
+            return "text", *tfidf_features(samples, table, count=1, dims=chosen.dims)
+        case Ragged():
+            is_train = (samples["split"] == "train").to_numpy()
+            scaled, clipped = standardized(stored, fitted_scale(stored, is_train))
+            about = {"features": stored.values.shape[1], "clipped": clipped}
+            return "series", scaled, about
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

@@ -1,0 +1,42 @@
+"""Write a simulated data set of pictures in its public layout, and its truth."""
+
+from repro import process
+
+process.prepare()
+
+import argparse  # noqa: E402
+
+from repro import params, paths  # noqa: E402
+from repro.params.naming import unknown  # noqa: E402
+from repro.simulation import film_files, films, screens  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Simulate one data set of datasets.pictures.
+
+    Raises:
+        ValueError: there is no such data set.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    name, settings = parser.parse_args(arguments).dataset, params.load()
+    known = settings.datasets.pictures
+    if name not in known:
+        raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
+    classes, folder = known[name].classes, paths.simulated_tree(name)
+    sizes = settings.active.pictures
+    match known[name].layout:
+        case "enrico":
+            screens.write_tree(
+                settings.screen_simulation, classes, sizes.screens, folder
+            )
+        case "mmimdb":
+            films.write_file(settings.film_simulation, classes, sizes.films, folder)
+        case "mmimdb_files":
+            film_files.write_tree(
+                settings.film_simulation, classes, sizes.films, folder
+            )
+
+
+if __name__ == "__main__":
+    process.run_stage(main)

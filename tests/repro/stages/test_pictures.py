@@ -1,0 +1,123 @@
+"""ENRICO from a raw folder to features and baselines, on the tiny preset."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from repro import files, paths
+from repro.features.reading import read_features
+from repro.report import read_report
+from repro.stages import pictures, simulate_pictures
+from tests.repro.made_screens import TOPICS, write_screens
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    configure()
+    return tmp_path
+
+
+def configure(**changes: object) -> None:
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["preset"] = "tiny"
+    content["datasets"]["pictures"]["enrico"].update(changes)
+    yaml.dump(content, paths.PARAMS)
+
+
+def test_the_simulated_folder_goes_through():
+    simulate_pictures.main(["enrico"])
+    pictures.main(["enrico"])
+    meta = files.read_json(paths.prepared("enrico") / "meta.json")
+    assert meta["simulated"] and meta["source"] == "simulated"
+    assert meta["kinds"] == {"screenshot": "pictures", "wireframe": "pictures"}
+    features = read_features("enrico")
+    assert list(features.modalities) == ["screenshot", "wireframe"]
+    assert features.meta["screenshot"]["encoder"] == "pixels"
+    assert not any("stand in two splits" in note for note in meta["notes"])
+    report = read_report("baselines/enrico")
+    assert {"majority", "logistic"} <= set(report.methods)
+    assert report.data.classes == 20 and report.data.simulated
+
+
+def test_the_published_split_of_the_simulated_folder(folder: Path):
+    configure(split="published")
+    simulate_pictures.main(["enrico"])
+    pictures.main(["enrico"])
+    notes = files.read_json(paths.prepared("enrico") / "meta.json")["notes"]
+    assert any("groups stand in two splits" in note for note in notes)
+    assert any("kept with an issue of high severity" in note for note in notes)
+
+
+def own(folder: Path, count: int = 60) -> Path:
+    root = write_screens(folder / "raw", count)
+    configure(source="own", path="raw", classes=list(TOPICS))
+    return root
+
+
+def test_ones_own_folder_is_not_simulated_and_damage_is_told(folder: Path):
+    root = own(folder)
+    path = root / "screenshots/104.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    pictures.main(["enrico"])
+    features = read_features("enrico")
+    assert not features.meta["simulated"]
+    assert "screenshot: 1 samples have no readable file" in features.meta["notes"]
+    row = features.samples["id"].tolist().index("104")
+    assert not features.samples["present_screenshot"][row]
+    skipped = features.meta["screenshot"]["skipped_objects"]
+    assert [entry["path"] for entry in skipped] == ["screenshots/104.jpg"]
+
+
+def test_too_much_damage_stops_the_stage(folder: Path):
+    root = own(folder)
+    for k in range(100, 104):
+        (root / f"wireframes/{k}.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="4 of 60 samples have no readable wireframe"):
+        pictures.main(["enrico"])
+
+
+def test_an_unknown_data_set_is_named():
+    for stage in (pictures, simulate_pictures):
+        with pytest.raises(ValueError, match=r"data set of pictures.*enrico"):
+            stage.main(["enrique"])
+
+
+def test_films_go_through_with_several_labels_each():
+    simulate_pictures.main(["mmimdb"])
+    pictures.main(["mmimdb"])
+    features = read_features("mmimdb")
+    assert features.meta["task"] == "multilabel" and features.meta["simulated"]
+    is_train = (features.samples["split"] == "train").to_numpy()
+    for name in ("text", "image"):
+        train = features.modalities[name].values[is_train]
+        assert abs(train.mean()) < 1e-3 and abs(train.std() - 1) < 1e-2
+    report = read_report("baselines/mmimdb")
+    assert (report.data.task, report.data.classes) == ("multilabel", 23)
+    assert set(report.methods) == {"majority", "logistic"}
+
+
+def test_plots_and_posters_go_through():
+    configure_films(layout="mmimdb_files")
+    simulate_pictures.main(["mmimdb"])
+    pictures.main(["mmimdb"])
+    features = read_features("mmimdb")
+    assert list(features.modalities) == ["text", "image"]
+    assert features.meta["kinds"] == {"text": "text", "image": "pictures"}
+    dims = [ragged.values.shape[1] for ragged in features.modalities.values()]
+    assert dims == [8, 8]
+    assert any("image: absent in" in note for note in features.meta["notes"])
+
+
+def configure_films(**changes: object) -> None:
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["datasets"]["pictures"]["mmimdb"].update(changes)
+    yaml.dump(content, paths.PARAMS)

@@ -1,0 +1,48 @@
+"""Losses and predictions of several labels, beside plain loops."""
+
+import numpy as np
+import pytest
+import torch
+
+from repro.records import coded
+from repro.training.task import Task
+
+
+def example() -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    random = np.random.default_rng(0)
+    true = random.random((6, 23)) < 0.3
+    logits = torch.tensor(random.normal(0, 2, (2, 6, 23)), dtype=torch.float32)
+    y = torch.tensor(coded(true), dtype=torch.float32).expand(2, -1)
+    return logits, y, true
+
+
+def test_the_loss_is_the_mean_of_the_decisions():
+    logits, y, true = example()
+    found = Task("multilabel", 23).losses(logits, y)
+    p = 1 / (1 + np.exp(-logits.double().numpy()))
+    wanted = -np.log(np.where(true, p, 1 - p)).mean(axis=-1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_predictions_are_probabilities_of_each_label_and_errors_their_losses():
+    logits, y, true = example()
+    task = Task("multilabel", 23)
+    assert task.outputs == 23
+    found = task.predictions(logits)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits.double().numpy())))
+    losses = task.losses(logits, y).mean(dim=1)
+    np.testing.assert_allclose(task.errors(found, coded(true)), losses, rtol=1e-5)
+
+
+def test_a_step_down_the_gradient_lowers_the_loss():
+    logits, y, _ = example()
+    task, logits = Task("multilabel", 23), logits.requires_grad_()
+    before = task.losses(logits, y).sum()
+    (gradient,) = torch.autograd.grad(before, logits)
+    assert task.losses(logits - gradient, y).sum() < before
+    assert gradient.abs().min() > 0  # every label of every instance has its part
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("regression", 1), ("multilabel", 4)])
+def test_outputs(kind: str, outputs: int):
+    assert Task(kind, 4).outputs == outputs
