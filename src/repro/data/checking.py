@@ -63,9 +63,9 @@ def check(
     return replace(checked, warnings=(*dataset.warnings, *told))
 
 
-def _seen(modality: Ragged | Texts) -> Ragged | Texts:
+def _seen(modality: Ragged | Texts | Pictures) -> Ragged | Texts | Pictures:
     """A text of characters that nobody sees is an absent one, as one of spaces is."""
-    if isinstance(modality, Ragged):
+    if not isinstance(modality, Texts):
         return modality
     unseen = [bool(text.strip()) and not is_seen(text) for text in modality.values]
     return Texts(
