@@ -60,6 +60,7 @@ MADE = {
     "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
+    "enrico": Made({"screenshot": 8, "wireframe": 8}, STAYS, classes=4),
     **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "icu_complete": COHORT,
     "icu_all": COHORT,

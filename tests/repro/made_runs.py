@@ -186,7 +186,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     report = report_of(params, address, **changes)
     origins = {name: trainer(params, address, name) for name in report.methods}
     write_folds(params, report, origins)
-    if params.recipe(address).interaction is not None:
+    has_experts = params.recipe(address).interaction is not None
+    if has_experts and params.plants_interactions(report.dataset):
         write_experts(params, address, report.dataset)
     timed = [name for name in report.methods if name != STACKED]
     seconds = {name: 10.0 + k for k, name in enumerate(timed)}

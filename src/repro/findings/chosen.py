@@ -28,7 +28,11 @@ EVERY = Chosen()
 SILENT = frozenset({"btw_fusions"})
 WITHOUT_ONE = Chosen(metrics=("macro_f1", "weighted_f1", "auroc"))
 STATED: Mapping[str, Chosen] = MappingProxyType(
-    {"btw_table8": WITHOUT_ONE, "btw_table9": WITHOUT_ONE}
+    {
+        "btw_table8": WITHOUT_ONE,
+        "btw_table9": WITHOUT_ONE,
+        "i2moe_fusions": Chosen(metrics=("mae", "accuracy", "macro_f1", "auroc")),
+    }
 )
 TRUTH = "i2moe_interpretation_truth"
 UNWEIGHTED_MAE = "mae_vs_unweighted"

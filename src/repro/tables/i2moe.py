@@ -18,6 +18,7 @@ from repro.results.explanations import (
     rule_of_disagreement,
 )
 from repro.results.runs import Run, trained_run
+from repro.tables.i2moe_fusions import fusions
 from repro.tables.i2moe_planted import planted
 from repro.tables.i2moe_truth import ORACLE, mixes_of, truth_block
 from repro.tables.rows import Table, joined
@@ -83,6 +84,7 @@ def _aligned(
 
 
 TABLES: dict[str, Table] = {
+    "fusions": Table("Fusions with and without interaction experts", fusions),
     "planted": Table("Planted interactions. What is known of them", planted),
     "interpretation_truth": Table(
         "Interpretation. Do weights of experts name what rows need",
