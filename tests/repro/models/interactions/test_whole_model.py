@@ -78,7 +78,7 @@ def test_what_a_seed_remembers_is_kept_with_it_and_stored() -> None:
     moments = model.fusion.moments
     assert moments.mean.abs().sum() > 0
     assert any(torch.equal(v, moments.mean[1]) for v in model.kept(1))
-    arrays = checkpoint_arrays(model, [])
+    arrays = checkpoint_arrays(model, [], range(2))
     other = model_of(inputs)
     load_parameters(other, arrays)
     assert torch.equal(other.fusion.moments.mean, moments.mean)
