@@ -132,7 +132,7 @@ def effect_correlation(
 def deletion(expert_logits: Array, weights: Array, y: Array) -> Deletion:
     """Accuracy after the expert of the highest weight is removed, against any one.
 
-    Ties go to the first expert.
+    Where several share it, the mean over them counts.
 
     Shape: expert_logits (samples, experts, classes), weights (samples, experts), y
         (samples,) class numbers.
@@ -154,7 +154,8 @@ def deletion(expert_logits: Array, weights: Array, y: Array) -> Deletion:
         ],
         axis=1,
     )
-    top = right[np.arange(len(given)), given.argmax(axis=1)]
+    highest = given == given.max(axis=1, keepdims=True)
+    top = (right * highest).sum(axis=1) / highest.sum(axis=1)
     intact = _mixed(logits, given).argmax(axis=1) == true
     return Deletion(float(intact.mean()), float(top.mean()), float(right.mean()))
 

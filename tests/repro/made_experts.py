@@ -8,6 +8,8 @@ import pandas as pd
 from repro import paths
 from repro.files import write_table
 from repro.params import Params
+from repro.params.mechanisms import modality_names
+from repro.simulation.interactions import tied
 from tests.repro.made_data import SEEDS, generator, samples
 
 
@@ -25,7 +27,16 @@ def planted_truth(params: Params, dataset: str) -> pd.DataFrame:
     mechanisms = params.interaction_simulation.sets[dataset].mechanisms
     draw = generator("mechanisms", len(base))
     needed = draw.choice(np.array(mechanisms), size=len(base))
-    return base[["id", "split", "y"]].assign(mechanism=needed)
+    found = base[["id", "split", "y"]].assign(mechanism=needed)
+    names = modality_names(params.interaction_simulation.sets[dataset].modalities)
+    codes = draw.integers(3, size=(len(base), len(names)))
+    for kind in mechanisms:
+        own = needed == kind
+        y = base["y"].to_numpy(np.int64)[own]
+        codes[own] = tied(codes[own], y, kind, 3)
+    for m, name in enumerate(names):
+        found[f"code_{name}"], found[f"tag_{name}"] = codes[:, m], needed
+    return found
 
 
 def expert_rows(

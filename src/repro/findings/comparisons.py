@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from repro.findings.chosen import CONTROL, EVERY, STATED, WORDS
 from repro.metrics.scores import SCORES, Metric, known_metric, metric_names
 from repro.params import Params
-from repro.tables.labels import GAIN, UNWEIGHTED, VERSUS, is_difference
+from repro.tables.labels import GAIN, OWN, UNWEIGHTED, VERSUS, is_difference
 
 MINUS = "_minus_"
 # block -> row -> metric -> numbers
@@ -152,9 +152,9 @@ def _reference(row: str, against: str, rows: Mapping[str, object]) -> str:
     parts = row.split("_")
     starts = ["_".join(parts[:k]) for k in range(len(parts) - 1, 0, -1)]
     ends = ["_".join([against, *parts[k:]]) for k in range(1, len(parts) + 1)]
-    wanted = starts if against == UNWEIGHTED else ends
+    wanted = starts if against in OWN else ends
     found = next((name for name in wanted if name in rows and name != row), "")
-    return found or ("" if against == UNWEIGHTED else against)
+    return found or ("" if against in OWN else against)
 
 
 def _ordered(rows: Mapping[str, object], params: Params) -> Sequence[str]:

@@ -29,8 +29,8 @@ from there, and an edit here is overwritten.
 - [interval]: {level:g} %, seeds and test groups both drawn, for each difference by
   itself. Seed SE: sd over seeds of the difference, by the root of their number.
 - A control is the row whose weights are the planted reliability: 1 or 0, so that
-  unreliable modalities are left out; of explanations, the planted mechanism itself.
-  Where it gains nothing, a table says nothing about any weighting.
+  unreliable modalities are left out; of explanations, the exact posterior of what a
+  row needs. Where it gains nothing, a table says nothing about any weighting.
 - Seeds vary the training, not the training set: a sentence is about this draw of data.
 - Simulated data test the method and the code; they say nothing about the printed
   numbers.

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from repro.metrics.bootstrap import Statistic
 from repro.metrics.classification import Scores
 
 
 def mean_statistic(
-    values: Float[np.ndarray, "seeds samples"], group: np.ndarray
+    values: Float[np.ndarray, "seeds samples"],
+    group: np.ndarray,
+    chosen: Bool[np.ndarray, " samples"] | None = None,
 ) -> Statistic:
-    """The mean over samples, such as an error or a loss of each.
+    """The mean over samples, such as an error or a loss of each; only `chosen` count.
 
     Raises:
         ValueError: the lengths disagree, or there are fewer than two groups.
@@ -28,8 +30,11 @@ def mean_statistic(
     [[3.0], [6.0]]
     """
     names, index = grouped(group, values.shape[1])
-    totals = np.stack([np.bincount(index, weights=row) for row in values], axis=1)
-    sizes = np.bincount(index, minlength=names).astype(np.float64)
+    counted = np.ones(len(index)) if chosen is None else chosen.astype(np.float64)
+    totals = np.stack(
+        [np.bincount(index, weights=row * counted) for row in values], axis=1
+    )
+    sizes = np.bincount(index, weights=counted, minlength=names)
     return lambda counts: (counts @ totals) / (counts @ sizes)[:, None]
 
 

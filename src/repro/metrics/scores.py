@@ -266,7 +266,10 @@ SCORES: Mapping[str, Score] = MappingProxyType(
 
 
 # Of what a model says of itself, not of its predictions.
-OF_EXPLANATIONS = (Metric("told", "mean AUROC of mechanisms", 3),)
+OF_EXPLANATIONS = (
+    Metric("told", "mean AUROC of mechanisms", 3),
+    Metric("top_one", "mean top-1 of mechanisms", 3),
+)
 
 
 def known_metric(name: str) -> Metric | None:

@@ -15,10 +15,9 @@ from jaxtyping import Bool, Float, Int
 import btw
 from repro import paths
 from repro.files import read_table
-from repro.metrics.bootstrap import Resampled, Statistic
-from repro.metrics.resampling import auroc_statistic, mean_statistic
 from repro.params import Params
-from repro.params.mechanisms import expert_mechanisms
+from repro.params.mechanisms import expert_mechanisms, modality_names
+from repro.simulation.interaction_law import posterior
 
 LEARNED = 0.10  # accuracy above chance from which on a mechanism counts as learned
 
@@ -130,14 +129,22 @@ def rule_of_disagreement(
 
 def equal_weights(of: Explanation) -> Explanation:
     """An explanation of the same model that says the same of every row: chance."""
-    equal = np.full_like(of.scores, 1 / of.scores.shape[-1])
-    return Explanation(equal, of.right, of.logits)
+    return Explanation(np.full_like(of.scores, 1 / of.scores.shape[-1]), of.right)
 
 
-def planted_explanation(of: Explanation, rows: PlantedRows) -> Explanation:
-    """The explanation of the same model that knows the planted mechanism of a row."""
-    knows = rows.mechanism[:, None] == np.arange(of.scores.shape[-1])
-    scores = np.broadcast_to(knows.astype(np.float64), of.scores.shape)
+def posterior_explanation(
+    params: Params, of: Explanation, rows: PlantedRows
+) -> Explanation:
+    """The best explanation of the same model: the posterior of codes and tags."""
+    planned = params.interaction_simulation.sets[rows.dataset]
+    truth = read_table(paths.simulated_truth(rows.dataset)).set_index("id")
+    truth = truth.loc[rows.ids]
+    order = {name: number for number, name in enumerate(planned.mechanisms)}
+    names = modality_names(planned.modalities)
+    codes = truth[[f"code_{name}" for name in names]].to_numpy(np.int64)
+    tags = np.stack([truth[f"tag_{name}"].map(order) for name in names], axis=1)
+    known = posterior(planned, codes, tags.astype(np.int64))
+    scores = np.broadcast_to(known[:, : len(rows.experts)], of.scores.shape)
     return Explanation(scores, of.right)
 
 
@@ -176,15 +183,13 @@ def local_scores(of: Explanation, rows: PlantedRows) -> dict[str, np.ndarray]:
 
     `told` is the mean AUROC over learned mechanisms, by weights; `told_contribution`
     and `told_effect` by contribution share and leave-one-out effect. The others are
-    top-1 in the rows of those mechanisms, total variation of the mean weights from the
+    top-1, mean over those mechanisms, total variation of the mean weights from the
     planted shares, specialisation named and relabelled and their gap, and what deleting
     the top expert costs beyond any other.
     """
     kinds = learned(of, rows)
     found = {"told": _mean(areas(of.scores, rows, kinds))}
-    is_scored = np.isin(rows.mechanism, np.flatnonzero(kinds))
-    mechanism, scores = rows.mechanism[is_scored], of.scores[:, is_scored]
-    found["top_one"] = np.array([btw.top_one(one, mechanism) for one in scores])
+    found["top_one"] = _mean(_tops(of, rows, kinds))
     if of.logits is None:
         return found
     pairs = list(zip(of.logits, of.scores, strict=True))
@@ -197,6 +202,19 @@ def local_scores(of: Explanation, rows: PlantedRows) -> dict[str, np.ndarray]:
     deleted = [btw.deletion(*pair, rows.y).effect for pair in pairs]
     found["deletion"] = np.array(deleted)
     return found | _specialisations(of.logits, rows)
+
+
+def _tops(
+    of: Explanation, rows: PlantedRows, kinds: Bool[np.ndarray, " experts"]
+) -> Float[np.ndarray, "seeds experts"]:
+    """Top-1 in the rows of each mechanism, NaN where it is not of `kinds`."""
+    found = np.full((len(of.scores), len(rows.experts)), np.nan)
+    for kind in np.flatnonzero(kinds):
+        own = rows.mechanism == kind
+        found[:, kind] = [
+            btw.top_one(one[own], rows.mechanism[own]) for one in of.scores
+        ]
+    return found
 
 
 def _specialisations(logits: np.ndarray, rows: PlantedRows) -> dict[str, np.ndarray]:
@@ -217,42 +235,6 @@ def agreement(of: Explanation) -> float:
     if len(of.scores) < 2:
         return float("nan")
     return float(_mean(btw.weight_agreement(of.scores)[None])[0])
-
-
-def area_statistics(of: Explanation, rows: PlantedRows) -> dict[str, Statistic]:
-    """AUROC for each mechanism that rows need, for the bootstrap over rows."""
-    found = {}
-    for kind in np.unique(rows.mechanism[rows.mechanism < len(rows.experts)]):
-        own = of.scores[..., kind]
-        both = np.stack([-own, own], axis=-1)
-        is_own = (rows.mechanism == kind).astype(np.int64)
-        found[rows.experts[kind]] = auroc_statistic(both, is_own, rows.ids)
-    return found
-
-
-def mean_area(
-    drawn: Mapping[str, Resampled],
-    rows: PlantedRows,
-    kinds: Bool[np.ndarray, " experts"],
-) -> Resampled:
-    """The mean AUROC over mechanisms of `kinds`, from the draws of each.
-
-    Raises:
-        ValueError: `kinds` has none.
-    """
-    chosen = [drawn[name] for name, k in zip(rows.experts, kinds, strict=True) if k]
-    if not chosen:
-        raise ValueError("kinds: no mechanism is learned; nothing to average")
-    return Resampled(
-        np.mean([one.found for one in chosen], axis=0),
-        np.mean([one.drawn for one in chosen], axis=0),
-        chosen[0].groups,
-    )
-
-
-def accuracy_statistic(of: Explanation, rows: PlantedRows) -> Statistic:
-    """Accuracy of the explained model, for the bootstrap over rows."""
-    return mean_statistic(of.right.astype(np.float64), rows.ids)
 
 
 def mix_correlations(

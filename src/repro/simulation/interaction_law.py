@@ -4,7 +4,7 @@ from functools import reduce
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from btw.decomposition import Decomposition
 from btw.interpretation import bayes_auroc
@@ -48,6 +48,33 @@ def auroc_ceilings(planned: InteractionSet) -> dict[str, float]:
     joint = _shares(planned)[:, None] * _seen(planned)
     found = bayes_auroc(joint)
     return dict(zip(planned.mechanisms, found.tolist(), strict=True))
+
+
+def posterior(
+    planned: InteractionSet,
+    codes: Int[np.ndarray, "samples modalities"],
+    tags: Int[np.ndarray, "samples modalities"],
+) -> Float[np.ndarray, "samples mechanisms"]:
+    """Probability of each mechanism given the codes and tags of a row, noise left out.
+
+    Nothing that sees no label can rank rows better.
+
+    >>> hidden = InteractionSet(
+    ...     modalities=2, classes=2, visible=0.0,
+    ...     shares={"unique_m1": 0.5, "redundancy": 0.5},
+    ... )
+    >>> posterior(hidden, np.array([[0, 1], [1, 1]]), np.zeros((2, 2), int)).round(3)
+    array([[1.   , 0.   , 0.   , 0.   ],
+           [0.333, 0.   , 0.   , 0.667]])
+    """
+    kinds = len(planned.mechanisms)
+    place = np.zeros(len(codes), dtype=np.int64)
+    for column, size in [(c, planned.classes) for c in codes.T] + [
+        (t, kinds) for t in tags.T
+    ]:
+        place = place * size + column
+    joint = (_shares(planned)[:, None] * _seen(planned))[:, place].T
+    return joint / joint.sum(axis=1, keepdims=True)
 
 
 def joint_of(

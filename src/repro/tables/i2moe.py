@@ -13,8 +13,8 @@ from repro.results.explanations import (
     PlantedRows,
     equal_weights,
     explanation_of,
-    planted_explanation,
     planted_rows,
+    posterior_explanation,
     rule_of_disagreement,
 )
 from repro.results.runs import Run, trained_run
@@ -52,7 +52,9 @@ def _told(params: Params, cell: str) -> tuple[PlantedRows, dict[str, Explanation
     rows = planted_rows(params, next(iter(recipes.values())).dataset)
     names = {address.rpartition("/")[2]: address for address in recipes}
     found = {
-        name: explanation_of(trained_run(params, address).read("experts"), rows)
+        name: explanation_of(
+            trained_run(params, address).read("experts"), rows, rows.experts
+        )
         for name, address in names.items()
         if recipes[address].interaction is not None
     }
@@ -62,7 +64,7 @@ def _told(params: Params, cell: str) -> tuple[PlantedRows, dict[str, Explanation
             found[DISAGREEMENT] = _disagreement(run, rows)
     if FULL in found:
         found[EQUAL] = equal_weights(found[FULL])
-        found[ORACLE] = planted_explanation(found[FULL], rows)
+        found[ORACLE] = posterior_explanation(params, found[FULL], rows)
     return rows, found
 
 

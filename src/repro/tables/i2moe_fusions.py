@@ -7,7 +7,7 @@ import pandas as pd
 from repro.params import Params
 from repro.results.runs import Run, trained_run
 from repro.tables.blocks import left_out
-from repro.tables.labels import UNWEIGHTED
+from repro.tables.labels import WITHOUT_EXPERTS
 from repro.tables.lines import Line, baseline_lines, lines, numbered, unimodal_line
 from repro.tables.rows import joined
 
@@ -54,7 +54,7 @@ def _block(params: Params, key: str) -> pd.DataFrame:
     ]
     found = [replace(row, limited=SHOWN[task]) for row in found]
     notes = [NOTE, *left_out(params, [plain, experts])]
-    return numbered(params, found, UNWEIGHTED, after=notes)
+    return numbered(params, found, WITHOUT_EXPERTS, after=notes)
 
 
 def _fusions(params: Params, plain: Run, experts: Run) -> list[Line]:

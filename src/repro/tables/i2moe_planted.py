@@ -28,8 +28,9 @@ NOTES = (
     "alike of unique information counts as redundant and as synergistic, so that "
     "weights cannot agree with the rows and with it at once; explanations are scored "
     "against the rows",
-    "estimates plug in the counts of all samples, which is too high, above all in "
-    "synergy; clusters: k-means of each modality, one for every code and tag",
+    "estimates plug in the counts of all samples, whose chance patterns add to them, "
+    "above all to synergy, while errors of clustering take from them; clusters: "
+    "k-means of each modality, one for every code and tag",
     "greatest AUROC: what any score of codes and tags, noise left out, reaches for a "
     "mechanism; greatest accuracy: in its rows, for one who knows it",
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from btw import mix_correlation
 from repro.metrics.bootstrap import (
     Resampled,
     crossed_difference,
@@ -16,16 +17,15 @@ from repro.metrics.bootstrap import (
 )
 from repro.params import Params
 from repro.results.comparing import LEAST_SEEDS
+from repro.results.explained import area_statistics, mean_score, top_statistics
 from repro.results.explanations import (
     Explanation,
     PlantedRows,
     accuracies,
     agreement,
-    area_statistics,
     areas,
     learned,
     local_scores,
-    mean_area,
     mix_correlations,
 )
 from repro.simulation.interaction_law import auroc_ceilings
@@ -41,21 +41,31 @@ from repro.tables.rows import (
 )
 
 CEILING = "ceiling"
-ORACLE = "oracle_mechanism"  # a control: the rows' own mechanisms as scores
+ORACLE = "oracle_mechanism"  # a control: the posterior of mechanisms as scores
+TESTED = ("told", "top_one")
 LEAST_MIXES = 3  # of a correlation over them
 NOTES = (
     "AUROC: chance that a row that needs a mechanism has a higher score of its expert "
-    "than one that does not; 0.5 is chance. Not learned: the model's accuracy in rows "
-    "of the mechanism is less than 10 points above chance; it is not scored, and means "
-    "are over those that are",
+    "than one that does not, 0.5 is chance; top-1: share of the rows of a mechanism in "
+    "which its expert weighs most. Both are means over mechanisms, so that naming one "
+    "and the same for all rows is chance. AUROC asks for the order of rows alone, "
+    "top-1 for the level of experts, too",
+    "not learned: the model's accuracy in test rows of the mechanism, mean over seeds, "
+    "is less than 10 points above chance; it is not scored, and intervals are given "
+    "what counts as learned",
+    "exact posterior: knows the law, codes and tags, without noise and without label; "
+    "AUROC of contributions and effects: of an expert's share in the prediction, and "
+    "of the loss without it, which looks at the label",
     "specialisation: accuracy of experts alone in the rows of their mechanism, less "
     "that in other rows; by the best names: after experts are named anew as best they "
-    "fit; the gap is what wrong names cost",
+    "fit, never below 0; the gap is what wrong names cost",
     "total variation: mean weights against planted shares, 0 is equal; agreement: "
     "Spearman of the weights of a row between seeds; deletion: accuracy that is lost "
-    "without the expert of the highest weight, beyond that without any one; survives: "
-    "share of an expert's reaction to noise in place of modalities that it shows to "
-    "values of other rows; near 0 it detects noise, and no information",
+    "without the expert of the highest weight, beyond that without any one",
+)
+SURVIVES = (
+    "survives: share of an expert's reaction to noise in place of modalities that it "
+    "shows to values of other rows; near 0 it detects noise, and no information"
 )
 
 
@@ -128,7 +138,9 @@ def truth_block(
         simulated=True,
         modalities=", ".join(name[7:] for name in rows.experts[:-2]),
         notes=joined_notes(
-            size_note(len(rows.ids), "samples", len(rows.ids), "samples"), *NOTES
+            size_note(len(rows.ids), "samples", len(rows.ids), "samples"),
+            *NOTES,
+            *([SURVIVES] if survival else []),
         ),
     )
     return frame(block, entries)
@@ -149,9 +161,13 @@ def mixes_block(params: Params, mixes: Mapping[str, Told]) -> pd.DataFrame:
                 metric, title = f"{kind}_follows", _title(params, row)
                 entries.append(summary_entry(row, title, metric, summary(values)))
     modalities = ", ".join(name[7:] for name in experts[:-2])
+    shares = np.stack([one[1].shares for one in told.values()])
+    distinct = np.argsort(np.argsort(shares, axis=0, kind="stable"), axis=0)
+    most = float(np.max(mix_correlation(distinct, shares)))
     note = (
         "Spearman over mixes of the mean weight of an expert and the share of rows "
-        "that need it; experts whose weight does not vary have none"
+        "that need it; experts whose weight does not vary have none. Shares repeat, so "
+        f"that weights which all differ reach {most:.3f} at most"
     )
     block = Block("planted_mixes", "simulated", "", True, modalities, note)
     return frame(block, entries)
@@ -162,7 +178,11 @@ def _title(params: Params, row: str) -> str:
 
 
 def _scores(
-    params: Params, row: str, found: Explanation, drawn: Drawn, rows: PlantedRows
+    params: Params,
+    row: str,
+    found: Explanation,
+    drawn: Mapping[str, Drawn],
+    rows: PlantedRows,
 ) -> Iterator[Entry]:
     kinds, title = learned(found, rows), _title(params, row)
     accuracy = 100 * accuracies(found, rows)
@@ -183,19 +203,26 @@ def _scores(
         if np.isnan(of_seeds).any():
             continue
         entry = summary_entry(row, title, metric, summary(of_seeds))
-        if metric == "told" and len(of_seeds) >= LEAST_SEEDS:
-            entry = _with_interval(params, entry, mean_area(drawn, rows, kinds))
+        if metric in TESTED and len(of_seeds) >= LEAST_SEEDS:
+            about = mean_score(drawn[metric], rows, kinds)
+            entry = _with_interval(params, entry, about)
         yield replace(entry, remark=remark)
 
 
-def _drawn(params: Params, of: Explanation, rows: PlantedRows) -> Drawn:
-    """AUROC for each mechanism on resamples of the rows, alike for all explanations."""
-    return resampled(
-        area_statistics(of, rows),
-        len(rows.ids),
-        resamples=params.statistics.auroc_resamples,
-        seed=params.statistics.seed,
-    )
+def _drawn(params: Params, of: Explanation, rows: PlantedRows) -> dict[str, Drawn]:
+    """Tested scores by mechanism on resamples of the rows, alike for all."""
+    return {
+        metric: resampled(
+            statistics,
+            len(rows.ids),
+            resamples=params.statistics.auroc_resamples,
+            seed=params.statistics.seed,
+        )
+        for metric, statistics in (
+            ("told", area_statistics(of, rows)),
+            ("top_one", top_statistics(of, rows)),
+        )
+    }
 
 
 def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
@@ -209,11 +236,11 @@ def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
 def _differences(
     params: Params,
     explanations: Mapping[str, Explanation],
-    drawn: Mapping[str, Drawn],
+    drawn: Mapping[str, Mapping[str, Drawn]],
     rows: PlantedRows,
     against: Sequence[str],
 ) -> Iterator[Entry]:
-    """Mean AUROC of each explanation less that of each reference, on the same rows.
+    """Mean scores of each explanation less those of each reference, on the same rows.
 
     Two references are set against each other once.
     """
@@ -228,12 +255,13 @@ def _differences(
             seeds = max(len(found.scores), len(other.scores))
             if not kinds.any() or seeds < LEAST_SEEDS:
                 continue
-            value = crossed_difference(
-                mean_area(drawn[row], rows, kinds)
-                - mean_area(drawn[reference], rows, kinds),
-                confidence=statistics.confidence,
-                seed=statistics.seed,
-            )
-            metric = difference_metric("told", reference)
-            yield difference_entry(row, _title(params, row), metric, value, seeds)
+            for metric in TESTED:
+                value = crossed_difference(
+                    mean_score(drawn[row][metric], rows, kinds)
+                    - mean_score(drawn[reference][metric], rows, kinds),
+                    confidence=statistics.confidence,
+                    seed=statistics.seed,
+                )
+                name = difference_metric(metric, reference)
+                yield difference_entry(row, _title(params, row), name, value, seeds)
         done.add(row)

@@ -26,7 +26,6 @@ LABELS = {
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
     "information": "information (bits)",
-    "top_one": "top-1 ↑",
     **DETAILS,
 }
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
@@ -47,9 +46,15 @@ VERSUS = "_vs_"  # between the headline of a score and what it is set against
 # Ends of the label of a difference: of a tested one both, one without p the first.
 INTERVAL, HOLM_P = " [interval] seed SE", ", Holm p"
 UNWEIGHTED = "unweighted"
+WITHOUT_EXPERTS = "without_experts"
+OWN = (UNWEIGHTED, WITHOUT_EXPERTS)  # set against the row that its code starts with
 TESTED = re.compile(r"\d+ test \w+ of \d+ .+")
 # What a star tells that a row differs from, where the name alone reads badly.
-DIFFERS_FROM = {"moe": "the MoE", UNWEIGHTED: "its unweighted fusion"}
+DIFFERS_FROM = {
+    "moe": "the MoE",
+    UNWEIGHTED: "its unweighted fusion",
+    WITHOUT_EXPERTS: "the same fusion without experts",
+}
 
 
 def difference_metric(headline: str, against: str) -> str:
@@ -103,7 +108,7 @@ def metric_label(
     headline, _, against = metric.partition(VERSUS)
     known = known_metric(headline)
     if known is not None and against:
-        other = names.get(against, against)
+        other = names.get(against, against.replace("_", " "))
         return f"{known.title} minus {other}{INTERVAL}{HOLM_P}"
     if known is not None and known.of_each_class:
         number = int(metric.rpartition("_")[2])

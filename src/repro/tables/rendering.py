@@ -132,8 +132,10 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
         found.append(ONE_SEED)
     tested = block.loc[block["p_holm"].notna(), "metric"]
     if not tested.empty:
+        against = dict.fromkeys(_compared_with(metric, params) for metric in tested)
+        other = next(iter(against)) if len(against) == 1 else "what its column names"
         found.append(
-            f"* = differs from {_compared_with(tested.iloc[0], params)}, Holm-adjusted "
+            f"* = differs from {other}, Holm-adjusted "
             f"p < {SIGNIFICANT} over all tested differences of this table and data "
             "set, paired bootstrap over seeds and groups"
         )

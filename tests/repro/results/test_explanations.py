@@ -4,10 +4,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from repro import files, params, paths
-from repro.metrics.bootstrap import resampled
 from repro.results import explanations
 from repro.results.explanations import Explanation, PlantedRows
 
@@ -150,24 +148,6 @@ def test_mechanisms_without_an_expert_are_rest():
     kinds = np.array([True, True, True, True])
     found = explanations.areas(oracle(rows).scores, beyond, kinds)
     assert np.isnan(found[:, 3]).all() and (found[:, :3] == 1).all()
-
-
-def test_the_bootstrap_starts_from_the_score_itself():
-    rows = planted()
-    generator = np.random.default_rng(2)
-    weights = generator.dirichlet(np.ones(4), (SEEDS, ROWS))
-    found = replace(oracle(rows), scores=weights)
-    kinds = np.array([True, False, True, True])
-    each = explanations.area_statistics(found, rows)
-    drawn = explanations.mean_area(resampled(each, ROWS, resamples=50), rows, kinds)
-    theirs = [
-        np.mean([roc_auc_score(rows.mechanism == k, one[:, k]) for k in (0, 2, 3)])
-        for one in weights
-    ]
-    assert drawn.found.tolist() == pytest.approx(theirs)
-    assert 0.003 < drawn.drawn.std(axis=0).mean() < 0.05
-    with pytest.raises(ValueError, match="no mechanism is learned"):
-        explanations.mean_area({}, rows, ~np.ones(4, bool))
 
 
 def test_weights_that_follow_the_shares_over_mixes():

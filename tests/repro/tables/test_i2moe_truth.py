@@ -151,7 +151,7 @@ def test_the_table_and_its_figure_are_written(
     made = pd.concat(blocks)
     write_table("i2moe_truth", Table("Truth", lambda _: made), few)
     text = paths.plot("i2moe_truth", "md").read_text()
-    assert "mean AUROC of mechanisms minus no_losses [interval] seed SE, Holm p" in text
+    assert "mean AUROC of mechanisms minus no losses [interval] seed SE, Holm p" in text
     assert "not learned: redundancy" in text
     assert "agreement of seeds ↑" in text
     series = told_series(made)
