@@ -123,12 +123,14 @@ def _least_information(p: Float[np.ndarray, "first second target"]) -> float:
     for _ in range(SWEEPS):
         product = np.einsum("y,yij->ij", of_target, fitted)
         fitted = _scaled(product, rows, columns)
+        # Less than that underflows in the next product, and a ratio to 0 has no bound.
+        fitted[fitted < FLOOR] = 0.0
         mixed = np.einsum("y,yij->ij", of_target, fitted)
         found = float((of_target[:, None, None] * rel_entr(fitted, mixed)).sum())
-        if known - found < STILL:
-            break
+        if not known - found >= STILL:
+            return min(known, found)
         known = found
-    return found
+    return known
 
 
 def _scaled(

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.linalg import null_space
 from scipy.optimize import minimize
 from scipy.special import rel_entr
+from sklearn.metrics import mutual_info_score
 
 from btw import Decomposition, decomposition, decomposition_of_codes
 
@@ -138,3 +139,18 @@ def test_a_target_value_that_never_occurs_changes_nothing():
 def test_bad_input_is_refused(call):
     with pytest.raises(ValueError, match=r"joint|first, second, target"):
         call()
+
+
+def test_sparse_counts_sum_to_the_whole_information():
+    """Cells that hardly any sample fills, whose values fade from sweep to sweep."""
+    generator = np.random.default_rng(5)
+    for samples in (60, 60, 120, 180) * 6:
+        y = generator.integers(3, size=samples)
+        told = generator.random(samples) < 0.5
+        first = np.where(told, y, generator.integers(3, size=samples)) * 4
+        second = np.where(told, generator.integers(3, size=samples), y) * 4
+        tag = generator.integers(4, size=samples)
+        found = decomposition_of_codes(first + tag, second + tag, y)
+        pair = first * 100 + second * 7 + tag
+        whole = mutual_info_score(pair, y) / np.log(2)
+        assert found.total == pytest.approx(whole, abs=2e-3)

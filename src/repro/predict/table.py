@@ -61,12 +61,16 @@ def check_place(out: Path, read: Path) -> None:
     """Stop at a place where no table of predictions is written.
 
     Raises:
-        ValueError: it has another suffix, is a folder, or is the file that was read.
+        ValueError: it has another suffix, is a folder or below a file, or is the file
+            that was read.
     """
     if out.suffix not in SUFFIXES:
         raise ValueError(f"{out}: write to a name that ends in .csv or .parquet")
     if out.is_dir():
         raise ValueError(f"{out}: is a folder; give a file in it")
+    files = [parent for parent in out.parents if parent.is_file()]
+    if files:
+        raise ValueError(f"{out}: {files[0]} is a file; name another folder")
     if out.resolve() == read.resolve():
         raise ValueError(f"{out}: is the file that is read; write to another one")
 

@@ -42,6 +42,7 @@ from repro.tables.rows import (
 
 CEILING = "ceiling"
 ORACLE = "oracle_mechanism"  # a control: the posterior of mechanisms as scores
+UNIFORM = "uniform"
 TESTED = ("told", "top_one")
 LEAST_MIXES = 3  # of a correlation over them
 NOTES = (
@@ -192,7 +193,8 @@ def _scores(
         for name, known, share in zip(rows.experts, kinds, rows.shares, strict=True)
         if share > 0 and not known
     ]
-    remark = f"not learned: {', '.join(lost)}" if lost else ""
+    is_own = row not in (UNIFORM, ORACLE)  # these say nothing of a model
+    remark = f"not learned: {', '.join(lost)}" if lost and is_own else ""
     values = {
         **{f"{name}_told": told[:, e] for e, name in enumerate(rows.experts)},
         **local_scores(found, rows),

@@ -197,6 +197,7 @@ def test_places_that_nothing_is_written_to(tea: Path) -> None:
     before = tea.read_bytes()
     for name, said in (
         ("out.txt", "ends in .csv or .parquet"),
+        ("samples.csv/out.csv", "samples.csv is a file; name another folder"),
         ("folder.csv", "is a folder"),
         ("samples.csv", "is the file that is read"),
     ):
