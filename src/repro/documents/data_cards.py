@@ -21,9 +21,10 @@ NOT = (
     "no stand-in for the real files: its numbers say nothing about printed ones",
     "no shift: all splits are drawn alike, and label noise is the same everywhere",
     "no test of fairness: nobody differs from anybody but by chance",
-    "not hard where real data are: a modality is reliable or pure noise, nothing "
-    "between",
+    "not hard where real data are: {}",
 )
+RELIABLE = "a modality is reliable or pure noise, nothing between"
+NEEDED = "a row needs one mechanism, and no mixture of them"
 USE = (
     "to test methods and code against a known truth: whether a weighting finds what is "
     "unreliable, what it could gain at best, whether a shortcut pays",
@@ -136,7 +137,7 @@ def _planted(params: Params) -> str:
         markdown_table(pd.DataFrame(rows)),
         f"{_percent(planned.redrawn)} of labels are drawn anew; features have noise of "
         f"{planned.noise:g}. What the kinds mean: [docs/data.md](../data.md).",
-        *_end(planned.seed),
+        *_end(planned.seed, NEEDED),
     )
 
 
@@ -221,13 +222,13 @@ def _reliability(
     )
 
 
-def _end(seed: int) -> list[str]:
+def _end(seed: int, easy: str = RELIABLE) -> list[str]:
     return [
         f"Seed {seed}. License: Apache-2.0, as the repository.",
         "## What it is for",
         *_listed(USE),
         "## What it is not",
-        *_listed(NOT),
+        *_listed([line.format(easy) for line in NOT]),
     ]
 
 
