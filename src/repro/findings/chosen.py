@@ -45,6 +45,7 @@ HEADLINES = (
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_no_interaction"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),
+    Headline(TRUTH, "planted_uniform", "i2moe", "top_one_vs_disagreement"),
     Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
