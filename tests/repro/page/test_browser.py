@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.figures.btw import FIGURES
-from repro.tables.btw import TABLES
 from tests.repro.page.conftest import made
+from tests.repro.page.shown import FIGURES, TABLES
 
 driver = pytest.importorskip(
     "playwright.sync_api", reason="no playwright: pip install -r requirements.txt"
@@ -94,7 +93,7 @@ def test_no_error_no_request_and_everything_is_shown(opened: Opened) -> None:
     assert opened.said == []
     assert opened.asked == [opened.address]
     for name in (*TABLES, *FIGURES):
-        assert opened.tab.locator(f"#btw_{name}").is_visible(), name
+        assert opened.tab.locator(f"#{name}").is_visible(), name
     pictures = "all => all.map(one => one.complete && one.naturalWidth)"
     widths = opened.tab.locator("img").evaluate_all(pictures)
     assert len(widths) == len(FIGURES) and all(widths)

@@ -5,14 +5,13 @@ import re
 import pytest
 
 from repro import paths
-from repro.figures.btw import FIGURES
 from repro.findings.provenance import Provenance
 from repro.page.document import page, policy
 from repro.page.sections import Sources
-from repro.tables.btw import TABLES
 from tests.repro.findings.made_trees import numbers, tree
 from tests.repro.page.conftest import ROOT, made
 from tests.repro.page.parsed import Parsed
+from tests.repro.page.shown import FIGURES, TABLES
 
 MOST_BYTES = 8_000_000
 SIMULATED = "mosi__simulated"
@@ -35,11 +34,11 @@ def parsed(committed: str) -> Parsed:
 
 
 def test_every_table_and_figure_has_its_place(parsed: Parsed) -> None:
-    wanted = [f"btw_{name}" for name in (*TABLES, *FIGURES)]
+    wanted = [*TABLES, *FIGURES]
     assert [name for name in wanted if name not in parsed.ids] == []
     assert parsed.tags.count("img") == len(FIGURES)
     for name in TABLES:
-        assert any(k.startswith(f"btw_{name}") for k in parsed.tables), name
+        assert any(k.startswith(name) for k in parsed.tables), name
 
 
 def test_places_are_one_each_and_links_lead_somewhere(parsed: Parsed) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from repro import paths
-from repro.figures.btw import FIGURES
 from repro.page.drawings import drawings, shown_data, undrawn, words
 from tests.repro.page.conftest import ROOT
+from tests.repro.page.shown import FIGURES
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,11 @@ def test_every_committed_figure_is_whole_and_simulated(
     params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    found = {drawing.name: drawing for drawing in drawings("btw", params)}
-    assert set(found) == {f"btw_{name}" for name in FIGURES}
-    assert undrawn("btw") == []
+    papers = ("btw", "i2moe")
+    every = [drawing for paper in papers for drawing in drawings(paper, params)]
+    found = {drawing.name: drawing for drawing in every}
+    assert set(found) == set(FIGURES)
+    assert [name for paper in papers for name in undrawn(paper)] == []
     for name, drawing in found.items():
         svg = base64.b64decode(drawing.uri.partition("base64,")[2])
         assert svg == paths.plot(name, "svg").read_bytes()
