@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from repro.cells.contributions import contribution_shares, left_out_effects
+from btw import contribution_share, leave_one_out
 from repro.cells.result import Result
 from repro.models.batch import Inputs
 from repro.models.fusions.interface import (
@@ -88,7 +88,7 @@ def experts_table(study: "Study", results: Sequence[Result]) -> pd.DataFrame | N
     """What every expert says of every row of valid and test; None without experts.
 
     Columns: method, seed, split, id, expert, weight, a logit of each output, `share`
-    (`contribution_shares`) and `left_out` (`left_out_effects`).
+    (`btw.contribution_share`) and `left_out` (`btw.leave_one_out`; NaN of one expert).
     """
     frames = [
         _rows(study, split, seed, logits[i], weights[i]).assign(method=result.method)
@@ -111,7 +111,8 @@ def _rows(
     names = expert_names(study.inputs.names, study.recipe.interaction)
     rows = study.samples.iloc[study.rows[split]]
     count, (_, experts, outputs) = len(rows), logits.shape
-    y = rows["y"].to_numpy(np.float64)
+    is_class = study.task.kind == "classification"
+    y = rows["y"].to_numpy(np.int64 if is_class else np.float64)
     columns = {
         "seed": np.full(count * experts, seed, dtype=np.int64),
         "split": split,
@@ -120,6 +121,9 @@ def _rows(
         "weight": weights.ravel(),
     }
     columns |= {f"logit_{k}": logits[..., k].ravel() for k in range(outputs)}
-    columns["share"] = contribution_shares(weights, logits).ravel()
-    columns["left_out"] = left_out_effects(weights, logits, y).ravel()
+    kind, effects = study.task.kind, np.full(weights.shape, np.nan)
+    columns["share"] = contribution_share(logits, weights, kind).ravel()
+    if experts > 1:
+        effects = leave_one_out(logits, weights, y, kind)
+    columns["left_out"] = effects.ravel()
     return pd.DataFrame(columns)

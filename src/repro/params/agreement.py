@@ -121,8 +121,8 @@ def _check_recipe(params: Params, address: str, recipe: Recipe) -> None:
         _check_evidence(params, where, recipe)
     if recipe.interaction is not None and trained.task == "multilabel":
         raise ValueError(
-            f"{where}.interaction: what experts say of several labels a sample is not "
-            "recorded; leave it out or use a data set of one label"
+            f"{where}.interaction: experts of several labels a sample are not in; "
+            "leave it out or use a data set of one label"
         )
     if address.startswith("own/"):
         _check_own(params, where, recipe)

@@ -36,6 +36,11 @@ from tests.repro.params.test_study import BASE, loaded
             ["trains: instance: has no meaning for a multilabel task", "leave it out"],
         ),
         (
+            "dataset: mmimdb, fusion: concat_transformer, "
+            "trains: [concat_transformer], interaction: {}",
+            ["interaction: experts of several labels", "use a data set of one label"],
+        ),
+        (
             "dataset: mmimdb, fusion: moe, trains: [unimodal, moe, first_weights]",
             ["trains: first_weights: has no meaning for a multilabel task"],
         ),
