@@ -1,6 +1,6 @@
 # make help: these lines; times on 2 cores, installation not counted.
 # make quick: every table and figure on a tiny profile, in build/quick; a minute.
-# make repro: everything from raw files to tables and figures; 25 minutes.
+# make repro: everything from raw files to tables and figures; half an hour.
 # make test: lint, types and tests; 15 minutes.
 # make bench: speed of the hot parts, each against a plain baseline.
 
