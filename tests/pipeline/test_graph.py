@@ -25,7 +25,7 @@ from tests.pipeline_graph import (
 OWN = "pipelines/own/dvc.yaml"
 EVERY = stages()
 ON_REQUEST = "btw_attribution_more"
-LAST = (ON_REQUEST, "pictures@mmimdb")  # the latter until cells train on these data
+LAST = (ON_REQUEST, "read_folder@mmimdb")  # the latter until cells train on these data
 ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", OWN) or s.name.startswith(LAST)]
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")

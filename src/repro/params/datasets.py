@@ -75,8 +75,8 @@ class Cohort(Facts):
     complete: bool
 
 
-class PictureSet(Facts):
-    """A data set of pictures, read from one folder in its public layout."""
+class FolderSet(Facts):
+    """A data set of a folder, read from one folder in its public layout."""
 
     layout: Literal["enrico", "mmimdb", "mmimdb_files"]
     source: Literal["simulated", "own"]
@@ -84,7 +84,7 @@ class PictureSet(Facts):
     split: Literal["grouped", "published"]
 
     @model_validator(mode="after")
-    def _layout_fits(self) -> "PictureSet":
+    def _layout_fits(self) -> "FolderSet":
         task, split = {
             "enrico": ("classification", self.split),
             "mmimdb": ("multilabel", "published"),
@@ -104,7 +104,7 @@ class Datasets(Strict):
     files: dict[Name, FileSet]
     fresh: dict[Name, FileSet] = Field(default_factory=dict)
     planted: dict[Name, FileSet] = Field(default_factory=dict)
-    pictures: dict[Name, PictureSet] = Field(default_factory=dict)
+    folders: dict[Name, FolderSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
 
     @model_validator(mode="after")
@@ -113,12 +113,12 @@ class Datasets(Strict):
             *self.files,
             *self.fresh,
             *self.planted,
-            *self.pictures,
+            *self.folders,
             *self.stays,
         ]
         both = sorted({name for name in names if names.count(name) > 1})
         if both:
-            what = "in more than one of files, fresh, planted, pictures and stays"
+            what = "in more than one of files, fresh, planted, folders and stays"
             raise ValueError(f"{', '.join(both)}: {what}; rename one")
         return self
 
@@ -127,9 +127,9 @@ class Datasets(Strict):
         """Those that are read from files, what simulators draw included."""
         return {**self.files, **self.fresh, **self.planted}
 
-    def every(self) -> dict[str, FileSet | PictureSet | Cohort]:
+    def every(self) -> dict[str, FileSet | FolderSet | Cohort]:
         """All of them by name."""
-        return {**self.of_files, **self.pictures, **self.stays}
+        return {**self.of_files, **self.folders, **self.stays}
 
 
 class SimulatedSet(Strict):

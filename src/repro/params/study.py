@@ -22,8 +22,8 @@ from repro.params.datasets import (
     Datasets,
     FileSet,
     FilmSimulation,
+    FolderSet,
     IcuSimulation,
-    PictureSet,
     ScreenSimulation,
     Simulation,
 )
@@ -115,7 +115,7 @@ class Params(Strict):
             )
         return dict(self.cells[group][key].recipes(cell))
 
-    def dataset(self, name: str) -> FileSet | PictureSet | Cohort:
+    def dataset(self, name: str) -> FileSet | FolderSet | Cohort:
         """Facts of a data set, or of the one that a part belongs to.
 
         Raises:

@@ -177,12 +177,12 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
         (
             r"^      task: multilabel",
             "      task: classification",
-            ["datasets.pictures.mmimdb", "layout='mmimdb' with task='classification'"],
+            ["datasets.folders.mmimdb", "layout='mmimdb' with task='classification'"],
         ),
         (
             r"^      split: published",
             "      split: grouped",
-            ["datasets.pictures.mmimdb", "split='grouped'; it needs task: multilabel"],
+            ["datasets.folders.mmimdb", "split='grouped'; it needs task: multilabel"],
         ),
         *(
             (

@@ -16,7 +16,7 @@ from repro.simulation.films import write_file
 from tests.pipeline_graph import ROOT
 
 PARAMS = load(ROOT / "params.yaml")
-GENRES = PARAMS.datasets.pictures["mmimdb"].classes
+GENRES = PARAMS.datasets.folders["mmimdb"].classes
 PLANTED = PARAMS.film_simulation
 
 

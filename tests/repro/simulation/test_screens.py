@@ -24,7 +24,7 @@ from repro.simulation.screens import (
 from tests.pipeline_graph import ROOT
 
 PARAMS = load(ROOT / "params.yaml")
-TOPICS = PARAMS.datasets.pictures["enrico"].classes
+TOPICS = PARAMS.datasets.folders["enrico"].classes
 PLANTED = PARAMS.screen_simulation
 
 

@@ -1,4 +1,4 @@
-"""Write a simulated data set of pictures in its public layout, and its truth."""
+"""Write a simulated data set in its public layout, and its truth."""
 
 from repro import process
 
@@ -12,7 +12,7 @@ from repro.simulation import film_files, films, screens  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Simulate one data set of datasets.pictures.
+    """Simulate one data set of datasets.folders.
 
     Raises:
         ValueError: there is no such data set.
@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     name, settings = parser.parse_args(arguments).dataset, params.load()
-    known = settings.datasets.pictures
+    known = settings.datasets.folders
     if name not in known:
-        raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
+        raise ValueError(f"params.yaml: {unknown('data set of a folder', name, known)}")
     classes, folder = known[name].classes, paths.simulated_tree(name)
     sizes = settings.active.pictures
     match known[name].layout:

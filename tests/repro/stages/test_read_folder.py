@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from repro import files, paths
 from repro.features.reading import read_features
 from repro.report import read_report
-from repro.stages import pictures, simulate_pictures
+from repro.stages import read_folder, simulate_folder
 from tests.repro.made_screens import TOPICS, write_screens
 
 ROOT = Path(__file__).parents[3]
@@ -28,13 +28,13 @@ def configure(**changes: object) -> None:
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
     content["preset"] = "tiny"
-    content["datasets"]["pictures"]["enrico"].update(changes)
+    content["datasets"]["folders"]["enrico"].update(changes)
     yaml.dump(content, paths.PARAMS)
 
 
 def test_the_simulated_folder_goes_through():
-    simulate_pictures.main(["enrico"])
-    pictures.main(["enrico"])
+    simulate_folder.main(["enrico"])
+    read_folder.main(["enrico"])
     meta = files.read_json(paths.prepared("enrico") / "meta.json")
     assert meta["simulated"] and meta["source"] == "simulated"
     assert meta["kinds"] == {"screenshot": "pictures", "wireframe": "pictures"}
@@ -49,8 +49,8 @@ def test_the_simulated_folder_goes_through():
 
 def test_the_published_split_of_the_simulated_folder(folder: Path):
     configure(split="published")
-    simulate_pictures.main(["enrico"])
-    pictures.main(["enrico"])
+    simulate_folder.main(["enrico"])
+    read_folder.main(["enrico"])
     notes = files.read_json(paths.prepared("enrico") / "meta.json")["notes"]
     assert any("groups stand in two splits" in note for note in notes)
     assert any("kept with an issue of high severity" in note for note in notes)
@@ -66,7 +66,7 @@ def test_ones_own_folder_is_not_simulated_and_damage_is_told(folder: Path):
     root = own(folder)
     path = root / "screenshots/104.jpg"
     path.write_bytes(path.read_bytes()[:300])
-    pictures.main(["enrico"])
+    read_folder.main(["enrico"])
     features = read_features("enrico")
     assert not features.meta["simulated"]
     assert "screenshot: 1 samples have no readable file" in features.meta["notes"]
@@ -81,18 +81,18 @@ def test_too_much_damage_stops_the_stage(folder: Path):
     for k in range(100, 104):
         (root / f"wireframes/{k}.png").write_bytes(b"")
     with pytest.raises(ValueError, match="4 of 60 samples have no readable wireframe"):
-        pictures.main(["enrico"])
+        read_folder.main(["enrico"])
 
 
 def test_an_unknown_data_set_is_named():
-    for stage in (pictures, simulate_pictures):
-        with pytest.raises(ValueError, match=r"data set of pictures.*enrico"):
+    for stage in (read_folder, simulate_folder):
+        with pytest.raises(ValueError, match=r"data set of a folder.*enrico"):
             stage.main(["enrique"])
 
 
 def test_films_go_through_with_several_labels_each():
-    simulate_pictures.main(["mmimdb"])
-    pictures.main(["mmimdb"])
+    simulate_folder.main(["mmimdb"])
+    read_folder.main(["mmimdb"])
     features = read_features("mmimdb")
     assert features.meta["task"] == "multilabel" and features.meta["simulated"]
     is_train = (features.samples["split"] == "train").to_numpy()
@@ -106,8 +106,8 @@ def test_films_go_through_with_several_labels_each():
 
 def test_plots_and_posters_go_through():
     configure_films(layout="mmimdb_files")
-    simulate_pictures.main(["mmimdb"])
-    pictures.main(["mmimdb"])
+    simulate_folder.main(["mmimdb"])
+    read_folder.main(["mmimdb"])
     features = read_features("mmimdb")
     assert list(features.modalities) == ["text", "image"]
     assert features.meta["kinds"] == {"text": "text", "image": "pictures"}
@@ -119,5 +119,5 @@ def test_plots_and_posters_go_through():
 def configure_films(**changes: object) -> None:
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
-    content["datasets"]["pictures"]["mmimdb"].update(changes)
+    content["datasets"]["folders"]["mmimdb"].update(changes)
     yaml.dump(content, paths.PARAMS)

@@ -1,4 +1,4 @@
-"""Read a folder of pictures and check it; make features and simple predictors."""
+"""Read a data set from a folder and check it; make features and simple predictors."""
 
 from repro import process
 
@@ -17,7 +17,7 @@ from repro.features.notes import tfidf_features  # noqa: E402
 from repro.features.pictures import picture_features  # noqa: E402
 from repro.features.series import fitted_scale, standardized  # noqa: E402
 from repro.params import Params  # noqa: E402
-from repro.params.datasets import PictureSet  # noqa: E402
+from repro.params.datasets import FolderSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.process import cores  # noqa: E402
 from repro.records import Dataset, Modality, Pictures, Ragged, Texts  # noqa: E402
@@ -33,15 +33,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     name, settings = parser.parse_args(arguments).dataset, params.load()
-    known = settings.datasets.pictures
+    known = settings.datasets.folders
     if name not in known:
-        raise ValueError(f"params.yaml: {unknown('data set of pictures', name, known)}")
+        raise ValueError(f"params.yaml: {unknown('data set of a folder', name, known)}")
     _prepare(known[name], paths.prepared(name))
     _write(settings, read_prepared(paths.prepared(name)), name)
     baselines.main([name])
 
 
-def _prepare(source: PictureSet, folder: Path) -> None:
+def _prepare(source: FolderSet, folder: Path) -> None:
     checked = checking.check(
         _read(source),
         source.path,
@@ -51,7 +51,7 @@ def _prepare(source: PictureSet, folder: Path) -> None:
     preparing.write(checked, folder)
 
 
-def _read(source: PictureSet) -> Dataset:
+def _read(source: FolderSet) -> Dataset:
     root, simulated = Path(source.path), source.source == "simulated"
     match source.layout:
         case "enrico":
@@ -69,7 +69,7 @@ def _write(settings: Params, prepared: Prepared, name: str) -> None:
         from repro.features.encoders import refuse_unwatched  # seconds to import
 
         refuse_unwatched(settings.active.pictures.weights)
-    root, meta = Path(settings.datasets.pictures[name].path), {}
+    root, meta = Path(settings.datasets.folders[name].path), {}
     for modality, stored in prepared.modalities.items():
         kind, made, meta[modality] = _vectors(settings, prepared.samples, stored, root)
         place = paths.features(name, kind) / f"{modality}.safetensors"
