@@ -53,6 +53,7 @@ bench: setup
 	python -m benchmarks.moe_layer
 	python -m benchmarks.unimodal
 	python -m benchmarks.training_step
+	python -m benchmarks.gpu_step
 	python -m benchmarks.mtand
 	python -m benchmarks.fusions
 	python -m benchmarks.interaction

@@ -1,7 +1,8 @@
 """The plain models of the benchmarks compute what the fast ones do."""
 
 import pytest
-from benchmarks import coverage, fusions, site_reach, training_step
+import torch
+from benchmarks import coverage, fusions, gpu_step, site_reach, training_step
 from benchmarks.null_data import MIXES
 
 from tests.repro.small_study import small_params, small_study
@@ -32,3 +33,24 @@ def test_a_weight_ahead_of_no_normalization_reaches_the_logits_whole() -> None:
     # Early fusion has no normalization ahead of its first layer.
     assert 0 < site_reach.reach(study, "moe") < 1
     assert site_reach.reach(study, "early_fusion") > 0.5
+
+
+def test_a_step_at_paper_size_starts_few_kernels_and_waits_for_few_values() -> None:
+    # Counts do not depend on widths, so those of the encoder are small here.
+    found = gpu_step.counts_of(1, 24, torch.device("cpu"))
+    step = [found[name] for name in ("forward", "backward", "optimizer")]
+    assert sum(own.kernels for own in step) <= gpu_step.MOST_KERNELS
+    assert sum(own.reads for own in step) <= gpu_step.MOST_READS
+    products = found["forward"].operations
+    assert products["aten::addmm"] == 6 * gpu_step.LAYERS + 1  # nothing goes uncounted
+
+
+def test_reads_by_the_host_are_counted() -> None:
+    values = torch.ones(3)
+    with gpu_step.counted() as counts:
+        assert values.tolist() == [1.0, 1.0, 1.0]
+        assert bool(values[0] > 0)
+        values.nonzero()
+        (values + 1).view(3, 1)
+    assert counts.reads == 3
+    assert counts.kernels == 4  # the comparison, its read, nonzero and the sum
