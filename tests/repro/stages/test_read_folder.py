@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -121,3 +122,23 @@ def configure_films(**changes: object) -> None:
     content = yaml.load(paths.PARAMS)
     content["datasets"]["folders"]["mmimdb"].update(changes)
     yaml.dump(content, paths.PARAMS)
+
+
+def test_fields_go_through():
+    simulate_folder.main(["adni"])
+    read_folder.main(["adni"])
+    features = read_features("adni")
+    names = ["image", "genetic", "clinical", "biospecimen"]
+    assert list(features.modalities) == names
+    assert set(features.meta["kinds"].values()) == {"fields"}
+    assert features.meta["simulated"]
+    present = features.samples[[f"present_{name}" for name in names]]
+    assert not present.to_numpy().all() and present.any(axis=1).all()
+    about = files.read_json(paths.features("adni", "pictures") / "meta.json")
+    assert about["genetic"]["linked"] > 0 and about["image"]["linked"] == 0
+    is_train = (features.samples["split"] == "train").to_numpy()
+    image = features.modalities["image"]
+    train = image.values[is_train[image.lengths > 0]]
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-3)
+    assert read_report("baselines/adni").data.classes == 3
