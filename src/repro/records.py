@@ -77,7 +77,20 @@ class Pictures:
     paths: list[str]
 
 
-Modality = Ragged | Texts | Pictures
+@dataclass(frozen=True)
+class Fields:
+    """Named numbers and words of every sample, as tables state them.
+
+    A number is NaN and a word "" where nothing is stated; a sample of which nothing is
+    stated lacks the modality. Several words of one field stand between bars: "a|b".
+    """
+
+    names: tuple[str, ...]
+    numbers: Float[np.ndarray, "samples numbers"]
+    words: pd.DataFrame
+
+
+Modality = Ragged | Texts | Pictures | Fields
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,12 @@ MADE = {
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
     "enrico": Made({"screenshot": 8, "wireframe": 8}, STAYS, classes=4),
+    "adni": Made(
+        dict.fromkeys(("image", "genetic", "clinical", "biospecimen"), 6),
+        STAYS,
+        classes=3,
+        together=1,
+    ),
     **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "icu_complete": COHORT,
     "icu_all": COHORT,

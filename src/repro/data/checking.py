@@ -15,6 +15,7 @@ from repro.data.suspicion import suspicious
 from repro.records import (
     SPLITS,
     Dataset,
+    Fields,
     Modality,
     Pictures,
     Ragged,
@@ -63,7 +64,7 @@ def check(
     return replace(checked, warnings=(*dataset.warnings, *told))
 
 
-def _seen(modality: Ragged | Texts | Pictures) -> Ragged | Texts | Pictures:
+def _seen(modality: Modality) -> Modality:
     """A text of characters that nobody sees is an absent one, as one of spaces is."""
     if not isinstance(modality, Texts):
         return modality
@@ -191,6 +192,9 @@ def check_modality(name: str, modality: Modality, ids: pd.Series, where: str) ->
         )
     if isinstance(modality, Texts | Pictures):
         return
+    if isinstance(modality, Fields):
+        _check_no_infinite(name, modality, ids, where)
+        return
     lengths, rows = modality.lengths, len(modality.values)
     if (lengths < 0).any() or lengths.sum() != rows or modality.offsets[0] != 0:
         raise ValueError(
@@ -198,6 +202,15 @@ def check_modality(name: str, modality: Modality, ids: pd.Series, where: str) ->
             "the file is damaged"
         )
     _check_finite(name, modality, ids, where)
+
+
+def _check_no_infinite(name: str, fields: Fields, ids: pd.Series, where: str) -> None:
+    bad = np.isinf(fields.numbers).any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{where}: {name} has infinite values in {_counted(ids, bad)}; correct or "
+            "remove them"
+        )
 
 
 def _check_finite(name: str, ragged: Ragged, ids: pd.Series, where: str) -> None:

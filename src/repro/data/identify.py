@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from repro import process
-from repro.data import csv_files, mmsa, mult
+from repro.data import adni_fields, adni_tables, csv_files, mmsa, mult, plink
 from repro.data.checksums import KNOWN, sha256
 from repro.data.mimiciv import layout as mimiciv
 from repro.data.npy_files import npy_array
@@ -34,6 +34,8 @@ _ROOTS = (
     ("ecg", mimiciv.ECG),
 )
 _TABLE = "source: table (docs/extending.md)"
+_ADNI = "datasets.folders.adni: the folder that holds it (layout: adni, source: own)"
+_ADNI_TERMS = "under ADNI's data use agreement unless simulated; docs/data.md"
 _MOST_SHOWN = 12  # names of columns or keys
 
 
@@ -68,6 +70,8 @@ def identify(path: Path) -> Found:
         )
     if start.startswith(_NUMPY):
         return _array(path)
+    if start.startswith(plink.MAGIC):
+        return _bed(path, start)
     if start.startswith(_PICKLE) or path.suffix in _PICKLED:
         return _pickle(path)
     if path.suffix == ".csv" or (path.name.endswith(".csv.gz") and start[:2] == _GZIP):
@@ -90,6 +94,19 @@ def _folder(path: Path) -> Found:
     return Found("unknown folder", "give a file in it")
 
 
+def _bed(path: Path, start: bytes) -> Found:
+    """A .bed of PLINK, with what lies beside it."""
+    beside = [path.with_suffix(end) for end in (".bim", ".fam")]
+    lacking = [other.name for other in beside if not other.is_file()]
+    is_major = start[2:3] == plink.SNP_MAJOR
+    known = (
+        "SNP-major" if is_major else "not SNP-major: write it again with --make-bed",
+        f"lacks {' and '.join(lacking)}" if lacking else "with its .bim and .fam",
+        _ADNI_TERMS,
+    )
+    return Found("PLINK genotypes (.bed)", _ADNI, known)
+
+
 def _array(path: Path) -> Found:
     array = npy_array(path)
     shape = f"{array.dtype} of shape {array.shape}"
@@ -110,6 +127,11 @@ def _csv(path: Path) -> Found:
                 known = ("real patients unless simulated; docs/data.md",)
                 return Found(f"MIMIC-IV table {name}", use, known)
     shown = f"columns: {', '.join(header[:_MOST_SHOWN])}"
+    named = {name.strip().upper() for name in header}
+    for family in adni_fields.FAMILIES:
+        is_of = adni_tables.is_named(path.name, family)
+        if is_of and not named.isdisjoint({adni_tables.SUBJECT, adni_tables.RID}):
+            return Found(f"ADNI table {family}", _ADNI, (_ADNI_TERMS, shown))
     if {"video_id", "clip_id", "text"} <= set(header):
         use = "labels: data/labels/<file>, beside source: mult"
         return Found("label CSV of MOSI or MOSEI", use, (shown,))

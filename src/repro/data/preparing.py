@@ -10,7 +10,15 @@ import pandas as pd
 from jaxtyping import Bool
 
 from repro import files
-from repro.records import SPLITS, Dataset, Modality, Pictures, Ragged, Texts
+from repro.records import (
+    SPLITS,
+    Dataset,
+    Fields,
+    Modality,
+    Pictures,
+    Ragged,
+    Texts,
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Prepared:
 
 
 def presence(modality: Modality) -> Bool[np.ndarray, " samples"]:
-    """Whether each sample has the modality: a row, a file, or a character that is no
-    space.
+    """Whether each sample has the modality: a row, a file, a field that is stated, or
+    a character that is no space.
 
     >>> presence(Texts(["a", " "])).tolist()
     [True, False]
@@ -36,6 +44,9 @@ def presence(modality: Modality) -> Bool[np.ndarray, " samples"]:
         return np.array([bool(text.strip()) for text in modality.values], dtype=bool)
     if isinstance(modality, Pictures):
         return np.array([path != "" for path in modality.paths], dtype=bool)
+    if isinstance(modality, Fields):
+        has_word = (modality.words != "").to_numpy().any(axis=1)
+        return has_word | ~np.isnan(modality.numbers).all(axis=1)
     return modality.lengths > 0
 
 
@@ -51,6 +62,9 @@ def write(dataset: Dataset, folder: Path) -> None:
     for name, modality in dataset.modalities.items():
         path = _file(folder, name, modality)
         written.add(path.name)
+        if isinstance(modality, Fields):
+            written |= {place.name for place in _write_fields(path, modality)}
+            continue
         if isinstance(modality, Texts):
             table = pd.DataFrame({"id": samples["id"], "text": modality.values})
             files.write_table(path, table)
@@ -81,6 +95,8 @@ def read_prepared(folder: Path) -> Prepared:
         elif meta["kinds"][name] == "pictures":
             table = files.read_table(folder / f"{name}.parquet")
             modalities[name] = Pictures(table["path"].tolist())
+        elif meta["kinds"][name] == "fields":
+            modalities[name] = _read_fields(folder / f"{name}.safetensors")
         else:
             modalities[name] = read_ragged(folder / f"{name}.safetensors")
     return Prepared(files.read_table(folder / "samples.parquet"), modalities, meta)
@@ -104,8 +120,32 @@ def read_ragged(path: Path) -> Ragged:
     return Ragged(arrays["values"], arrays["offsets"], arrays.get("times"))
 
 
+def _write_fields(path: Path, fields: Fields) -> tuple[Path, Path]:
+    """Write the names of numbers and the words beside the array, and say where."""
+    names, words = _beside(path)
+    files.write_arrays(path, {"numbers": fields.numbers})
+    files.write_table(names, pd.DataFrame({"name": list(fields.names)}, dtype="str"))
+    files.write_table(words, fields.words)
+    return names, words
+
+
+def _read_fields(path: Path) -> Fields:
+    numbers = files.read_arrays(path)["numbers"]
+    names, words = (files.read_table(place) for place in _beside(path))
+    if words.empty:  # Parquet keeps no rows of a table without columns
+        words = pd.DataFrame(index=range(len(numbers)))
+    return Fields(tuple(names["name"]), numbers, words)
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    return (
+        path.with_name(f"{path.stem}_names.parquet"),
+        path.with_name(f"{path.stem}_words.parquet"),
+    )
+
+
 def _file(folder: Path, name: str, modality: Modality) -> Path:
-    suffix = "safetensors" if isinstance(modality, Ragged) else "parquet"
+    suffix = "parquet" if isinstance(modality, Texts | Pictures) else "safetensors"
     return folder / f"{name}.{suffix}"
 
 
@@ -135,4 +175,6 @@ def _kind(modality: Modality) -> str:
         return "text"
     if isinstance(modality, Pictures):
         return "pictures"
+    if isinstance(modality, Fields):
+        return "fields"
     return "sequence" if (modality.lengths > 1).any() else "vector"

@@ -7,7 +7,7 @@ import pandas as pd
 from repro.params import Params
 from repro.params.datasets import Cohort, SimulatedSet
 from repro.records import SPLITS
-from repro.simulation import sentiment
+from repro.simulation import adni, adni_genetics, sentiment
 from repro.simulation.icu import latents
 from repro.simulation.icu import settings as icu
 from repro.simulation.planted import Parts
@@ -42,7 +42,8 @@ def data_cards(params: Params) -> dict[str, str]:
     cards = {f"data_{name}": _sentiment(params, name) for name in sets}
     if params.simulation.draws:
         cards["data_draws"] = _draws(params)
-    return cards | {"data_icu": _icu(params), "data_planted": _planted(params)}
+    cards |= {"data_icu": _icu(params), "data_planted": _planted(params)}
+    return cards | {"data_adni": _adni(params)}
 
 
 def _sentiment(params: Params, name: str) -> str:
@@ -105,6 +106,41 @@ def _icu(params: Params) -> str:
         "## What is planted",
         "A severity score of variance 1, cut into the classes of the length of stay.",
         _strengths(parts, icu.MODALITIES, 1.0),
+        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *_end(planted.seed),
+    )
+
+
+def _adni(params: Params) -> str:
+    planted, names = params.adni_simulation, adni.MODALITIES
+    parts = latents.parts_of(icu.signals_of(planted))
+    facts = {
+        "subjects": f"{params.active.pictures.subjects:,}",
+        "CN; MCI; AD": "; ".join(map(_percent, adni.MIX)),
+        "without a diagnosis at the baseline": _percent(adni.UNDIAGNOSED),
+        "PLINK sets": f"{len(adni_genetics.SETS)}",
+        "SNPs, of them telling": (
+            f"{adni_genetics.SNPS + adni_genetics.LINKED}; {adni_genetics.TELLING}"
+        ),
+        **{
+            f"without {name}": _percent(share)
+            for name, share in zip(names, adni.ABSENT, strict=True)
+        },
+    }
+    unreliable = dict(zip(names, planted.unreliable, strict=True))
+    return _joined(
+        "# Data card: ADNI, simulated",
+        WRITTEN,
+        "Tables and PLINK sets in the layout of ADNI, made by `dvc repro "
+        "pipelines/folders/dvc.yaml:simulate_folder@adni`, with defects of the real "
+        "ones: diagnoses entered twice, visits of a year later, missing fields, SNPs "
+        "with other alleles or on the other strand, drugs and dates that tell the "
+        "diagnosis. [docs/data.md](../data.md) says what is read.",
+        "## Size",
+        _table("what", "value", facts),
+        "## What is planted",
+        "A score of variance 1, cut into the three diagnoses.",
+        _strengths(parts, names, 1.0),
         _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
         *_end(planted.seed),
     )

@@ -76,12 +76,18 @@ class Cohort(Facts):
 
 
 class FolderSet(Facts):
-    """A data set of a folder, read from one folder in its public layout."""
+    """A data set of a folder, read from one folder in its public layout.
 
-    layout: Literal["enrico", "mmimdb", "mmimdb_files"]
+    Of ADNI alone: `visit` says which one fields and diagnosis are of, and SNPs whose
+    correlation with one before them is above `linkage` (r squared) are left out.
+    """
+
+    layout: Literal["enrico", "mmimdb", "mmimdb_files", "adni"]
     source: Literal["simulated", "own"]
     path: str
     split: Literal["grouped", "published"]
+    visit: Literal["baseline", "published"] = "baseline"
+    linkage: Share = 1.0
 
     @model_validator(mode="after")
     def _layout_fits(self) -> "FolderSet":
@@ -89,11 +95,18 @@ class FolderSet(Facts):
             "enrico": ("classification", self.split),
             "mmimdb": ("multilabel", "published"),
             "mmimdb_files": ("multilabel", "published"),
+            "adni": ("classification", "grouped"),
         }[self.layout]
         if (self.task, self.split) != (task, split):
             raise ValueError(
                 f"layout={self.layout!r} with task={self.task!r} and "
                 f"split={self.split!r}; it needs task: {task} and split: {split}"
+            )
+        own = sorted({"visit", "linkage"} & self.model_fields_set)
+        if own and self.layout != "adni":
+            raise ValueError(
+                f"layout={self.layout!r} with {' and '.join(own)}, which are of adni "
+                "alone; leave them out"
             )
         return self
 
@@ -198,7 +211,7 @@ class FilmSimulation(Strict):
 
 
 class IcuSimulation(Strict):
-    """What the simulator of a MIMIC-shaped tree plants."""
+    """What the simulators of four modalities plant: a MIMIC-shaped tree, and ADNI."""
 
     seed: Seed
     unique: Annotated[list[NotNegative], Field(min_length=4, max_length=4)]

@@ -162,10 +162,11 @@ class Icu(Strict):
 
 
 class Pictures(Strict):
-    """How many screens and films are simulated, and how pictures become vectors."""
+    """How much of each folder is simulated, and how pictures become vectors."""
 
     screens: Annotated[Count, Field(ge=100)]
     films: Annotated[Count, Field(ge=200, le=9999)]
+    subjects: Annotated[Count, Field(ge=100, le=9999)]
     encoder: Literal["pixels", "vit"]
     weights: str
     width: Width

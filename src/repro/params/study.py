@@ -76,6 +76,7 @@ class Params(Strict):
     icu_simulation: IcuSimulation
     screen_simulation: ScreenSimulation
     film_simulation: FilmSimulation
+    adni_simulation: IcuSimulation
     interaction_simulation: InteractionSimulation
     weighting: Weighting
     statistics: Statistics

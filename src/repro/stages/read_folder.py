@@ -11,8 +11,9 @@ from typing import Any  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
-from repro.data import checking, enrico, mmimdb, mmimdb_files, preparing  # noqa: E402
+from repro.data import adni, checking, enrico, mmimdb, mmimdb_files, preparing  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
+from repro.features.fields import field_features  # noqa: E402
 from repro.features.notes import tfidf_features  # noqa: E402
 from repro.features.pictures import picture_features  # noqa: E402
 from repro.features.series import fitted_scale, standardized  # noqa: E402
@@ -20,7 +21,7 @@ from repro.params import Params  # noqa: E402
 from repro.params.datasets import FolderSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.process import cores  # noqa: E402
-from repro.records import Dataset, Modality, Pictures, Ragged, Texts  # noqa: E402
+from repro.records import Dataset, Fields, Modality, Pictures, Ragged, Texts  # noqa: E402
 from repro.stages import baselines  # noqa: E402
 
 
@@ -61,6 +62,8 @@ def _read(source: FolderSet) -> Dataset:
             return mmimdb.read(root, source.classes, simulated=simulated)
         case "mmimdb_files":
             return mmimdb_files.read(root, source.classes, simulated=simulated)
+        case "adni":
+            return adni.read(root, source.classes, source.visit, simulated=simulated)
 
 
 def _write(settings: Params, prepared: Prepared, name: str) -> None:
@@ -69,16 +72,23 @@ def _write(settings: Params, prepared: Prepared, name: str) -> None:
         from repro.features.encoders import refuse_unwatched  # seconds to import
 
         refuse_unwatched(settings.active.pictures.weights)
-    root, meta = Path(settings.datasets.folders[name].path), {}
+    source, meta = settings.datasets.folders[name], {}
     for modality, stored in prepared.modalities.items():
-        kind, made, meta[modality] = _vectors(settings, prepared.samples, stored, root)
+        linkage = source.linkage if modality == adni.GENETIC else 1.0
+        kind, made, meta[modality] = _vectors(
+            settings, prepared.samples, stored, Path(source.path), linkage
+        )
         place = paths.features(name, kind) / f"{modality}.safetensors"
         write_ragged(place, Ragged(made.values, made.offsets))
     files.write_json(paths.features(name, "pictures") / "meta.json", meta)
 
 
 def _vectors(
-    settings: Params, samples: pd.DataFrame, stored: Modality, root: Path
+    settings: Params,
+    samples: pd.DataFrame,
+    stored: Modality,
+    root: Path,
+    linkage: float,
 ) -> tuple[str, Ragged, dict[str, Any]]:
     """The kind of features, one vector per sample, and what a meta file says."""
     chosen = settings.active.pictures
@@ -101,6 +111,8 @@ def _vectors(
             scaled, clipped = standardized(stored, fitted_scale(stored, is_train))
             about = {"features": stored.values.shape[1], "clipped": clipped}
             return "series", scaled, about
+        case Fields():
+            return "series", *field_features(samples, stored, linkage)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import argparse  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
-from repro.simulation import film_files, films, screens  # noqa: E402
+from repro.simulation import adni, film_files, films, screens  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
             film_files.write_tree(
                 settings.film_simulation, classes, sizes.films, folder
             )
+        case "adni":
+            adni.write_tree(settings.adni_simulation, classes, sizes.subjects, folder)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from repro.data.identify import main
 from repro.data.mimiciv.layout import CORE
 from tests.repro.data.made_features import CONTENTS, saved
 from tests.repro.data.test_hostile_pickles import HOSTILE
+from tests.repro.made_adni import write_adni
 
 
 def told(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -217,3 +218,30 @@ def test_folders_and_foreign_files(
         assert told(tmp_path / name, capsys)[0] == family
     with pytest.raises(ValueError, match="no such file"):
         main([str(tmp_path / "none")])
+
+
+def test_tables_and_genotypes_of_adni(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_adni(tmp_path / "adni")
+    families = {
+        "DXSUM_09Sep2024.csv": "ADNI table DXSUM",
+        "UCSFFSX7_09Sep2024.csv": "ADNI table UCSFFSX7",
+        "UPENNBIOMK_ROCHE_ELECSYS_09Sep2024.csv": (
+            "ADNI table UPENNBIOMK_ROCHE_ELECSYS"
+        ),
+        "ADNI3_PLINK_Final.bed": "PLINK genotypes (.bed)",
+    }
+    for name, family in families.items():
+        lines = told(root / name, capsys)
+        assert lines[0] == family and "layout: adni" in lines[1]
+        assert any("data use agreement" in line for line in lines)
+    assert "with its .bim and .fam" in lines
+    (root / "ADNI3_PLINK_Final.fam").unlink()
+    path = root / "ADNI3_PLINK_Final.bed"
+    path.write_bytes(b"\x6c\x1b\x00" + path.read_bytes()[3:])
+    lines = told(path, capsys)
+    assert "lacks ADNI3_PLINK_Final.fam" in lines
+    assert lines[2].startswith("not SNP-major")
+    (tmp_path / "VITALS_1.csv").write_text("a,b\n1,2\n")
+    assert told(tmp_path / "VITALS_1.csv", capsys)[0] == "unknown CSV"

@@ -29,7 +29,7 @@ def changed(params: Params, name: str, **values: object) -> Params:
 
 def test_every_simulated_set_has_a_card_that_says_so(params: Params) -> None:
     cards = data_cards(params)
-    names = ("mosi", "mosei", "draws", "icu", "planted")
+    names = ("mosi", "mosei", "draws", "icu", "planted", "adni")
     assert set(cards) == {f"data_{name}" for name in names}
     for text in cards.values():
         assert text.startswith("# Data card: ") and "simulated\n" in text[:80]
@@ -96,3 +96,19 @@ def test_the_committed_cards_are_those_of_params(params: Params) -> None:
         pytest.skip("dvc.lock: the stage cards has not run yet; run dvc repro")
     for name, text in data_cards(params).items():
         assert (ROOT / paths.CARDS / f"{name}.md").read_text() == text
+
+
+def test_the_card_of_adni_by_hand(params: Params) -> None:
+    planted = changed(
+        params,
+        "adni_simulation",
+        unique=[3.0, 0.0, 0.0, 0.0],
+        shared=0.0,
+        synergy=0.0,
+        label_noise=4.0,
+        unreliable=[0.5, 0.0, 0.25, 0.0],
+    )
+    text = data_cards(planted)["data_adni"]
+    assert re.search(r"\| only in image +\| 0\.600 \| 36 % ", text)  # 3 / 5
+    assert re.search(r"\| subjects +\| 600 ", text)
+    assert "image 50 %, genetic 0 %, clinical 25 %, biospecimen 0 %" in text

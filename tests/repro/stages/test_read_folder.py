@@ -3,13 +3,14 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from repro import files, paths
 from repro.features.reading import read_features
 from repro.report import read_report
-from repro.stages import read_folder, simulate_folder
+from repro.stages import read_folder, simulate_folder, train
 from tests.repro.made_screens import TOPICS, write_screens
 
 ROOT = Path(__file__).parents[3]
@@ -121,3 +122,50 @@ def configure_films(**changes: object) -> None:
     content = yaml.load(paths.PARAMS)
     content["datasets"]["folders"]["mmimdb"].update(changes)
     yaml.dump(content, paths.PARAMS)
+
+
+def test_fields_go_through():
+    simulate_folder.main(["adni"])
+    read_folder.main(["adni"])
+    features = read_features("adni")
+    names = ["image", "genetic", "clinical", "biospecimen"]
+    assert list(features.modalities) == names
+    assert set(features.meta["kinds"].values()) == {"fields"}
+    assert features.meta["simulated"]
+    present = features.samples[[f"present_{name}" for name in names]]
+    assert not present.to_numpy().all() and present.any(axis=1).all()
+    about = files.read_json(paths.features("adni", "pictures") / "meta.json")
+    assert about["genetic"]["linked"] > 0 and about["image"]["linked"] == 0
+    is_train = (features.samples["split"] == "train").to_numpy()
+    image = features.modalities["image"]
+    train = image.values[is_train[image.lengths > 0]]
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-3)
+    assert read_report("baselines/adni").data.classes == 3
+
+
+def test_experts_train_where_modalities_are_missing():
+    """The weights of experts of every subject sum to 1, whatever it lacks."""
+    yaml = YAML()
+    content = yaml.load(paths.PARAMS)
+    content["seeds"] = [0, 1]
+    cell = content["cells"]["experts"]["adni"]
+    cell["rows"] = {"i2moe": {"interaction": {}}, "mask_mean": {"interaction": {}}}
+    cell["rows"]["mask_mean"]["interaction"]["mask"] = "mean"
+    yaml.dump(content, paths.PARAMS)
+    simulate_folder.main(["adni"])
+    read_folder.main(["adni"])
+    train.main(["experts/adni"])
+    samples = read_features("adni").samples.set_index("id")
+    missing = ~samples.filter(like="present_").all(axis=1)
+    for row in ("i2moe", "mask_mean"):
+        told = files.read_table(paths.run(f"experts/adni/{row}") / "experts.parquet")
+        assert set(told["expert"]) == {
+            *(f"unique_{name}" for name in ("image", "genetic", "clinical")),
+            *("unique_biospecimen", "synergy", "redundancy"),
+        }
+        numbers = told.select_dtypes("number").to_numpy()
+        assert np.isfinite(numbers).all()
+        sums = told.groupby(["seed", "split", "id"])["weight"].sum()
+        np.testing.assert_allclose(sums, 1, atol=1e-5)
+        assert missing.loc[told["id"].unique()].sum() > 5

@@ -57,10 +57,11 @@ def test_the_control_is_told_beside_every_claim(study: SimpleNamespace) -> None:
 def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     table = fusions(study.params)
-    assert list(dict.fromkeys(table["dataset"])) == ["mosi", "enrico"]
+    cells = study.params.cells["experts"]
+    assert list(dict.fromkeys(table["dataset"])) == list(cells)
     tested = table[table["metric"].str.endswith("_vs_without_experts")]
-    rows = study.params.cells["experts"]["enrico"].rows
-    fused = {f"{name}_i2moe" for name in study.params.cells["experts"]["enrico"].trains}
+    rows = cells["enrico"].rows
+    fused = {f"{name}_i2moe" for name in cells["enrico"].trains}
     assert set(tested[tested["dataset"] == "enrico"]["row"]) == fused
     shown = table[table["dataset"] == "enrico"]
     assert {"majority", "logistic", "unimodal", *rows["plain"]["trains"][1:]} <= set(

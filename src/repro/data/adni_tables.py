@@ -1,0 +1,219 @@
+"""Tables of ADNI as LONI gives them: the file, its subjects, the rows of one visit."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from repro.data.adni_fields import UNITS, UNSTATED
+from repro.data.csv_files import csv_table
+from repro.data.places import inside
+from repro.data.spelling import plain
+
+Visit = Literal["baseline", "published"]
+# Visits that are the baseline, the one that counts first.
+BASELINE = ("bl", "sc", "scmri")
+DATES = ("EXAMDATE", "VISDATE", "USERDATE")  # of a visit, by the first that is there
+STAMP = "UPDATE_STAMP"
+SUBJECT, RID = "PTID", "RID"
+_BOUND = re.compile(r"[<>]\s*(?=[\d.])")  # of an assay: beyond what it can measure
+
+
+def is_named(name: str, family: str) -> bool:
+    """Whether a file is named as a table of the family, with or without a day.
+
+    LONI ends names with the day of the download.
+
+    >>> is_named("DXSUM_PDXCONV_09Sep2024.csv", "DXSUM"), is_named("DXS.csv", "DXSUM")
+    (True, False)
+    """
+    return bool(re.fullmatch(rf"{family}(_PDXCONV)?(_ADNIALL)?(_?\d\w*)?\.csv", name))
+
+
+def found(root: Path, family: str) -> Path | None:
+    """The one file of a family of tables; None if there is none.
+
+    Raises:
+        ValueError: there are several.
+    """
+    names = sorted(p.name for p in root.glob("*.csv") if is_named(p.name, family))
+    if len(names) > 1:
+        raise ValueError(
+            f"{root}: {' and '.join(names)} are both {family}; leave one download"
+        )
+    return inside(root, names[0]) if names else None
+
+
+def table_of(path: Path, subjects: Mapping[int, str] | None = None) -> pd.DataFrame:
+    """A table with columns in capitals and the subject of every row as PTID.
+
+    Where a row has no PTID, its RID says who it is (`subjects`); rows of a RID that is
+    not among them are left out.
+
+    Raises:
+        ValueError: the file is bad, two columns differ in case alone, or it has
+            neither column, or a RID is no number.
+    """
+    table = csv_table(path, ())
+    names = table.columns.str.strip().str.upper()
+    if (again := names[names.duplicated()]).size:
+        raise ValueError(f"{path}: has the column {again[0]} twice; rename one")
+    table.columns = names
+    if SUBJECT not in table and (RID not in table or subjects is None):
+        raise ValueError(
+            f"{path}: has no column {SUBJECT} among {names[:20].tolist()}; download it "
+            "again from LONI"
+        )
+    own = table[SUBJECT].map(plain) if SUBJECT in table else pd.Series("", table.index)
+    if subjects is not None and RID in table:
+        known = whole_numbers(table[RID].where(own == "", "0"), RID, path)
+        own = own.where(own != "", known.map(subjects)).fillna("")
+    return table.assign(**{SUBJECT: own})[own != ""].reset_index(drop=True)
+
+
+def subjects_of(table: pd.DataFrame, path: Path) -> dict[int, str]:
+    """The PTID of every RID.
+
+    Raises:
+        ValueError: a RID has two.
+    """
+    if RID not in table:
+        return {}
+    pairs = table[[RID, SUBJECT]].drop_duplicates()
+    pairs = pairs.assign(RID=whole_numbers(pairs[RID], RID, path)).drop_duplicates()
+    again = pairs[RID].duplicated(keep=False)
+    if again.any():
+        named = pairs[again].sort_values(RID)
+        raise ValueError(
+            f"{path}: {RID} {named[RID].iloc[0]} is both {named[SUBJECT].iloc[0]} and "
+            f"{named[SUBJECT].iloc[1]}; correct it"
+        )
+    return dict(zip(pairs[RID].tolist(), pairs[SUBJECT].tolist(), strict=True))
+
+
+def at_visit(table: pd.DataFrame, visit: Visit, path: Path) -> pd.DataFrame:
+    """Rows of the baseline, or all; the first of a subject counts first.
+
+    At the baseline, `bl` comes before `sc`, then what was entered last; else the
+    latest visit comes first. The columns `rank`, `day` and `entered` tell the order.
+
+    Raises:
+        ValueError: no column names the visit, or a time cannot be read.
+    """
+    day = [_times(table[name], path) for name in DATES if name in table][:1]
+    entered = [_times(table[STAMP], path)] if STAMP in table else []
+    missing = pd.Series(pd.NaT, table.index, dtype="datetime64[ns]")
+    table = table.assign(day=(day or [missing])[0], entered=(entered or [missing])[0])
+    if visit == "published":
+        order = ["day", "entered"]
+        table = table.assign(rank=0)
+    else:
+        codes = visits(table, path)
+        table = table.assign(rank=codes.map({c: k for k, c in enumerate(BASELINE)}))
+        table = table[table["rank"].notna()]
+        order = ["entered", "day"]
+    by = [SUBJECT, "rank", *order]
+    ascending = [True, True, False, False]
+    return table.sort_values(by, ascending=ascending, kind="stable")
+
+
+def visits(table: pd.DataFrame, path: Path) -> pd.Series:
+    """The code of the visit of every row: VISCODE2 where it is stated, else VISCODE.
+
+    Raises:
+        ValueError: there is neither column.
+    """
+    named = [name for name in ("VISCODE2", "VISCODE") if name in table]
+    if not named:
+        raise ValueError(
+            f"{path}: has no column VISCODE2 or VISCODE; download it again from LONI"
+        )
+    codes = [table[name].str.strip().str.lower() for name in named]
+    return codes[0].where(codes[0] != "", codes[-1])
+
+
+def first_stated(
+    rows: pd.DataFrame, names: Sequence[str], subjects: Sequence[str]
+) -> pd.DataFrame:
+    """The first word of every field that any row of a subject states, else "".
+
+    Source: rows in the order of `at_visit`; a table may lack some of the fields.
+    """
+    there = [name for name in names if name in rows]
+    texts = rows[there].apply(lambda column: column.str.strip())
+    texts = texts.mask(texts.isin(UNSTATED))
+    first = texts.groupby(rows[SUBJECT], sort=False).first()
+    first = first.reindex(index=list(subjects), columns=list(names))
+    return first.astype(object).fillna("").astype(str)
+
+
+def numbers(
+    texts: pd.DataFrame, path: Path
+) -> tuple[Float[np.ndarray, "subjects fields"], int]:
+    """Stated words as numbers, NaN where nothing is stated, and how many are bounds.
+
+    "<8" and ">1700" of an assay become the bound.
+
+    Raises:
+        ValueError: a word is no number, or not finite.
+    """
+    if not texts.columns.size:
+        return np.zeros((len(texts), 0)), 0
+    bare = texts.apply(lambda column: column.str.replace(_BOUND, "", regex=True))
+    bounds = int((bare != texts).to_numpy().sum())
+    values = bare.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    odd = (texts != "").to_numpy() & ~np.isfinite(values)
+    if odd.any():
+        row, column = np.argwhere(odd)[0]
+        raise ValueError(
+            f"{path}: {texts.columns[column]} of {texts.index[row]} is "
+            f"{texts.iat[row, column][:40]!r}, not a number; correct it"
+        )
+    return values, bounds
+
+
+def in_common_units(values: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """Weights in kg, heights in cm, temperatures in degrees Celsius.
+
+    >>> values = pd.DataFrame({"VSTEMP": [98.6]})
+    >>> in_common_units(values, pd.DataFrame({"VSTMPUNT": ["1"]})).round(1).iat[0, 0]
+    np.float64(37.0)
+    """
+    changed = {
+        name: values[name].where(units[unit] != code, factor * values[name] + shift)
+        for name, (unit, code, factor, shift) in UNITS.items()
+        if name in values and unit in units
+    }
+    return values.assign(**changed)
+
+
+def whole_numbers(texts: pd.Series, name: str, path: Path) -> pd.Series:
+    """Numbers without a fraction.
+
+    Raises:
+        ValueError: one is none.
+    """
+    values = pd.to_numeric(texts, errors="coerce")
+    odd = values.isna() | (values % 1 != 0)
+    if odd.any():
+        raise ValueError(
+            f"{path}: {name} {texts[odd].iloc[0][:40]!r} in row "
+            f"{int(odd.to_numpy().argmax()) + 1} is no whole number; correct it"
+        )
+    return values.astype(np.int64)
+
+
+def _times(texts: pd.Series, path: Path) -> pd.Series:
+    stated = texts.where(~texts.str.strip().isin(UNSTATED))
+    times = pd.to_datetime(stated, errors="coerce", format="ISO8601")
+    odd = times.isna() & stated.notna()
+    if odd.any():
+        raise ValueError(
+            f"{path}: {texts.name} {texts[odd].iloc[0][:40]!r} is no date like "
+            "2011-03-25; correct it"
+        )
+    return times.astype("datetime64[ns]")
