@@ -3,11 +3,15 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from repro import files, paths
+from repro.data.preparing import read_prepared
 from repro.features.reading import read_features
+from repro.features.series import read_scales
+from repro.records import Ragged
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder
 from tests.repro.made_screens import TOPICS, write_screens
@@ -99,6 +103,11 @@ def test_films_go_through_with_several_labels_each():
     for name in ("text", "image"):
         train = features.modalities[name].values[is_train]
         assert abs(train.mean()) < 1e-3 and abs(train.std() - 1) < 1e-2
+    scales = read_scales(paths.features("mmimdb", "series") / "scales.safetensors")
+    raw = read_prepared(paths.prepared("mmimdb")).modalities["image"]
+    assert isinstance(raw, Ragged)
+    mean = raw.values[is_train].mean(axis=0)
+    np.testing.assert_allclose(scales["image"].mean, mean, atol=1e-5)
     report = read_report("baselines/mmimdb")
     assert (report.data.task, report.data.classes) == ("multilabel", 23)
     assert set(report.methods) == {"majority", "logistic"}
