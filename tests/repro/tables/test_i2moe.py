@@ -57,7 +57,7 @@ def test_the_control_is_told_beside_every_claim(study: SimpleNamespace) -> None:
 def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     table = fusions(study.params)
-    assert list(dict.fromkeys(table["dataset"])) == ["mosi", "enrico"]
+    assert list(dict.fromkeys(table["dataset"])) == ["mosi", "enrico", "mmimdb"]
     tested = table[table["metric"].str.endswith("_vs_without_experts")]
     rows = study.params.cells["experts"]["enrico"].rows
     fused = {f"{name}_i2moe" for name in study.params.cells["experts"]["enrico"].trains}
@@ -67,6 +67,9 @@ def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> Non
         shown["row"]
     )
     assert not shown["metric"].str.startswith(("recall", "quadratic")).any()
+    films = table[table["dataset"] == "mmimdb"]
+    assert {"constant", "logistic", "unimodal"} <= set(films["row"])
+    assert {"micro_f1", "macro_f1", "exact_match"} <= set(films["metric"])
     means = shown[shown["metric"] == "accuracy"].set_index("row")["mean"]
     difference = tested.set_index(["dataset", "row", "metric"])["mean"]
     gap = means["switchgate_i2moe"] - means["switchgate"]
