@@ -16,7 +16,6 @@ from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: 
 from repro.features.notes import tfidf_features  # noqa: E402
 from repro.features.pictures import picture_features  # noqa: E402
 from repro.features.series import (  # noqa: E402
-    Scale,
     fitted_scale,
     standardized,
     write_scales,
@@ -25,7 +24,7 @@ from repro.params import Params  # noqa: E402
 from repro.params.datasets import FolderSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.process import cores  # noqa: E402
-from repro.records import Dataset, Pictures, Ragged, Texts  # noqa: E402
+from repro.records import Dataset, Modality, Pictures, Ragged, Texts  # noqa: E402
 from repro.stages import baselines  # noqa: E402
 
 
@@ -75,35 +74,16 @@ def _write(settings: Params, prepared: Prepared, name: str) -> None:
 
         refuse_unwatched(settings.active.pictures.weights)
     root, meta = Path(settings.datasets.folders[name].path), {}
-    scales = _scales(prepared)
-    if scales:  # so that vectors of other rows can be put on them
-        write_scales(paths.features(name, "series") / "scales.safetensors", scales)
     for modality, stored in prepared.modalities.items():
-        if isinstance(stored, Ragged):
-            kind, scale = "series", scales[modality]
-            made, clipped = standardized(stored, scale)
-            meta[modality] = {"features": len(scale.sd), "clipped": clipped}
-        else:
-            kind, made, meta[modality] = _vectors(
-                settings, prepared.samples, stored, root
-            )
+        kind, made, meta[modality] = _vectors(settings, prepared.samples, stored, root)
         place = paths.features(name, kind) / f"{modality}.safetensors"
         write_ragged(place, Ragged(made.values, made.offsets))
     files.write_json(paths.features(name, "pictures") / "meta.json", meta)
-
-
-def _scales(prepared: Prepared) -> dict[str, Scale]:
-    """Mean and sd over train of every modality that is stored as vectors."""
-    is_train = (prepared.samples["split"] == "train").to_numpy()
-    return {
-        name: fitted_scale(stored, is_train)
-        for name, stored in prepared.modalities.items()
-        if isinstance(stored, Ragged)
-    }
+    _write_scales(prepared, name)
 
 
 def _vectors(
-    settings: Params, samples: pd.DataFrame, stored: Pictures | Texts, root: Path
+    settings: Params, samples: pd.DataFrame, stored: Modality, root: Path
 ) -> tuple[str, Ragged, dict[str, Any]]:
     """The kind of features, one vector per sample, and what a meta file says."""
     chosen = settings.active.pictures
@@ -121,6 +101,23 @@ def _vectors(
         case Texts(values):
             table = samples[["id"]].assign(hours=0.0, text=values)
             return "text", *tfidf_features(samples, table, count=1, dims=chosen.dims)
+        case Ragged():
+            is_train = (samples["split"] == "train").to_numpy()
+            scaled, clipped = standardized(stored, fitted_scale(stored, is_train))
+            about = {"features": stored.values.shape[1], "clipped": clipped}
+            return "series", scaled, about
+
+
+def _write_scales(prepared: Prepared, name: str) -> None:
+    """Mean and sd over train of stored vectors, to put other rows on the same scale."""
+    is_train = (prepared.samples["split"] == "train").to_numpy()
+    scales = {
+        modality: fitted_scale(stored, is_train)
+        for modality, stored in prepared.modalities.items()
+        if isinstance(stored, Ragged)
+    }
+    if scales:
+        write_scales(paths.features(name, "series") / "scales.safetensors", scales)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """ENRICO from a raw folder to features and baselines, on the tiny preset."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from repro import files, paths
+from repro.data.mmimdb import FILE
 from repro.data.preparing import read_prepared
 from repro.features.reading import read_features
 from repro.features.series import read_scales
@@ -130,3 +133,33 @@ def configure_films(**changes: object) -> None:
     content = yaml.load(paths.PARAMS)
     content["datasets"]["folders"]["mmimdb"].update(changes)
     yaml.dump(content, paths.PARAMS)
+
+
+def changed_genres(change: Callable[[h5py.File], None]) -> None:
+    """The simulated file with something else in its genres."""
+    simulate_folder.main(["mmimdb"])
+    with h5py.File(paths.simulated_tree("mmimdb") / FILE, "a") as file:
+        change(file)
+
+
+def test_a_genre_that_params_do_not_know_stops_the_stage() -> None:
+    def change(file: h5py.File) -> None:
+        names = file["genres"].attrs["target_names"]
+        names[3] = b"Telenovela"
+        file["genres"].attrs["target_names"] = names
+
+    changed_genres(change)
+    with pytest.raises(ValueError, match="the genre 'Telenovela' stands in the file"):
+        read_folder.main(["mmimdb"])
+    assert not paths.prepared("mmimdb").exists()
+
+
+def test_a_genre_that_no_train_film_has_stops_the_stage() -> None:
+    def change(file: h5py.File) -> None:
+        train = int(file["genres"].shape[0] * 0.6)
+        file["genres"][:train, 22] = 0
+
+    changed_genres(change)
+    with pytest.raises(ValueError, match=r"train has no .* \[22\] \(Film-Noir\)"):
+        read_folder.main(["mmimdb"])
+    assert not paths.prepared("mmimdb").exists()
