@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from repro.records import coded, decoded
+
 SEEDS = (0, 1, 2)
 ONE_SEED = ("mean", "ridge", "majority", "logistic", "haim")
 SPREAD = {
@@ -42,6 +44,7 @@ class Made:
     sizes: dict[str, int]
     classes: int = 0
     together: int = 6  # samples of a group
+    labels: int = 0  # of a sample that may have several
 
     @property
     def modalities(self) -> list[str]:
@@ -60,6 +63,7 @@ MADE = {
     "mosi": SENTIMENT,
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
+    "mmimdb": Made({"text": 12, "image": 8}, STAYS, together=1, labels=23),
     "enrico": Made({"screenshot": 8, "wireframe": 8}, STAYS, classes=4),
     "adni": Made(
         dict.fromkeys(("image", "genetic", "clinical", "biospecimen"), 6),
@@ -89,6 +93,9 @@ def samples(dataset: str, sizes: dict[str, int] | None = None) -> pd.DataFrame:
     if made.classes:
         shares = SHARES[: made.classes] / SHARES[: made.classes].sum()
         y = draw.choice(made.classes, size=count, p=shares).astype(np.float64)
+    elif made.labels:
+        shares = 0.6 / np.arange(1, made.labels + 1)
+        y = coded(draw.random((count, made.labels)) < shares)
     else:
         y = np.clip(np.round(draw.normal(0, 1.4, count) * 5) / 5, -3, 3)
     group = [f"{dataset}_g{i // made.together:03d}" for i in range(count)]
@@ -111,14 +118,19 @@ def divided(base: pd.DataFrame, folds: int) -> list[pd.DataFrame]:
 
 
 def predicted(
-    base: pd.DataFrame, classes: int, method: str, *names: object
+    base: pd.DataFrame,
+    classes: int,
+    method: str,
+    *names: object,
+    has_several: bool = False,
 ) -> pd.DataFrame:
     """Every seed and split of one method; `names` tell who trained it."""
     rows = base[["split", "id", "group", "y"]]
     tables = []
     for seed in SEEDS[:1] if method in ONE_SEED else SEEDS:
         draw = generator(method, seed, *names)
-        columns = _classes(base, classes, method, draw) if classes else {}
+        of = _labels if has_several else _classes
+        columns = of(base, classes, method, draw) if classes else {}
         if not classes:
             columns = {"prediction": _scores(base["y"].to_numpy(), method, draw)}
         tables.append(rows.assign(method=method, seed=np.int64(seed), **columns))
@@ -142,6 +154,18 @@ def _classes(
     logits += skill * (y[:, None] == np.arange(classes))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     return {f"p_{k}": shares[:, k] for k in names}
+
+
+def _labels(
+    base: pd.DataFrame, labels: int, method: str, draw: np.random.Generator
+) -> dict[str, np.ndarray]:
+    true = decoded(base["y"].to_numpy(), labels)
+    if method in ("majority", "constant"):
+        shares = true[base["split"] == "train"].mean(axis=0)
+        return {f"p_{k}": np.full(len(true), shares[k]) for k in range(labels)}
+    logits = draw.normal(size=true.shape) - 1
+    logits += 2 * SKILL.get(method, 0.6) * true
+    return {f"p_{k}": column for k, column in enumerate((1 / (1 + np.exp(-logits))).T)}
 
 
 def weights(

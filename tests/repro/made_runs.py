@@ -37,6 +37,7 @@ EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
 BASELINES = {
     "regression": ("mean", "ridge"),
     "classification": ("majority", "stratified", "logistic", "haim"),
+    "multilabel": ("majority", "constant", "logistic"),
 }
 ATTAINABLE = ("attainable", "attainable_known")
 TEXT_OF_STAYS = {"text_encoder": "tfidf", "text_weights": "none"}
@@ -230,8 +231,9 @@ def write_tables(
 ) -> None:
     """Predictions of every method; weights and trajectory of the weighted ones."""
     folder, data = paths.run(report.address), report.data
+    several = data.task == "multilabel"
     tables = {
-        name: predicted(base, data.classes, name, origins[name])
+        name: predicted(base, data.classes, name, origins[name], has_several=several)
         for name in report.methods
     }
     weighted = [name for name in (*WEIGHTINGS, *CONTROLS) if name in tables]

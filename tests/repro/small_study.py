@@ -26,6 +26,7 @@ from repro.params.presets import (
     Training,
 )
 from repro.params.switches import switches
+from repro.records import coded
 from repro.training.task import Task
 from repro.training.weighting.application import Application
 from repro.training.weighting.evidence import Evidence
@@ -144,17 +145,22 @@ def small_study(
     names: Sequence[str] = (),
     absent: bool = True,
     classes: int = 0,
+    labels: int = 0,
     **recipe: object,
 ) -> Study:
     """A study of 48 train, 24 valid and 24 test samples, four to a group.
 
     `names` are switches of the protocol; `recipe` holds fields of `Recipe`. With
-    `classes` the label is cut into that many classes of one size.
+    `classes` the label is cut into that many classes of one size; with `labels` every
+    sample has those of so many thresholds that it exceeds.
     """
     inputs = small_inputs(absent=absent)
     if classes:
         ranks = inputs.y.argsort().argsort()
         inputs = replace(inputs, y=(ranks * classes // len(ranks)).float())
+    if labels:
+        above = inputs.y[:, None] > torch.linspace(-1.2, 0.8, labels)
+        inputs = replace(inputs, y=torch.from_numpy(coded(above.numpy())).float())
     count = len(inputs.y)
     split = np.repeat(["train", "valid", "test"], [count // 2, count // 4, count // 4])
     samples = pd.DataFrame(
@@ -184,8 +190,15 @@ def small_study(
             "text": {"absent": False},
         },
         switches=switches(list(names)),
-        task=Task("classification", classes) if classes else Task(),
+        task=task_of(classes, labels),
     )
+
+
+def task_of(classes: int, labels: int) -> Task:
+    """A regression, or a classification, or a task of several labels."""
+    if labels:
+        return Task("multilabel", labels)
+    return Task("classification", classes) if classes else Task()
 
 
 def held_at_one(monkeypatch: pytest.MonkeyPatch) -> None:

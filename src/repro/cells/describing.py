@@ -9,7 +9,7 @@ from repro.cells.result import Result
 from repro.cells.study import Study
 from repro.features.series import Scale, read_scales, write_scales
 from repro.params.cells import SHUFFLED, WEIGHTINGS
-from repro.params.datasets import FileSet, TableMapping
+from repro.params.datasets import Cohort, FileSet, FolderSet, TableMapping
 from repro.params.presets import Encoder, LastState
 from repro.training.description import (
     SCALES,
@@ -59,7 +59,7 @@ def _description(
     params, recipe = study.params, study.recipe
     facts = params.dataset(recipe.dataset)
     block = params.models(recipe.dataset)
-    assert isinstance(facts, FileSet) and isinstance(block.tokens, LastState)
+    assert not isinstance(facts, Cohort) and isinstance(block.tokens, LastState)
     text = _encoder(study)
     return Description(
         address=study.address,
@@ -119,10 +119,11 @@ def _encoder(study: Study) -> Encoder | None:
     return encoder.model_copy(update={"weights": f"{name}@{revision}"})
 
 
-def _table(study: Study, facts: FileSet) -> TableMapping:
+def _table(study: Study, facts: FileSet | FolderSet) -> TableMapping:
     """The columns and files of new rows: those of the data set, if it is a table."""
     kinds = _kinds(study)
-    known = facts.table if facts.source == "table" and facts.table else None
+    is_file = isinstance(facts, FileSet)
+    known = facts.table if is_file and facts.source == "table" else None
     mapping = known or TableMapping(
         samples="samples.csv",
         **{name: name for name in ("id", "group", "split", "label")},

@@ -111,8 +111,6 @@ def _rows(
     names = expert_names(study.inputs.names, study.recipe.interaction)
     rows = study.samples.iloc[study.rows[split]]
     count, (_, experts, outputs) = len(rows), logits.shape
-    is_class = study.task.kind == "classification"
-    y = rows["y"].to_numpy(np.int64 if is_class else np.float64)
     columns = {
         "seed": np.full(count * experts, seed, dtype=np.int64),
         "split": split,
@@ -124,6 +122,7 @@ def _rows(
     kind, effects = study.task.kind, np.full(weights.shape, np.nan)
     columns["share"] = contribution_share(logits, weights, kind).ravel()
     if experts > 1:
+        y = study.task.labels(rows["y"].to_numpy(np.float64))
         effects = leave_one_out(logits, weights, y, kind)
     columns["left_out"] = effects.ravel()
     return pd.DataFrame(columns)

@@ -60,8 +60,8 @@ def distances(
 ) -> Float[np.ndarray, "seeds experts modalities"]:
     """Mean distance of outputs over test rows; NaN for a modality that none has.
 
-    Of a score its absolute change; of logits the Euclidean distance without what all
-    classes share.
+    Of a score its absolute change; of logits the Euclidean distance, where one class
+    is to be chosen without what all classes share.
     """
     device, rows = study.inputs.y.device, study.rows["test"]
     noise = [Generator(device=device).manual_seed(draw) for _ in study.seeds]
@@ -75,7 +75,7 @@ def distances(
         anchor = model.fusion(given).gates[EXPERT_LOGITS].transpose(1, 2)
         masked, exists = model.fusion.masked_logits(given, mask, noise)
         change = masked - anchor.unsqueeze(2)
-        if change.shape[-1] > 1:
+        if study.task.kind == "classification":
             change = change - change.mean(-1, keepdim=True)
         size = torch.linalg.vector_norm(change.double(), dim=4)
         total += (size * exists.unsqueeze(1)).sum(3)

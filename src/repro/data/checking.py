@@ -155,8 +155,9 @@ def _check_labels(dataset: Dataset, where: str, titles: Sequence[str]) -> list[s
             lacking = ", ".join(titles[label] for label in empty)
             notes.append(f"split {split} has no sample of {lacking}")
         elif empty:
+            named = f" ({', '.join(titles[k] for k in empty)})" if titles else ""
             raise ValueError(
-                f"{where}: split {split} has no sample of class {empty}; "
+                f"{where}: split {split} has no sample of class {empty}{named}; "
                 "merge classes or split again"
             )
     return notes

@@ -73,5 +73,19 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
             "seeds; dashed: chance; line: what codes and tags allow. Mechanisms that "
             "a model has not learned are left out.",
         ),
+        "i2moe_figure3": Caption(
+            "Figure 3. What the experts say of one film",
+            "The test row with the smallest id whose labels are all rightly predicted "
+            "by the first seed, or the row that params.yaml names as explained_row: "
+            "(a) logits of each expert, (b) weights, (c) logits times weights and "
+            "their sum, the logit of the prediction, for the labels that the row has "
+            "or is predicted to have; a label is predicted where the sum is above 0.",
+        ),
+        "i2moe_genres": Caption(
+            "Appendix I. What the experts add to every genre",
+            "For each genre the test row with the smallest id that has it and is "
+            "predicted to have it by the first seed: logit times weight of each "
+            "expert; their sum is the logit of the prediction.",
+        ),
     }
 )

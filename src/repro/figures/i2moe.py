@@ -5,7 +5,16 @@ import pandas as pd
 from repro import paths
 from repro.figures.canvas import Draw, Drawn
 from repro.figures.interpretation import told_points, told_series
+from repro.figures.local_interpretation import (
+    explained,
+    genre_panels,
+    genre_series,
+    row_panels,
+    row_series,
+)
 from repro.params import Params
+
+LOCAL = "experts/mmimdb/i2moe"  # the run whose rows are explained one by one
 
 
 def interpretation(params: Params) -> Drawn:
@@ -16,4 +25,21 @@ def interpretation(params: Params) -> Drawn:
     return series, told_points(series, params, title)
 
 
-FIGURES: dict[str, Draw] = {"interpretation": interpretation}
+def figure3(params: Params) -> Drawn:
+    """What each expert says of one test row of several labels."""
+    series = row_series(explained(params, LOCAL), params.explained_row)
+    return series, row_panels(series, params, "What the experts say of one row")
+
+
+def genres(params: Params) -> Drawn:
+    """What each expert adds to every label, for a row that rightly gets it."""
+    found = explained(params, LOCAL)
+    series, title = genre_series(found), "parts of the logit of each label"
+    return series, genre_panels(series, params, title, found.labels)
+
+
+FIGURES: dict[str, Draw] = {
+    "interpretation": interpretation,
+    "figure3": figure3,
+    "genres": genres,
+}

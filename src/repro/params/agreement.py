@@ -119,11 +119,6 @@ def _check_recipe(params: Params, address: str, recipe: Recipe) -> None:
         _check_use(params, address, where, recipe, used)
     if recipe.needs_evidence:
         _check_evidence(params, where, recipe)
-    if recipe.interaction is not None and trained.task == "multilabel":
-        raise ValueError(
-            f"{where}.interaction: experts of several labels a sample are not in; "
-            "leave it out or use a data set of one label"
-        )
     if address.startswith("own/"):
         _check_own(params, where, recipe)
     odd = sorted(set(recipe.without) - set(OPTIONAL))
@@ -140,6 +135,12 @@ def _check_task(where: str, recipe: Recipe, task: str) -> None:
         raise ValueError(
             f"{where}.trains: {(odd or [FIRST_WEIGHTS])[0]}: has no meaning for a "
             "multilabel task, whose labels are no distribution; leave it out"
+        )
+    asked = recipe.interaction
+    if task == "multilabel" and asked is not None and asked.losses == "centred":
+        raise ValueError(
+            f"{where}.interaction.losses = 'centred': what all labels of a multilabel "
+            "task share is part of each prediction; use paper"
         )
 
 

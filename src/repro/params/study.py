@@ -69,6 +69,7 @@ class Params(Strict):
     protocol: Literal["leak_free", "published"]
     device: Literal["auto", "cpu", "cuda"]
     precision: Literal["float32", "tf32", "bfloat16"]
+    explained_row: Shown
     names: dict[Name, Shown]
     datasets: Datasets
     clinical: ClinicalSource

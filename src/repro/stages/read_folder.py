@@ -16,7 +16,11 @@ from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: 
 from repro.features.fields import field_features  # noqa: E402
 from repro.features.notes import tfidf_features  # noqa: E402
 from repro.features.pictures import picture_features  # noqa: E402
-from repro.features.series import fitted_scale, standardized  # noqa: E402
+from repro.features.series import (  # noqa: E402
+    fitted_scale,
+    standardized,
+    write_scales,
+)
 from repro.params import Params  # noqa: E402
 from repro.params.datasets import FolderSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
@@ -81,6 +85,7 @@ def _write(settings: Params, prepared: Prepared, name: str) -> None:
         place = paths.features(name, kind) / f"{modality}.safetensors"
         write_ragged(place, Ragged(made.values, made.offsets))
     files.write_json(paths.features(name, "pictures") / "meta.json", meta)
+    _write_scales(prepared, name)
 
 
 def _vectors(
@@ -113,6 +118,18 @@ def _vectors(
             return "series", scaled, about
         case Fields():
             return "series", *field_features(samples, stored, linkage)
+
+
+def _write_scales(prepared: Prepared, name: str) -> None:
+    """Mean and sd over train of stored vectors, to put other rows on the same scale."""
+    is_train = (prepared.samples["split"] == "train").to_numpy()
+    scales = {
+        modality: fitted_scale(stored, is_train)
+        for modality, stored in prepared.modalities.items()
+        if isinstance(stored, Ragged)
+    }
+    if scales:
+        write_scales(paths.features(name, "series") / "scales.safetensors", scales)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ GROUP, PLAIN, EXPERTS = "experts", "plain", "i2moe"
 BASELINES = {
     "regression": ("mean", "ridge"),
     "classification": ("majority", "stratified", "logistic"),
+    "multilabel": ("constant", "logistic"),
 }
 # Classes have no order, and their recalls are too many to show.
 SHOWN = {
@@ -27,6 +28,7 @@ SHOWN = {
         "auroc",
         "log_loss",
     ),
+    "multilabel": (),
 }
 NOTE = (
     "interaction experts are set against the same fusion without them, which has the "

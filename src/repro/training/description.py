@@ -69,7 +69,7 @@ class Description(Strict):
     dataset: str
     source: str
     simulated: bool
-    task: Literal["regression", "classification"]
+    task: Literal["regression", "classification", "multilabel"]
     classes: list[str]
     seeds: list[int]
     table: TableMapping

@@ -6,9 +6,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from repro.baselines.multilabel import baselines, logistic
+from repro.baselines.multilabel import baselines, constant, logistic
 from repro.metrics.multilabel import multilabel_metrics
-from repro.records import Ragged, coded
+from repro.records import Ragged, coded, decoded
 
 
 def made(seed: int = 0, count: int = 300) -> tuple[pd.DataFrame, dict[str, Ragged]]:
@@ -35,6 +35,44 @@ def test_frequencies_and_regressions_of_each_label():
         for name, fit in fits.items()
     }
     assert scores["logistic"] > scores["majority"] + 5
+
+
+def rare() -> tuple[np.ndarray, np.ndarray]:
+    """Shares of .4, .3 and .05 in every split, of samples drawn label by label."""
+    random = np.random.default_rng(4)
+    true = random.random((900, 3)) < np.array([0.4, 0.05, 0.3])
+    return true, np.tile(["train", "valid", "test"], 300)
+
+
+def test_the_best_constant_is_that_of_a_search_through_all_sets():
+    true, split = rare()
+    fit = constant(true, split)
+    valid, y = true[split == "valid"], coded(true[split == "valid"])
+    scores = {}
+    for code in range(8):
+        p = np.tile(decoded(np.array([code]), 3).astype(float), (len(valid), 1))
+        scores[code] = multilabel_metrics(p, y)["micro_f1"]
+    assert scores[0] == 0.0
+    best = max(scores, key=lambda code: scores[code])
+    found = fit.predictions[0]
+    assert (found == found[0]).all()
+    assert coded(found[:1] > 0.5).tolist() == [best]
+    assert fit.settings["labels"] == bin(best).count("1")
+    assert fit.settings["valid_micro_f1"] == pytest.approx(scores[best])
+    shares = true[split == "train"].mean(axis=0)
+    odds = found[0] / (1 - found[0]) / (shares / (1 - shares))
+    assert odds == pytest.approx(np.full(3, odds[0]))  # all moved alike
+
+
+def test_labels_that_none_or_all_of_train_has_are_constant_too():
+    true, split = rare()
+    true[:, 0], true[:, 1] = True, False
+    found = constant(true, split).predictions[0, 0]
+    assert found[0] == 1.0 and found[1] == 0.0
+    test = true.copy()
+    test[split == "test"] = ~true[split == "test"]
+    same = constant(test, split).predictions == constant(true, split).predictions
+    assert same.all()
 
 
 def test_a_label_that_all_of_train_has_keeps_its_share():

@@ -22,6 +22,7 @@ from repro.models.batch import gather
 from repro.models.fusions.interface import EXPERT_LOGITS
 from repro.params.cells import Recipe
 from repro.params.interactions import VARIANTS, Interaction, Reweighting, Variant
+from repro.records import decoded
 from repro.training.fitting import fit
 from tests.repro.small_study import small_params, small_study
 
@@ -30,10 +31,14 @@ SMALL = Reweighting(hidden=4, dropout=0.0)
 NAMES = ["unique_text", "unique_audio", "unique_video", "synergy", "redundancy"]
 
 
-def study_of(classes: int = 0, *trains: str, **settings: Any) -> Study:
+TASKS = {"a score": (0, 0), "classes": (3, 0), "labels": (0, 4)}
+
+
+def study_of(classes: int = 0, *trains: str, labels: int = 0, **settings: Any) -> Study:
     return small_study(
         small_params((0, 3)),
         classes=classes,
+        labels=labels,
         fusion=FUSION,
         trains=[FUSION, *trains],
         interaction=Interaction(reweighting=SMALL, **settings),
@@ -48,14 +53,14 @@ def written(study: Study, monkeypatch: pytest.MonkeyPatch, place: Path) -> Any:
     return run
 
 
-@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize(("classes", "labels"), TASKS.values(), ids=TASKS)
 def test_a_run_keeps_every_expert_of_every_instance(
-    classes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    classes: int, labels: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    study = study_of(classes, mask="mean")
+    study = study_of(classes, labels=labels, mask="mean")
     run = written(study, monkeypatch, tmp_path)
     table = pd.read_parquet(tmp_path / "experts.parquet")
-    logits = [f"logit_{k}" for k in range(max(classes, 1))]
+    logits = [f"logit_{k}" for k in range(max(classes, labels, 1))]
     columns = ["method", "seed", "split", "id", "expert", "weight", *logits]
     assert list(table) == [*columns, "share", "left_out"]
     keys = ["method", "seed", "split", "id"]
@@ -75,6 +80,8 @@ def test_a_run_keeps_every_expert_of_every_instance(
     found = mixed.to_numpy()
     if classes:
         found = np.exp(found) / np.exp(found).sum(1, keepdims=True)
+    if labels:
+        found = 1 / (1 + np.exp(-found))
     columns = [c for c in wanted if c.startswith("p")]
     assert np.allclose(found, wanted[columns].to_numpy(), atol=1e-6)
     history = pd.read_parquet(tmp_path / "history.parquet")
@@ -83,10 +90,37 @@ def test_a_run_keeps_every_expert_of_every_instance(
     assert stored.shape[:2] == (2, 3)
 
 
+def test_the_effect_of_an_expert_is_what_the_row_loses_over_its_labels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = study_of(labels=4)
+    written(study, monkeypatch, tmp_path)
+    table = pd.read_parquet(tmp_path / "experts.parquet")
+    true = decoded(study.samples["y"].to_numpy(), 4)
+    place = {name: k for k, name in enumerate(study.samples["id"])}
+    logits = [f"logit_{k}" for k in range(4)]
+
+    def loss(outputs: np.ndarray, row: int) -> float:
+        p = 1 / (1 + np.exp(-outputs))
+        return float(-np.log(np.where(true[row], p, 1 - p)).mean())
+
+    for keys, own in list(table.groupby(["seed", "id"]))[::7]:
+        weights, said = own["weight"].to_numpy(), own[logits].to_numpy()
+        row = place[keys[1]]
+        whole = loss(weights @ said, row)
+        for e in range(len(NAMES)):
+            left = np.delete(weights, e) / np.delete(weights, e).sum()
+            without = loss(left @ np.delete(said, e, 0), row)
+            assert own["left_out"].iloc[e] == pytest.approx(without - whole, abs=1e-6)
+
+
+@pytest.mark.parametrize("labels", [0, 4])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_is_trained_at_the_same_sizes(variant: Variant) -> None:
+def test_every_variant_is_trained_at_the_same_sizes(
+    variant: Variant, labels: int
+) -> None:
     expert = "unique_audio" if variant == "trained_alone" else None
-    study = study_of(variant=variant, expert=expert)
+    study = study_of(labels=labels, variant=variant, expert=expert)
     (run,) = recipes.trained([study])
     result, experts = run.results[FUSION], run.results[FUSION].records["test"]
     kept = {"trained_alone": 1, "synergy_redundancy": 2}.get(variant, len(NAMES))
@@ -94,6 +128,7 @@ def test_every_variant_is_trained_at_the_same_sizes(variant: Variant) -> None:
     assert ("interaction_loss" in result.history[0]) != (variant == "no_interaction")
     one, full = report(study, run.results, {}), report(study_of(), {}, {})
     assert one.setup == full.setup
+    assert len(experts["expert_logits"][0, 0, 0]) == max(labels, 1)
     assert one.methods[FUSION].settings == study.params.models("mosi").fusions[FUSION]
     assert one.interaction is not None
     assert full.interaction is not None
@@ -101,11 +136,11 @@ def test_every_variant_is_trained_at_the_same_sizes(variant: Variant) -> None:
     assert differ <= {"variant", "expert"}
 
 
-@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize(("classes", "labels"), TASKS.values(), ids=TASKS)
 def test_a_probe_tells_how_far_every_expert_moves(
-    classes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    classes: int, labels: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    study = study_of(classes, probe=2, variant="less_forward")
+    study = study_of(classes, labels=labels, probe=2, variant="less_forward")
     written(study, monkeypatch, tmp_path)
     table = pd.read_parquet(tmp_path / "probe.parquet")
     assert list(table) == ["seed", "mask", "expert", "modality", "distance", "method"]
@@ -114,8 +149,9 @@ def test_a_probe_tells_how_far_every_expert_moves(
     assert not table.duplicated(["seed", "mask", "expert", "modality"]).any()
 
 
-def test_a_distance_is_the_change_of_the_output() -> None:
-    study = study_of(probe=1)
+@pytest.mark.parametrize(("classes", "labels"), TASKS.values(), ids=TASKS)
+def test_a_distance_is_the_change_of_the_output(classes: int, labels: int) -> None:
+    study = study_of(classes, labels=labels, probe=1)
     outcome = fit(
         study.inputs,
         study.rows,
@@ -132,7 +168,10 @@ def test_a_distance_is_the_change_of_the_output() -> None:
     moved = outcome.model.fusion(replace(given, tokens=silent)).gates[EXPERT_LOGITS]
     for s in range(2):
         here = given.mask[s, 1].any(1)
-        change = (moved - anchor)[s, here, :, 0].abs().mean(0).detach()
+        change = (moved - anchor)[s, here].detach()
+        if classes:  # what all of them share chooses none
+            change = change - change.mean(2, keepdim=True)
+        change = change.square().sum(2).sqrt().mean(0)
         assert np.allclose(found[s, :, 1], change.numpy(), atol=1e-6)
 
 

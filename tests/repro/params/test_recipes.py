@@ -37,8 +37,8 @@ from tests.repro.params.test_study import BASE, loaded
         ),
         (
             "dataset: mmimdb, fusion: concat_transformer, "
-            "trains: [concat_transformer], interaction: {}",
-            ["interaction: experts of several labels", "use a data set of one label"],
+            "trains: [concat_transformer], interaction: {losses: centred}",
+            ["interaction.losses = 'centred': what all labels", "use paper"],
         ),
         (
             "dataset: mmimdb, fusion: moe, trains: [unimodal, moe, first_weights]",

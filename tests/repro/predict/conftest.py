@@ -16,7 +16,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         train_all()
-        for dataset in ("mosi", "tea"):
+        for dataset in ("mosi", "tea", "mmimdb"):
             write_rows(dataset, "test", folder / "rows" / dataset)
     torch.set_deterministic_debug_mode("default")
     return folder

@@ -14,7 +14,15 @@ from repro.cells.tensors import padded
 from repro.data.preparing import presence, read_prepared
 from repro.predict import __main__ as command
 from repro.records import Ragged
-from repro.stages import prepare, series, simulate, text, train
+from repro.stages import (
+    prepare,
+    read_folder,
+    series,
+    simulate,
+    simulate_folder,
+    text,
+    train,
+)
 
 ROOT = Path(__file__).parents[3]
 ROWS = range(6)  # a few test rows
@@ -51,6 +59,12 @@ CELLS: dict[str, dict[str, Any]] = {
     "bare": {"dataset": "tea", "trains": ["moe"], "checkpoints": False},
     "bare2": {"dataset": "tea", "trains": ["unimodal", "moe"], "checkpoints": False},
 }
+FILMS = {
+    "dataset": "mmimdb",
+    "fusion": "early_fusion",
+    "trains": ["unimodal", "early_fusion"],
+    "interaction": {},
+}
 USING: dict[str, dict[str, Any]] = {
     "lone": {"trains": ["instance"], "uses": ["own/bare2"]},
     "leaky": {
@@ -72,6 +86,7 @@ def train_all() -> None:
     content["cells"]["own"] = {n: {"fusion": "moe", **c} for n, c in CELLS.items()}
     for name, cell in USING.items():
         content["cells"]["btw"][name] = {"dataset": "tea", "fusion": "moe", **cell}
+    content["cells"]["experts"]["films"] = FILMS
     yaml.dump(content, paths.PARAMS)
     write_tea(Path(TEA["path"]))
     simulate.main(["mosi"])
@@ -79,8 +94,10 @@ def train_all() -> None:
         prepare.main([name])
         series.main([name])
         text.main([name, "bert"])
+    simulate_folder.main(["mmimdb"])
+    read_folder.main(["mmimdb"])
     for cell in (
-        *("base/mosi", "btw/mosi"),
+        *("base/mosi", "btw/mosi", "experts/films"),
         *(f"own/{name}" for name in CELLS),
         *(f"btw/{name}" for name in USING),
     ):

@@ -19,17 +19,21 @@ CASES = [
     ("own/token", "moe"),
     ("own/experts", "late_fusion"),
     ("own/experts", "taste"),
+    ("experts/films", "early_fusion"),
+    ("experts/films", "image"),
 ]
 
 
 def rows_of(runs: Path, run: str) -> Path:
     """Test rows of the data set of a run, as a table."""
+    if "films" in run:
+        return runs / "rows/mmimdb"
     return runs / "rows" / ("mosi" if "mosi" in run or "all" in run else "tea")
 
 
 def numbers(table: pd.DataFrame) -> list[str]:
     """Columns with predictions and weights."""
-    names = {*prediction_names(1), *prediction_names(3)}
+    names = {*prediction_names(1), *prediction_names(23)}
     return [c for c in table if c in names or c.startswith("w_")]
 
 
@@ -75,7 +79,9 @@ def test_stored_weights_come_again(
     np.testing.assert_allclose(found[names], stored[names], atol=1e-6)
 
 
-@pytest.mark.parametrize("run", ["base/mosi", "btw/mosi", "own/all", "own/tea"])
+@pytest.mark.parametrize(
+    "run", ["base/mosi", "btw/mosi", "own/all", "own/tea", "experts/films"]
+)
 def test_a_row_does_not_depend_on_the_others(
     runs: Path, run: str, tmp_path: Path
 ) -> None:

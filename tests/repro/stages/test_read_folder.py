@@ -1,14 +1,20 @@
 """ENRICO from a raw folder to features and baselines, on the tiny preset."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from repro import files, paths
+from repro.data.mmimdb import FILE
+from repro.data.preparing import read_prepared
 from repro.features.reading import read_features
+from repro.features.series import read_scales
+from repro.records import Ragged
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder, train
 from tests.repro.made_screens import TOPICS, write_screens
@@ -100,9 +106,14 @@ def test_films_go_through_with_several_labels_each():
     for name in ("text", "image"):
         train = features.modalities[name].values[is_train]
         assert abs(train.mean()) < 1e-3 and abs(train.std() - 1) < 1e-2
+    scales = read_scales(paths.features("mmimdb", "series") / "scales.safetensors")
+    raw = read_prepared(paths.prepared("mmimdb")).modalities["image"]
+    assert isinstance(raw, Ragged)
+    mean = raw.values[is_train].mean(axis=0)
+    np.testing.assert_allclose(scales["image"].mean, mean, atol=1e-5)
     report = read_report("baselines/mmimdb")
     assert (report.data.task, report.data.classes) == ("multilabel", 23)
-    assert set(report.methods) == {"majority", "logistic"}
+    assert set(report.methods) == {"majority", "constant", "logistic"}
 
 
 def test_plots_and_posters_go_through():
@@ -169,3 +180,31 @@ def test_experts_train_where_modalities_are_missing():
         sums = told.groupby(["seed", "split", "id"])["weight"].sum()
         np.testing.assert_allclose(sums, 1, atol=1e-5)
         assert missing.loc[told["id"].unique()].sum() > 5
+def changed_genres(change: Callable[[h5py.File], None]) -> None:
+    """The simulated file with something else in its genres."""
+    simulate_folder.main(["mmimdb"])
+    with h5py.File(paths.simulated_tree("mmimdb") / FILE, "a") as file:
+        change(file)
+
+
+def test_a_genre_that_params_do_not_know_stops_the_stage() -> None:
+    def change(file: h5py.File) -> None:
+        names = file["genres"].attrs["target_names"]
+        names[3] = b"Telenovela"
+        file["genres"].attrs["target_names"] = names
+
+    changed_genres(change)
+    with pytest.raises(ValueError, match="the genre 'Telenovela' stands in the file"):
+        read_folder.main(["mmimdb"])
+    assert not paths.prepared("mmimdb").exists()
+
+
+def test_a_genre_that_no_train_film_has_stops_the_stage() -> None:
+    def change(file: h5py.File) -> None:
+        train = int(file["genres"].shape[0] * 0.6)
+        file["genres"][:train, 22] = 0
+
+    changed_genres(change)
+    with pytest.raises(ValueError, match=r"train has no .* \[22\] \(Film-Noir\)"):
+        read_folder.main(["mmimdb"])
+    assert not paths.prepared("mmimdb").exists()

@@ -68,6 +68,9 @@ def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> Non
         shown["row"]
     )
     assert not shown["metric"].str.startswith(("recall", "quadratic")).any()
+    films = table[table["dataset"] == "mmimdb"]
+    assert {"constant", "logistic", "unimodal"} <= set(films["row"])
+    assert {"micro_f1", "macro_f1", "exact_match"} <= set(films["metric"])
     means = shown[shown["metric"] == "accuracy"].set_index("row")["mean"]
     difference = tested.set_index(["dataset", "row", "metric"])["mean"]
     gap = means["switchgate_i2moe"] - means["switchgate"]

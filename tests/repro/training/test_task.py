@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from repro.metrics.multilabel import multilabel_metrics
 from repro.records import coded
 from repro.training.task import Task
 
@@ -41,6 +42,20 @@ def test_a_step_down_the_gradient_lowers_the_loss():
     (gradient,) = torch.autograd.grad(before, logits)
     assert task.losses(logits - gradient, y).sum() < before
     assert gradient.abs().min() > 0  # every label of every instance has its part
+
+
+def test_a_table_of_predictions_is_judged_by_one_rule_whoever_made_it():
+    """The epoch kept is the one of the best log-loss, not of the best F1."""
+    y = coded(np.array([[True, False], [False, True], [False, True]]))
+    timid = np.array([[0.45, 0.1], [0.1, 0.55], [0.1, 0.55]])
+    bold = np.array([[0.51, 0.49], [0.49, 0.51], [0.49, 0.51]])
+    errors = Task("multilabel", 2).errors(np.stack([timid, bold]), y)
+    assert errors[0] < errors[1]
+    assert macro(timid, y) < macro(bold, y)
+
+
+def macro(p: np.ndarray, y: np.ndarray) -> float:
+    return multilabel_metrics(p, y)["macro_f1"]
 
 
 @pytest.mark.parametrize(("kind", "outputs"), [("regression", 1), ("multilabel", 4)])

@@ -50,6 +50,10 @@ OPTIONS: dict[str, Callable[..., Any]] = {
 WRAPPED_NAMES = [n for n in NAMES if no_experts(n, "full") is None]
 OPTIONS |= {f"{n} experts": partial(experts_of, n) for n in WRAPPED_NAMES}
 OPTIONS |= {
+    f"{n} experts of labels": partial(experts_of, n, outputs=6)
+    for n in ("concat_transformer", "interpretcc")
+}
+OPTIONS |= {
     f"concat experts {variant}": partial(
         experts_of, "concat_transformer", variant=variant
     )
