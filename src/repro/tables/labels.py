@@ -37,8 +37,9 @@ LABELS = {
 }
 # Of them those that have two digits behind the point.
 TWO_DIGITS = frozenset(
-    ("disagree_right", "disagree_wrong", "agree_right", "agree_wrong", "epoch_s")
+    ("disagree_right", "disagree_wrong", "agree_right", "agree_wrong")
 )
+SHORT = {"epoch_s": 3, "inference_s": 4}  # digits of times below a second
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
 SUFFIX_LABELS = {
@@ -164,6 +165,6 @@ def digits(metric: str) -> int:
         return 0
     if metric in TWO_DIGITS:
         return 2
-    if metric == "inference_s":
-        return 4
+    if metric in SHORT:
+        return SHORT[metric]
     return 1 if metric.endswith(("_s", "_mib", "_rows")) or metric == "share" else 3
