@@ -95,8 +95,7 @@ def named_modules(stage: Stage, params: Params) -> set[str]:
         case "draw":
             return named_runs(params, f"draws/{arguments[0]}")
         case "table" | "figure" as kind:
-            paper = arguments[0].partition("_")[0]
-            return {f"repro.{kind}s.{paper}"}
+            return {f"repro.{kind}s.{name.partition('_')[0]}" for name in arguments}
         case "results" | "report":  # titles of the tables whose numbers it reads
             return {"repro.tables.btw", "repro.tables.i2moe"}
     return set()

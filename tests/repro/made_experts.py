@@ -9,6 +9,7 @@ from repro import paths
 from repro.files import write_table
 from repro.params import Params
 from repro.params.mechanisms import modality_names
+from repro.report import Report
 from repro.simulation.interactions import tied
 from tests.repro.made_data import SEEDS, generator, samples
 
@@ -19,6 +20,44 @@ def write_experts(params: Params, address: str, dataset: str) -> None:
     truth = planted_truth(params, dataset)
     told = expert_rows(truth, planned.mechanisms, planned.classes, address)
     write_table(paths.run(address) / "experts.parquet", told)
+
+
+def write_mixtures(address: str, report: Report) -> None:
+    """The experts.parquet of a run on data of which nothing is planted."""
+    base, data = samples(report.dataset, report.data.sizes), report.data
+    names = [f"unique_{name}" for name in data.modalities]
+    asked = report.interaction or {}
+    is_few = asked.get("variant") == "synergy_redundancy"
+    experts = [*([] if is_few else names), "synergy", "redundancy"]
+    test = base[base["split"] == "test"]
+    tables = [
+        mixture_rows(test, experts, data.classes, method, seed, address)
+        for method in report.methods
+        for seed in SEEDS
+    ]
+    write_table(paths.run(address) / "experts.parquet", pd.concat(tables))
+
+
+def mixture_rows(
+    test: pd.DataFrame,
+    experts: Sequence[str],
+    classes: int,
+    method: str,
+    seed: int,
+    where: str,
+) -> pd.DataFrame:
+    """Weights that sum to one, and logits that know something of the label."""
+    draw, y = generator(where, method, seed), test["y"].to_numpy()
+    weights = draw.dirichlet(np.full(len(experts), 3.0), size=len(test))
+    tables = []
+    for e, name in enumerate(experts):
+        true = np.eye(classes)[y.astype(int)] if classes else y[:, None]
+        logits = true + draw.normal(0, 0.8, true.shape)
+        about = {"method": method, "seed": seed, "expert": name}
+        table = test[["split", "id"]].assign(**about, weight=weights[:, e])
+        columns = dict(zip(_columns(max(classes, 1)), logits.T, strict=True))
+        tables.append(table.assign(**columns, share=weights[:, e], left_out=0.0))
+    return pd.concat(tables)
 
 
 def planted_truth(params: Params, dataset: str) -> pd.DataFrame:

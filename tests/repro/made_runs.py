@@ -30,7 +30,7 @@ from tests.repro.made_data import (
     truth_of,
     weights,
 )
-from tests.repro.made_experts import planted_truth, write_experts
+from tests.repro.made_experts import planted_truth, write_experts, write_mixtures
 
 SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
@@ -156,7 +156,9 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
         )
         for name, trained in methods_of(params, recipe, data.modalities).items()
     }
+    asked = recipe.interaction
     told: dict[str, Any] = {
+        "interaction": None if asked is None else asked.model_dump(),
         "address": address,
         "dataset": recipe.dataset,
         "methods": methods,
@@ -190,6 +192,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     has_experts = params.recipe(address).interaction is not None
     if has_experts and params.plants_interactions(report.dataset):
         write_experts(params, address, report.dataset)
+    elif has_experts:
+        write_mixtures(address, report)
     timed = [name for name in report.methods if name != STACKED]
     seconds = {name: 10.0 + k for k, name in enumerate(timed)}
     cell = "/".join(address.split("/")[:2])
@@ -197,6 +201,8 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     before = read_json(timing)["seconds"] if timing.is_file() else {}
     about = {"cpu": "a processor", "cores": 2}
     told = {"seconds": before | {address: seconds}, "peak_memory_bytes": 2**28}
+    tested = read_json(timing)["test_seconds"] if timing.is_file() else {}
+    told["test_seconds"] = tested | {address: dict.fromkeys(seconds, 0.3)}
     write_json(timing, told | {"hardware": about})
 
 

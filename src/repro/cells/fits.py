@@ -13,10 +13,12 @@ from repro.cells.planted import given_weights
 from repro.cells.probing import probe_rows
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
+from repro.models.predictor import EVALUATION
 from repro.params.cells import SHUFFLED, Control, Weighting
 from repro.records import decoded
 from repro.training.fitting import Outcome, fit
 from repro.training.members import leaders
+from repro.training.prediction import predict
 from repro.training.weighting.evidence import Evidence, Plan
 from repro.training.weighting.loop import Reweighting
 
@@ -88,9 +90,18 @@ def unweighted_result(study: Study, fusion: str) -> Result:
         result = fitted_result(
             fusion, outcome, predictions, seconds, part.inputs, keep=keep
         )
-        return replace(result, probe=probe_rows(part, outcome))
+        tested = prediction_seconds(part, outcome)
+        return replace(result, probe=probe_rows(part, outcome), test_seconds=tested)
 
     return by_seed(study, run)
+
+
+def prediction_seconds(study: Study, outcome: Outcome) -> float:
+    """Seconds of CPU in which all seeds predict test once, without weights."""
+    started = process_time()
+    rows, batch = study.rows["test"], study.training.evaluation_batch
+    predict(study.task, outcome.model, study.inputs, rows, None, EVALUATION, batch)
+    return process_time() - started
 
 
 def held_out_result(study: Study) -> Result:

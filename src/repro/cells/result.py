@@ -37,6 +37,7 @@ class Result:
     records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     home: str = ""  # the run that trained it, if it is another one
     probe: list[dict] = field(default_factory=list)
+    test_seconds: float = 0.0  # of CPU, for one prediction of test; 0 if weighted
 
 
 def merged(results: Sequence[Result]) -> Result:
@@ -62,6 +63,7 @@ def merged(results: Sequence[Result]) -> Result:
         probe=[row for r in results for row in r.probe],
         epochs=[epoch for r in results for epoch in r.epochs],
         seconds=sum(r.seconds for r in results),
+        test_seconds=sum(r.test_seconds for r in results),
         checkpoint=stored,
         records={
             split: _concatenated([r.records[split] for r in results])

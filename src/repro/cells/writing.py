@@ -60,13 +60,17 @@ def write_first_weights(
     write_table(paths.run(study.address) / "initial.parquet", table)
 
 
-def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:
-    """Seconds of every method of every run of a cell; never deterministic."""
+Seconds = Mapping[str, Mapping[str, float]]
+
+
+def write_timing(cell: str, seconds: Seconds, test_seconds: Seconds) -> None:
+    """Seconds of every method of every run of a cell; never deterministic.
+
+    `test_seconds` are those of one prediction of test by all seeds.
+    """
     content = {
-        "seconds": {
-            address: {name: round(spent, 3) for name, spent in named.items()}
-            for address, named in seconds.items()
-        },
+        "seconds": _rounded(seconds, 3),
+        "test_seconds": _rounded(test_seconds, 5),
         "peak_memory_bytes": peak_memory_bytes(),
         "hardware": {
             "machine": platform.machine(),
@@ -75,6 +79,13 @@ def write_timing(cell: str, seconds: Mapping[str, Mapping[str, float]]) -> None:
         },
     }
     write_json(paths.timing(cell), content)
+
+
+def _rounded(seconds: Seconds, digits: int) -> dict[str, dict[str, float]]:
+    return {
+        address: {name: round(spent, digits) for name, spent in named.items()}
+        for address, named in seconds.items()
+    }
 
 
 def report(

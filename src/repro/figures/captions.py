@@ -66,6 +66,19 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
         "btw_planted_truth_icu": Caption(
             "Weights against the planted truth, stays", _TRUTH
         ),
+        "i2moe_figure4": Caption(
+            "Figure 4. Weights of interaction experts on test",
+            "Violins: Gaussian kernel densities of the weight of each expert of the "
+            "concat transformer over test rows, all seeds together; lines: each seed "
+            "by itself; ticks and dot: means of seeds and of all; dashed: equal "
+            "weights.",
+        ),
+        "i2moe_figure5": Caption(
+            "Figure 5. Each interaction expert alone, and their mixture",
+            "Bars: test score of what an expert of the concat transformer says alone, "
+            "inside the trained mixture, mean over seeds; whiskers: one standard "
+            "deviation over seeds; line: the mixture; dashed: the majority class.",
+        ),
         "i2moe_interpretation": Caption(
             "What weights of experts tell of planted interactions",
             "AUROC of each explanation for the mechanism that a test row was planted "

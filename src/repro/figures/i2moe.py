@@ -12,6 +12,12 @@ from repro.figures.local_interpretation import (
     row_panels,
     row_series,
 )
+from repro.figures.mixtures import (
+    alone_bars,
+    alone_series,
+    weight_series,
+    weight_violins,
+)
 from repro.params import Params
 
 LOCAL = "experts/mmimdb/i2moe"  # the run whose rows are explained one by one
@@ -38,8 +44,27 @@ def genres(params: Params) -> Drawn:
     return series, genre_panels(series, params, title, found.labels)
 
 
+def figure4(params: Params) -> Drawn:
+    """Weights of the experts of the concat transformer over test rows."""
+    series = weight_series(params)
+    title = (
+        "Figure 4. Weights of interaction experts on test\n(lines: seeds; ticks and "
+        "dot: means; dashed: equal weights)"
+    )
+    return series, weight_violins(series, params, title)
+
+
+def figure5(params: Params) -> Drawn:
+    """Each expert of the concat transformer alone, and the mixture of all."""
+    series = alone_series(params)
+    title = "Figure 5. Each interaction expert alone, and their mixture"
+    return series, alone_bars(series, params, title)
+
+
 FIGURES: dict[str, Draw] = {
     "interpretation": interpretation,
     "figure3": figure3,
     "genres": genres,
+    "figure4": figure4,
+    "figure5": figure5,
 }

@@ -31,7 +31,6 @@ STATED: Mapping[str, Chosen] = MappingProxyType(
     {
         "btw_table8": WITHOUT_ONE,
         "btw_table9": WITHOUT_ONE,
-        "i2moe_fusions": Chosen(metrics=("mae", "accuracy", "macro_f1", "auroc")),
     }
 )
 TRUTH = "i2moe_interpretation_truth"

@@ -139,7 +139,8 @@ def _headlines(sources: Sources) -> list[str]:
 
 def _counts(found: Iterable[Paper]) -> Mapping[str, int]:
     """Blocks of tables that are of simulated and of real data, and drawings."""
-    blocks = [block for one in found for table in one.tables for block in table.blocks]
+    every = (block for one in found for table in one.tables for block in table.blocks)
+    blocks = [block for block in every if block.is_ours]
     simulated = sum(block.is_simulated for block in blocks)
     return {"simulated": simulated, "real": len(blocks) - simulated}
 

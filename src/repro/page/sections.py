@@ -30,6 +30,7 @@ class Block:
     anchor: str
     title: str
     is_simulated: bool
+    is_ours: bool  # holds a number of ours, not printed ones alone
     has_printed: bool
     grids: Sequence[Grid]
     notes: Sequence[str]
@@ -117,6 +118,7 @@ def _blocks(name: str, rows: pd.DataFrame, sources: Sources) -> Iterator[Block]:
             anchor=anchor(name, str(key)),
             title=block_title(block, sources.params),
             is_simulated=bool(block["simulated"].iloc[0]),
+            is_ours=bool(block["mean"].notna().any()),
             has_printed=bool(block["published_mean"].notna().any()),
             grids=grids(block, sources.params),
             notes=notes(block, sources.params),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -26,7 +27,8 @@ def printed(paper: str) -> pd.DataFrame:
     """Every printed result of a paper, one row per number.
 
     `dataset` is empty in a table of one data set, `alpha` NaN and `without` empty in a
-    table that varies neither, `sd` NaN where none is printed.
+    table that varies neither, `sd` NaN where none is printed. Data sets have their
+    names in params.yaml and metrics our units; of a printed variance `sd` is the root.
 
     Raises:
         ValueError: the file is missing or names a method that has no code name.
@@ -37,7 +39,23 @@ def printed(paper: str) -> pd.DataFrame:
         for table, levels in content["levels"].items()
         for row in _rows(paper, content["methods"], content[table], levels, {})
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return _in_our_terms(pd.DataFrame(rows, columns=COLUMNS), content)
+
+
+def keys_of_datasets(paper: str) -> dict[str, str]:
+    """Names of data sets in params.yaml by what a paper calls them, in its order."""
+    told = contents(paper).get("datasets", {})
+    return {name: about["key"] for name, about in told.items()}
+
+
+def _in_our_terms(rows: pd.DataFrame, content: Mapping[str, Any]) -> pd.DataFrame:
+    keys = {name: told["key"] for name, told in content.get("datasets", {}).items()}
+    headline = rows["metric"].str.partition("_vs_")[0]
+    factor = headline.map(content.get("scales", {})).astype(np.float64).fillna(1.0)
+    is_variance = rows["table"].isin(content.get("variances", []))
+    sd = rows["sd"].where(~is_variance, np.sqrt(rows["sd"]))
+    dataset = rows["dataset"].map(lambda name: keys.get(name, name))
+    return rows.assign(dataset=dataset, mean=rows["mean"] * factor, sd=sd * factor)
 
 
 def contents(paper: str) -> dict[str, Any]:

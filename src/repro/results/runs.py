@@ -48,6 +48,7 @@ class Run:
 
     report: Report
     table: pd.DataFrame
+    measured: Score | None = None  # by what, if not by the score of the task
 
     @property
     def dataset(self) -> str:
@@ -72,7 +73,7 @@ class Run:
     @property
     def score(self) -> Score:
         """How its predictions are measured."""
-        return SCORES[self.report.data.task]
+        return self.measured or SCORES[self.report.data.task]
 
     def predictions(self, method: str, split: str = "test") -> Predictions:
         """Predictions of one method on one split, as a rectangle.

@@ -1,4 +1,4 @@
-"""Write one table from what the training cells wrote: `table btw_table3`."""
+"""Write tables from what the training cells wrote: `table btw_table3 btw_table4`."""
 
 from repro import process
 
@@ -12,11 +12,15 @@ from repro.tables.writing import write_table  # noqa: E402
 
 
 def main() -> None:
-    """Read runs/, write metrics/<name>.json and plots/<paper>/<item>.{csv,md,tex}."""
+    """Read runs/, write metrics/<name>.json and plots/<paper>/<item>.* of each name."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="paper and item: btw_table3, or own_<key>")
-    name, loaded = parser.parse_args().name, params.load()
-    write_table(name, table(loaded, name), loaded)
+    parser.add_argument(
+        "names", nargs="+", help="paper and item: btw_table3, or own_<key>"
+    )
+    names, loaded = parser.parse_args().names, params.load()
+    # A name that is unknown stops the stage before the first table is written.
+    for name, found in [(name, table(loaded, name)) for name in names]:
+        write_table(name, found, loaded)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     if settings.precision == "tf32":
         torch.set_float32_matmul_precision("high")
     seconds: dict[str, dict[str, float]] = {}
+    tested: dict[str, dict[str, float]] = {}
     for run in trained(load_studies(settings, cell)):
         for method, reason in run.left_out.items():
             _log.warning("%s: %s: %s", run.study.address, method, reason)
@@ -44,11 +45,15 @@ def main(arguments: list[str] | None = None) -> None:
             write_first_weights(run.study, run.first_weights)
         spent = seconds.setdefault(run.study.address, {})
         spent |= {name: r.seconds for name, r in run.results.items() if r.history}
+        tested[run.study.address] = {
+            name: r.test_seconds for name, r in run.results.items() if r.test_seconds
+        }
     for address, recipe in settings.runs_of(cell).items():
         if folds := settings.folds(recipe.dataset):
             write_folds(address, folds)
             seconds[address] = _summed(seconds, address, folds)
-    write_timing(cell, seconds)
+            tested[address] = _summed(tested, address, folds)
+    write_timing(cell, seconds, tested)
 
 
 def _summed(

@@ -18,8 +18,12 @@ from repro.results.explanations import (
     rule_of_disagreement,
 )
 from repro.results.runs import Run, trained_run
-from repro.tables.i2moe_fusions import fusions
+from repro.tables.i2moe_ablations import table4, table5
+from repro.tables.i2moe_agreement import table3
+from repro.tables.i2moe_cost import table6
+from repro.tables.i2moe_fusions import table1, table2
 from repro.tables.i2moe_planted import planted
+from repro.tables.i2moe_settings import hyperparameters
 from repro.tables.i2moe_truth import ORACLE, mixes_of, truth_block
 from repro.tables.rows import Table, joined
 
@@ -86,7 +90,15 @@ def _aligned(
 
 
 TABLES: dict[str, Table] = {
-    "fusions": Table("Fusions with and without interaction experts", fusions),
+    "table1": Table("Table 1. Fusions, and interaction experts of one", table1),
+    "table2": Table("Table 2. Interaction experts of other fusions", table2),
+    "table3": Table("Table 3. Agreement of experts", table3),
+    "table4": Table("Table 4. Parts of I2MoE left out", table4),
+    "table5": Table("Table 5. What masks a modality", table5),
+    "table6": Table("Table 6. Time and size of interaction experts", table6),
+    "hyperparameters": Table(
+        "Tables 7 to 10. Hyper-parameters of interaction experts", hyperparameters
+    ),
     "planted": Table("Planted interactions. What is known of them", planted),
     "interpretation_truth": Table(
         "Interpretation. Do weights of experts name what rows need",

@@ -26,8 +26,20 @@ LABELS = {
     "total_s": "total (s)",
     "peak_memory_mib": "peak memory (MiB)",
     "information": "information (bits)",
+    "disagree_right": "disagree, right (%)",
+    "disagree_wrong": "disagree, wrong (%)",
+    "agree_right": "agree, right (%)",
+    "agree_wrong": "agree, wrong (%)",
+    "epoch_s": "train, an epoch (s)",
+    "inference_s": "inference (s)",
+    "parameters": "parameters",
     **DETAILS,
 }
+# Of them those that have two digits behind the point.
+TWO_DIGITS = frozenset(
+    ("disagree_right", "disagree_wrong", "agree_right", "agree_wrong")
+)
+SHORT = {"epoch_s": 3, "inference_s": 4}  # digits of times below a second
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
 SUFFIX_LABELS = {
@@ -149,6 +161,10 @@ def digits(metric: str) -> int:
     known = known_metric(metric.partition(VERSUS)[0])
     if known is not None:
         return known.digits
-    if metric.startswith("stays"):
+    if metric.startswith("stays") or metric == "parameters":
         return 0
+    if metric in TWO_DIGITS:
+        return 2
+    if metric in SHORT:
+        return SHORT[metric]
     return 1 if metric.endswith(("_s", "_mib", "_rows")) or metric == "share" else 3

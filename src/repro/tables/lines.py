@@ -18,6 +18,7 @@ from repro.results.verdict import (
     verdict,
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
+from repro.tables.labels import is_difference
 from repro.tables.oracle import ORACLE, oracle_notes
 from repro.tables.rows import Entry, frame, joined_notes
 from repro.tables.tested import Line, metrics_of, resampled_rows, tested_differences
@@ -176,7 +177,7 @@ def _judged(
     mean, sd = float(told["mean"]), _given(told["sd"])
     entry = replace(entry, published_mean=mean, published_sd=sd)
     metric = known_metric(entry.metric)
-    if row.run.simulated:
+    if row.run.simulated or is_difference(entry.metric):  # no verdict on differences
         return entry
     if entry.mean is None or entry.n is None or metric is None:
         raise ValueError(f"{entry.row}.{entry.metric}: no number to compare")

@@ -19,7 +19,7 @@ from repro.tables.labels import (
     metric_label,
     rank,
 )
-from repro.tables.rows import NOTE_SEPARATOR
+from repro.tables.rows import NOTE_SEPARATOR, PRINTED_ALONE
 from repro.tables.texts import SIGNIFICANT, own_text, printed_text
 
 BOTH_DRAWN = (
@@ -87,6 +87,8 @@ def block_title(block: pd.DataFrame, params: Params) -> str:
     """Data set, whether simulated, modalities, seeds, test samples, protocol."""
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
+    if first["source"] == PRINTED_ALONE:
+        kind = PRINTED_ALONE
     seeds, protocol = block["n"].max(), first["protocol"].replace("_", " ")
     facts = [first["modalities"]]
     if pd.notna(seeds):
@@ -105,6 +107,8 @@ def printed_title(block: pd.DataFrame) -> str:
     """Heading of the printed numbers; on simulated data they are no comparison."""
     if block.iloc[0]["simulated"]:
         return "Printed in the paper, on real data; not to be compared with the above"
+    if block.iloc[0]["source"] == PRINTED_ALONE:
+        return "Printed in the paper"
     return "Printed in the paper (ours minus printed; verdict)"
 
 
@@ -128,7 +132,8 @@ def notes(block: pd.DataFrame, params: Params) -> list[str]:
         found.append(BOTH_DRAWN.format(level=level, groups=groups))
     if block["se_seeds"].notna().any():
         found.append(SEED_SE)
-    if (block["metric"].map(is_difference).astype(bool) & block["lower"].isna()).any():
+    own = block[block["mean"].notna()]
+    if (own["metric"].map(is_difference).astype(bool) & own["lower"].isna()).any():
         found.append(ONE_SEED)
     tested = block.loc[block["p_holm"].notna(), "metric"]
     if not tested.empty:
@@ -172,8 +177,9 @@ def printed(block: pd.DataFrame, params: Params) -> pd.DataFrame:
     """The printed numbers in the same layout, with difference and verdict if any."""
     block = block[block["published_mean"].notna()]
     texts = [printed_text(row) for row in block.to_dict("records")]
-    # Alpha and remarks ("not converged") are about our runs, not the printed ones.
-    return _wide(block.assign(alpha=float("nan"), remark=""), texts, params)
+    # Alpha, remarks ("not converged") and tests are about our runs alone.
+    unknown = dict.fromkeys(("alpha", "lower", "p_holm"), float("nan"))
+    return _wide(block.assign(**unknown, remark=""), texts, params)
 
 
 def markdown_table(rows: pd.DataFrame) -> str:

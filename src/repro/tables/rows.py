@@ -10,6 +10,7 @@ from repro.metrics.bootstrap import Difference, Summary, holm
 from repro.params import Params
 
 NOTE_SEPARATOR = " | "
+PRINTED_ALONE = "printed alone"  # source of a block that holds no number of ours
 # Columns of plots/<table>.csv in their order, with their types.
 TYPES = {
     "block": "str",

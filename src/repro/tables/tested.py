@@ -25,7 +25,7 @@ class Line:
     `method` is the code name of a printed row. `reference` is the row that it is set
     against; empty or its own: none. `label` is the smoothing factor that the row
     stands for, `without` the removed modality as the paper names it. `limited` are
-    the only metrics that are shown; all where it is empty.
+    the only metrics that are shown and tested; all where it is empty.
     """
 
     row: str
@@ -86,6 +86,8 @@ def tested_differences(
             continue
         pair = resampled[row.row], resampled[row.reference]
         for name, value in differences(*pair, statistics).items():
+            if row.limited and name not in row.limited:
+                continue
             metric, n = difference_metric(name, against), seeds_of(*pair)
             entries.append(difference_entry(row.row, row.name, metric, value, n))
     adjusted = holm_adjusted(entries)

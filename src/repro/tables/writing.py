@@ -15,7 +15,7 @@ from repro.tables.rendering import (
     markdown_table,
     plain,
 )
-from repro.tables.rows import TYPES, PlainTable, Table
+from repro.tables.rows import PRINTED_ALONE, TYPES, PlainTable, Table
 from repro.tables.suppression import stale, suppressed
 
 # Number in metrics/*.json -> column of plots/*/*.csv.
@@ -50,7 +50,8 @@ def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> N
     """
     csv = paths.plot(name, "csv")
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
-    every = merged(kept[~stale(kept, params)], suppressed(rows, params))
+    kept = kept[~stale(kept, params) & (kept["source"] != PRINTED_ALONE)]
+    every = merged(kept, suppressed(rows, params))
     write_json(paths.table_metrics(name), metric_tree(every))
     write_csv(csv, every)
     write_text(paths.plot(name, "md"), markdown(title, every, params))

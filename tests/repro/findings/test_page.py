@@ -8,7 +8,7 @@ from repro import paths
 from repro.files import read_json, write_json
 from repro.findings.chosen import HEADLINES, STATED, Headline
 from repro.findings.comparisons import row_name
-from repro.findings.page import BEGIN, END, headlines, page, with_headlines
+from repro.findings.page import BEGIN, END, headlines, page, stated, with_headlines
 from repro.findings.provenance import Provenance, known_provenance
 from repro.tables import i2moe
 from repro.tables.btw import TABLES
@@ -162,3 +162,32 @@ def test_a_claim_at_a_site_has_the_control_of_that_site(params) -> None:
     wanted = [Headline("btw_sites", "mosi", "moe_embedding_bi_level", metric)]
     told = headlines({"btw_sites": {"mosi__simulated": rows}}, params, wanted)
     assert "the oracle gains 0.080" in told and "0.050 MAE" not in told
+
+
+@pytest.mark.parametrize(("sign", "word"), [(-1.0, "worse"), (1.0, "better")])
+def test_opposite_numbers_turn_the_sentences_of_experts(params, sign, word) -> None:
+    """Tables of I2MoE: accuracy is better when higher, an error when lower."""
+    wide = {"lower": sign * 3 - 0.5, "upper": sign * 3 + 0.5, "se_seeds": 0.2}
+    rows = {
+        "switchgate": {},
+        "i2moe": {},
+        "switchgate_i2moe": {
+            "accuracy_vs_without_experts": numbers(sign * 3, 0.01, **wide)
+        },
+        "no_interaction": {
+            "accuracy_vs_i2moe": numbers(sign * 3, 0.01, **wide),
+            "mae_vs_i2moe": numbers(-sign * 0.1, 0.01),
+        },
+    }
+    block = "mosi__simulated"
+    told = stated("i2moe_table4", block, {block: rows}, params)
+    assert told is not None
+    text = "\n".join(told.sentences)
+    subject = "SwitchGate, I2MoE"
+    assert f"{subject} is {word} than SwitchGate by 3.00 accuracy" in text
+    assert f"No-Interaction is {word} than I2MoE by 3.00 accuracy" in text
+    assert f"No-Interaction is {word} than I2MoE by 0.100 MAE" in text
+
+
+def test_the_readme_states_few_findings_of_the_second_paper() -> None:
+    assert sum(one.table.startswith("i2moe") for one in HEADLINES) <= 4

@@ -179,3 +179,10 @@ def test_seconds_and_sums_are_told(written, folder, params) -> None:
     found = Parsed(written(made({"MoE": 1.5})))
     assert ["base/mosi", "7.5", "0"] in found.tables["seconds"][0]
     assert found.tables["data"][0][1][3].startswith("ba7816bf8f01cfea")
+
+
+def test_printed_numbers_alone_are_no_data_of_ours(written) -> None:
+    text = written(made({"MoE": None}, simulated=False))
+    assert 'class="block alone"' in text and 'class="block real"' not in text
+    assert "nothing is trained on these data here" in text
+    assert "of 1 blocks" not in Parsed(text).text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from repro import paths
-from repro.results.published import contents, printed
+from repro.results.published import contents, keys_of_datasets, printed
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,3 +70,22 @@ def test_a_second_paper_is_a_file_alone(
     )
     (row,) = printed("second").to_dict("records")
     assert (row["dataset"], row["method"], row["sd"]) == ("adni", "moe", 0.4)
+
+
+def test_the_second_paper_is_in_our_terms() -> None:
+    rows = printed("i2moe")
+    counts = rows["table"].value_counts()
+    assert counts["table1"] == 8 * 8 and counts["table2"] == 3 * 8 * 2
+    assert counts["table3"] == 5 * 4 and counts["table4"] == 5 * 4 * 2
+    assert counts["table5"] == 3 * 8 and counts["table6"] == 5 * 2 * 3
+    keys = keys_of_datasets("i2moe")
+    assert set(rows["dataset"]) == set(keys.values()) and keys["IMDB"] == "mmimdb"
+    found = rows.set_index(["table", "dataset", "method", "metric"]).sort_index()
+    area = found.loc[("table1", "adni", "concat_transformer_i2moe", "auroc")]
+    assert area["mean"].item() == pytest.approx(0.8109)  # printed: 81.09
+    spread = found.loc[("table5", "adni", "i2moe", "auroc"), "sd"].item()
+    assert spread == pytest.approx(0.0002)
+    seconds = found.loc[("table6", "mortality", "concat_transformer_i2moe", "epoch_s")]
+    assert seconds["sd"].item() == pytest.approx(0.67**0.5)  # a variance is printed
+    gap = ("table4", "enrico", "synergy_redundancy", "accuracy_vs_i2moe")
+    assert found.loc[gap, "mean"].item() == -0.73

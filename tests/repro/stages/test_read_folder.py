@@ -180,6 +180,8 @@ def test_experts_train_where_modalities_are_missing():
         sums = told.groupby(["seed", "split", "id"])["weight"].sum()
         np.testing.assert_allclose(sums, 1, atol=1e-5)
         assert missing.loc[told["id"].unique()].sum() > 5
+
+
 def changed_genres(change: Callable[[h5py.File], None]) -> None:
     """The simulated file with something else in its genres."""
     simulate_folder.main(["mmimdb"])

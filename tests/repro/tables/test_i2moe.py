@@ -7,7 +7,6 @@ import pytest
 from repro import paths
 from repro.files import read_table, write_table
 from repro.tables.i2moe import TABLES, interpretation_truth
-from repro.tables.i2moe_fusions import fusions
 from repro.tables.writing import write_table as write_rows
 
 REFERENCES = ("uniform", "no_interaction", "disagreement")
@@ -52,27 +51,3 @@ def test_the_control_is_told_beside_every_claim(study: SimpleNamespace) -> None:
     text = paths.plot(name, "md").read_text()
     assert "exact posterior" in text
     assert "simulated" in text
-
-
-def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> None:
-    study.write_runs(study.params)
-    table = fusions(study.params)
-    cells = study.params.cells["experts"]
-    assert list(dict.fromkeys(table["dataset"])) == list(cells)
-    tested = table[table["metric"].str.endswith("_vs_without_experts")]
-    rows = cells["enrico"].rows
-    fused = {f"{name}_i2moe" for name in cells["enrico"].trains}
-    assert set(tested[tested["dataset"] == "enrico"]["row"]) == fused
-    shown = table[table["dataset"] == "enrico"]
-    assert {"majority", "logistic", "unimodal", *rows["plain"]["trains"][1:]} <= set(
-        shown["row"]
-    )
-    assert not shown["metric"].str.startswith(("recall", "quadratic")).any()
-    films = table[table["dataset"] == "mmimdb"]
-    assert {"constant", "logistic", "unimodal"} <= set(films["row"])
-    assert {"micro_f1", "macro_f1", "exact_match"} <= set(films["metric"])
-    means = shown[shown["metric"] == "accuracy"].set_index("row")["mean"]
-    difference = tested.set_index(["dataset", "row", "metric"])["mean"]
-    gap = means["switchgate_i2moe"] - means["switchgate"]
-    key = ("enrico", "switchgate_i2moe", "accuracy_vs_without_experts")
-    assert difference[key] == pytest.approx(gap)

@@ -118,7 +118,7 @@ def test_plain_is_idempotent_for_ordinary_text() -> None:
 def test_a_table_is_explained_by_the_task_of_its_data(dataset: str, task: str) -> None:
     """Tasks share names of metrics, which then mean other things."""
     names = [metric.name for metric in SCORES[task].metrics]
-    numbers = ("sd", "lower", "se_seeds", "p_holm")
+    numbers = ("mean", "sd", "lower", "se_seeds", "p_holm")
     empty = {name: float("nan") for name in numbers}
     texts = dict.fromkeys(("verdict", "condition", "notes", "warnings"), "")
     block = pd.DataFrame({"metric": names}).assign(dataset=dataset, **empty, **texts)

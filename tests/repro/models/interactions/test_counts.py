@@ -1,7 +1,5 @@
 """Parameters of the paper's cost table, by formula and by module."""
 
-from itertools import pairwise
-
 import pytest
 from torch import nn
 
@@ -9,6 +7,7 @@ from repro.models.fusions.concat_transformer import ConcatTransformer
 from repro.models.fusions.interface import FusionShape
 from repro.models.interactions.experts import InteractionExperts
 from repro.params.interactions import Interaction, Reweighting
+from repro.results.counts import Sizes, of_experts, of_fusion
 
 # Source: I2MoE, table 6. Sizes are those that give the printed numbers; of IMDB, MOSI
 # and ENRICO appendix G prints others. Modalities, classes, width, layers, tokens;
@@ -40,25 +39,11 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def of_fusion(
-    modalities: int, classes: int, width: int, layers: int, tokens: int
-) -> int:
-    """Norms, attention without bias but of its output, MLP; head; positions."""
-    layer = 4 * width + 3 * width**2 + (width**2 + width) + (4 * width**2 + 3 * width)
-    head = modalities * width * classes + classes
-    return layers * layer + head + modalities * tokens * width
-
-
-def of_weighting(inputs: int, experts: int, layers: int, hidden: int) -> int:
-    widths = [inputs, *[hidden] * (layers - 1), experts]
-    return sum(a * b + b for a, b in pairwise(widths))
-
-
 @pytest.mark.parametrize("name", ALONE)
 def test_the_fusion_alone(name: str) -> None:
     *sizes, printed = ALONE[name]
     modalities, classes, width, layers, tokens = sizes
-    assert of_fusion(*sizes) == printed
+    assert of_fusion(Sizes(*sizes)) == printed
     shape = FusionShape(1, modalities, width, classes, time=tokens)
     assert count(fusion(shape, layers)) == printed
 
@@ -67,9 +52,7 @@ def test_the_fusion_alone(name: str) -> None:
 def test_the_experts(name: str) -> None:
     *sizes, deep, hidden, printed = EXPERTS[name]
     modalities, classes, width, layers, tokens = sizes
-    experts = modalities + 2
-    weighting = of_weighting(modalities * width, experts, deep, hidden)
-    assert experts * of_fusion(*sizes) + weighting == printed
+    assert of_experts(Sizes(*sizes), deep, hidden) == printed
     shape = FusionShape(1, modalities, width, classes, time=tokens)
     settings = Interaction(reweighting=Reweighting(layers=deep, hidden=hidden))
     made = InteractionExperts(
