@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from repro.cells.applying import applies
 from repro.cells.planted import given_weights
-from repro.cells.probing import probe_rows
+from repro.cells.probing import probe_tables
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
 from repro.params.cells import SHUFFLED, Control, Weighting
@@ -88,7 +88,7 @@ def unweighted_result(study: Study, fusion: str) -> Result:
         result = fitted_result(
             fusion, outcome, predictions, seconds, part.inputs, keep=keep
         )
-        return replace(result, probe=probe_rows(part, outcome))
+        return replace(result, probe=probe_tables(part, outcome))
 
     return by_seed(study, run)
 
