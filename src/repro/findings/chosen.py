@@ -49,6 +49,11 @@ HEADLINES = (
     Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
-WORDS: Mapping[str, str] = MappingProxyType({"zero": "absent = zero"})
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "zero": "absent = zero",
+        "planted": "planted reliability",
+    }
+)
 # The row whose weights are the planted reliability.
 CONTROL = "oracle"

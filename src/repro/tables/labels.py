@@ -17,6 +17,12 @@ DETAILS = {
     "gap": "gap ↓",
     "total_variation": "total variation ↓",
 }
+# Of experts under masks.
+PROBES = {
+    "probe_survives": "survives ↑",
+    "probe_own": "survives in its rows ↑",
+    "probe_leaning": "leaning ↑",
+}
 # Numbers that are no score of predictions, in the order of their columns.
 LABELS = {
     "stays": "stays",
@@ -27,6 +33,8 @@ LABELS = {
     "peak_memory_mib": "peak memory (MiB)",
     "information": "information (bits)",
     **DETAILS,
+    **PROBES,
+    "contrast": "highest weight (of 1/E)",
 }
 GAIN = "_gain"  # after the name of a method: what it is better by than the MoE
 # Numbers of a method that stand in the row of a run: after the name of the method.
@@ -40,6 +48,10 @@ SUFFIX_LABELS = {
     "_rows": "accuracy in its rows (%)",
     "_follows": "follows its share ↑",
     "_survives": "survives ↑",
+    "_largest": "largest part AUROC ↑",
+    "_likeness": "likeness to I2MoE",
+    "_moves": "moves",
+    "_tops": "weighs most",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
@@ -52,8 +64,10 @@ TESTED = re.compile(r"\d+ test \w+ of \d+ .+")
 # What a star tells that a row differs from, where the name alone reads badly.
 DIFFERS_FROM = {
     "moe": "the MoE",
+    "named": "rows that have an expert",
     UNWEIGHTED: "its unweighted fusion",
     WITHOUT_EXPERTS: "the same fusion without experts",
+    "outside": "what the same weights change without experts",
 }
 
 
@@ -88,7 +102,7 @@ def is_detail(metric: str) -> bool:
     """Whether a metric stands in a second table, so that neither is too wide."""
     known = known_metric(metric)
     if known is None:
-        return metric in DETAILS or metric.endswith(("_rows", "_survives"))
+        return metric in DETAILS or metric.endswith(("_rows", "_survives", "_likeness"))
     return known.is_detail
 
 
