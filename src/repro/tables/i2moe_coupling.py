@@ -33,7 +33,8 @@ WEIGHT_NOTES = (
     "not, and that site is left out",
     "each weighted row is set against its own unweighted model; inside minus outside: "
     "what weights change in I2MoE less what they change without experts",
-    "nothing to undo: no change is seen without experts, nor inside; undone: inside "
+    "nothing to undo: no change is seen without experts, nor inside; seen inside "
+    "alone: none without, one inside, whether or not the two differ; undone: inside "
     "experts none is left, and the difference of the two is seen; not undone: inside "
     "experts it is seen, too, and no difference of the two; else undecided; seen: "
     "Holm-adjusted p < 0.05",

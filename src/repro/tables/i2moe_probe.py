@@ -131,7 +131,7 @@ def _of_experts(
     """Sensitivities and surviving shares, an expert a row."""
     title = params.names.get(row, row)
     named = {
-        "survives": survival,
+        "share": survival,
         "own": _drawn(params, own_statistics(probe, rows), rows),
         "leaning": _drawn(params, leaning_statistics(probe, rows), rows),
     }

@@ -19,7 +19,12 @@ DETAILS = {
 }
 # Of experts under masks.
 PROBES = {
-    "probe_survives": "survives ↑",
+    "random_moves": "moves by noise",
+    "shuffled_moves": "by other rows",
+    "mean_moves": "by the mean",
+    "zero_moves": "by zeros",
+    "dropout_moves": "floor",
+    "probe_share": "survives ↑",
     "probe_own": "survives in its rows ↑",
     "probe_leaning": "leaning ↑",
 }
@@ -50,7 +55,6 @@ SUFFIX_LABELS = {
     "_survives": "survives ↑",
     "_largest": "largest part AUROC ↑",
     "_likeness": "likeness to I2MoE",
-    "_moves": "moves",
     "_tops": "weighs most",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality

@@ -29,7 +29,7 @@ def test_every_probed_run_and_expert_has_a_row(study: SimpleNamespace) -> None:
         index="row", columns="metric", values="mean"
     )
     own = wide.loc["i2moe_unique_m1"]
-    assert own["probe_survives"] == pytest.approx(0.5, abs=0.05)
+    assert own["probe_share"] == pytest.approx(0.5, abs=0.05)
     assert own["probe_own"] == pytest.approx(0.5, abs=0.1)
     assert own["probe_leaning"] == pytest.approx(0.5, abs=0.05)
     assert own["dropout_moves"] == pytest.approx(0.1, abs=0.02)
