@@ -53,6 +53,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
     {
         "zero": "absent = zero",
         "planted": "planted reliability",
+        "named": "rows with an expert",
     }
 )
 # The row whose weights are the planted reliability.
