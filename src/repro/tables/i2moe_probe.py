@@ -80,10 +80,9 @@ def probe_block(
     for row, run in found.items():
         survival = _drawn(params, survival_statistics(run.probe, rows), rows)
         removal = {"removal": removal_statistic(run.explanation, rows)}
-        means[row] = {
-            "survival": _mean(list(survival.values())),
-            **_drawn(params, removal, rows),
-        }
+        means[row] = _drawn(params, removal, rows)
+        if survival:
+            means[row]["survival"] = _mean(list(survival.values()))
         title = params.names.get(row, row)
         entries += [
             _entry(params, row, title, metric, value)
@@ -102,6 +101,7 @@ def probe_block(
         for row in found
         if row not in against[: against.index(reference) + 1]
         for metric in TESTED
+        if metric in means[row] and metric in means[reference]
     ]
     return frame(_block(rows), [*entries, *holm_adjusted(tests)])
 
@@ -148,12 +148,14 @@ def _of_experts(
 def _drawn(
     params: Params, statistics: Mapping[str, Statistic], rows: PlantedRows
 ) -> dict[str, Resampled]:
-    return resampled(
+    """Statistics on resamples; an expert that moves nowhere has no share of it."""
+    found = resampled(
         statistics,
         len(rows.ids),
         resamples=params.statistics.auroc_resamples,
         seed=params.statistics.seed,
     )
+    return {name: v for name, v in found.items() if not np.isnan(v.found).any()}
 
 
 def _mean(values: list[Resampled]) -> Resampled:

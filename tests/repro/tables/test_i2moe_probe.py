@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from repro import paths
 from repro.tables.i2moe import TABLES, probe
 from repro.tables.writing import write_table
+from tests.repro.made_runs import change_table
 
 
 def test_every_probed_run_and_expert_has_a_row(study: SimpleNamespace) -> None:
@@ -36,6 +38,22 @@ def test_every_probed_run_and_expert_has_a_row(study: SimpleNamespace) -> None:
     assert "probe_own" not in wide.loc["i2moe_synergy"].dropna()
     tested = set(table.loc[table["row"] == "i2moe", "metric"])
     assert {"survival_vs_untrained", "removal_vs_no_interaction"} <= tested
+
+
+def test_an_expert_that_moves_nowhere_has_no_share(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+
+    def still(table: pd.DataFrame) -> pd.DataFrame:
+        moved = table["distance"].where(table["expert"] != "redundancy", 0.0)
+        return table.assign(distance=moved)
+
+    change_table("interactions/planted_hidden/i2moe", still, "probe")
+    table = probe(study.params)
+    block = table[table["dataset"] == "planted_hidden"]
+    own = set(block.loc[block["row"] == "i2moe_redundancy", "metric"])
+    assert "random_moves" in own and "probe_share" not in own
+    survival = block[block["metric"] == "survival"]["mean"].item()
+    assert survival == pytest.approx(0.5, abs=0.05)  # of the others
 
 
 def test_the_table_is_written_with_its_controls(study: SimpleNamespace) -> None:
