@@ -72,6 +72,7 @@ MADE = {
         together=1,
     ),
     **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
+    "planted_three": Made({"m1": 12, "m2": 12, "m3": 12}, STAYS, classes=2, together=1),
     "icu_complete": COHORT,
     "icu_all": COHORT,
     "gestures": Made({"pose": 9, "sound": 4, "depth": 7}, STAYS, classes=3, together=4),
@@ -215,6 +216,15 @@ def truth_of(dataset: str) -> pd.DataFrame:
         truth[f"reliable_{modality}"] = chance > 0.3
         truth[f"posterior_{modality}"] = chance
     return truth
+
+
+def parts_of(dataset: str) -> pd.DataFrame:
+    """The same with the parts of every label, as the simulator of utterances writes."""
+    truth = truth_of(dataset)
+    names = MADE[dataset].modalities
+    for name in (*(f"unique_{name}" for name in names), "shared", "synergy"):
+        truth[name] = generator(dataset, name, "part").normal(size=len(truth))
+    return truth.assign(**{f"present_{name}": True for name in names})
 
 
 def reliability_of(dataset: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What made-up interaction experts say of the samples of a planted data set."""
+"""What made-up interaction experts say of samples, and how they move when probed."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,40 @@ import numpy as np
 import pandas as pd
 
 from repro import paths
+from repro.cells.probing import DROPOUT, NOTHING, PROBED
 from repro.files import write_table
+from repro.models.interactions.experts import expert_names
 from repro.params import Params
 from repro.params.mechanisms import modality_names
 from repro.report import Report
 from repro.simulation.interactions import tied
 from tests.repro.made_data import SEEDS, generator, samples
 
+MOVES = {"random": 2.0, "shuffled": 1.0, "mean": 0.5, "zero": 0.8}
 
-def write_experts(params: Params, address: str, dataset: str) -> None:
-    """The experts.parquet of a run."""
-    planned = params.interaction_simulation.sets[dataset]
-    truth = planted_truth(params, dataset)
-    told = expert_rows(truth, planned.mechanisms, planned.classes, address)
-    write_table(paths.run(address) / "experts.parquet", told)
+
+def write_experts(
+    params: Params, address: str, modalities: Sequence[str], methods: Sequence[str]
+) -> None:
+    """The experts.parquet of a run, and its probe.parquet if it has one."""
+    recipe = params.recipe(address)
+    asked = recipe.interaction
+    assert asked is not None
+    dataset, names = recipe.dataset, expert_names(modalities, asked)
+    if params.plants_interactions(dataset):
+        told = planted_truth(params, dataset)
+    else:
+        told = samples(dataset).assign(mechanism="none")
+    classes = max(len(params.dataset(dataset).classes), 1)
+    tables = [
+        expert_rows(told, names, classes, f"{address}/{method}").assign(method=method)
+        for method in methods
+    ]
+    folder = paths.run(address)
+    write_table(folder / "experts.parquet", pd.concat(tables, ignore_index=True))
+    if asked.probe:
+        probed = probe_rows(told, names, modalities, address)
+        write_table(folder / "probe.parquet", probed.assign(method=methods[0]))
 
 
 def write_mixtures(address: str, report: Report) -> None:
@@ -62,41 +82,57 @@ def mixture_rows(
 
 def planted_truth(params: Params, dataset: str) -> pd.DataFrame:
     """What each sample of a planted data set needs."""
-    base = samples(dataset)
-    mechanisms = params.interaction_simulation.sets[dataset].mechanisms
-    draw = generator("mechanisms", len(base))
-    needed = draw.choice(np.array(mechanisms), size=len(base))
+    base, planned = samples(dataset), params.interaction_simulation.sets[dataset]
+    draw, classes = generator("mechanisms", len(base)), planned.classes
+    needed = draw.choice(np.array(planned.mechanisms), size=len(base))
     found = base[["id", "split", "y"]].assign(mechanism=needed)
-    names = modality_names(params.interaction_simulation.sets[dataset].modalities)
-    codes = draw.integers(3, size=(len(base), len(names)))
-    for kind in mechanisms:
+    names = modality_names(planned.modalities)
+    codes = draw.integers(classes, size=(len(base), len(names)))
+    for kind in planned.mechanisms:
         own = needed == kind
         y = base["y"].to_numpy(np.int64)[own]
-        codes[own] = tied(codes[own], y, kind, 3)
+        codes[own] = tied(codes[own], y, kind, classes)
     for m, name in enumerate(names):
         found[f"code_{name}"], found[f"tag_{name}"] = codes[:, m], needed
     return found
 
 
 def expert_rows(
-    truth: pd.DataFrame, mechanisms: Sequence[str], classes: int, where: str
+    truth: pd.DataFrame, experts: Sequence[str], classes: int, where: str
 ) -> pd.DataFrame:
     """What experts say of test samples: mostly right, and a weight that half knows."""
     test = truth[truth["split"] == "test"]
     tables = []
     for seed in SEEDS:
         draw = generator(where, seed)
-        known = test["mechanism"].to_numpy()[:, None] == np.array(mechanisms)
+        known = test["mechanism"].to_numpy()[:, None] == np.array(experts)
         weights = draw.random(known.shape) + 0.5 * known
         weights /= weights.sum(1, keepdims=True)
-        right = np.eye(classes)[test["y"].to_numpy(int)]
-        for e, name in enumerate(mechanisms):
+        right = np.eye(classes)[test["y"].to_numpy(int).clip(0, classes - 1)]
+        for e, name in enumerate(experts):
             logits = 2 * right + draw.normal(0, 0.8, right.shape)
             table = pd.DataFrame({"seed": seed, "split": "test", "id": test["id"]})
             table = table.assign(expert=name, weight=weights[:, e])
             tables.append(
                 table.assign(**dict(zip(_columns(classes), logits.T, strict=True)))
             )
+    return pd.concat(tables, ignore_index=True)
+
+
+def probe_rows(
+    truth: pd.DataFrame, experts: Sequence[str], modalities: Sequence[str], where: str
+) -> pd.DataFrame:
+    """How far experts move: half as far for other rows as for noise."""
+    ids = truth.loc[truth["split"] == "test", "id"]
+    tables = []
+    for mask in (*PROBED, DROPOUT):
+        named = (NOTHING,) if mask == DROPOUT else modalities
+        index = pd.MultiIndex.from_product(
+            [SEEDS, experts, named, ids], names=["seed", "expert", "modality", "id"]
+        )
+        noise = generator(where, mask).uniform(0.5, 1.5, len(index))
+        table = index.to_frame(index=False).assign(mask=mask)
+        tables.append(table.assign(distance=MOVES.get(mask, 0.1) * noise))
     return pd.concat(tables, ignore_index=True)
 
 

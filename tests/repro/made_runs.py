@@ -23,6 +23,7 @@ from tests.repro.made_data import (
     MADE,
     SEEDS,
     divided,
+    parts_of,
     predicted,
     reliability_of,
     samples,
@@ -66,6 +67,7 @@ def write_study(params: Params, **changes: Any) -> None:
         if params.plants_interactions(name):
             write_table(paths.simulated_truth(name), planted_truth(params, name))
     if "mosi" in names:
+        write_table(paths.simulated_truth("mosi"), parts_of("mosi"))
         methods = ("ridge", *WEIGHTINGS, *CONTROLS)
         write_baselines(params, "convex/mosi", methods=methods, **changes)
     for address in params.recipes:
@@ -191,7 +193,9 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
     write_folds(params, report, origins)
     has_experts = params.recipe(address).interaction is not None
     if has_experts and params.plants_interactions(report.dataset):
-        write_experts(params, address, report.dataset)
+        alone = {*report.data.modalities, STACKED}
+        methods = [name for name in report.methods if name not in alone]
+        write_experts(params, address, report.data.modalities, methods)
     elif has_experts:
         write_mixtures(address, report)
     timed = [name for name in report.methods if name != STACKED]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from repro.cells.applying import applies
 from repro.cells.planted import given_weights
-from repro.cells.probing import probe_rows
+from repro.cells.probing import probe_tables
 from repro.cells.result import Result, fitted_result, merged
 from repro.cells.study import Study
 from repro.models.predictor import EVALUATION
@@ -91,7 +91,7 @@ def unweighted_result(study: Study, fusion: str) -> Result:
             fusion, outcome, predictions, seconds, part.inputs, keep=keep
         )
         tested = prediction_seconds(part, outcome)
-        return replace(result, probe=probe_rows(part, outcome), test_seconds=tested)
+        return replace(result, probe=probe_tables(part, outcome), test_seconds=tested)
 
     return by_seed(study, run)
 

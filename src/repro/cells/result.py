@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from repro.models.batch import Inputs
@@ -36,7 +37,7 @@ class Result:
     settings: dict[str, Any] = field(default_factory=dict)  # of a model of its own
     records: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     home: str = ""  # the run that trained it, if it is another one
-    probe: list[dict] = field(default_factory=list)
+    probe: list[pd.DataFrame] = field(default_factory=list)  # one for each mask
     test_seconds: float = 0.0  # of CPU, for one prediction of test; 0 if weighted
 
 
@@ -60,7 +61,7 @@ def merged(results: Sequence[Result]) -> Result:
         weights=_concatenated([r.weights for r in results]),
         history=[row for r in results for row in r.history],
         trajectory=[row for r in results for row in r.trajectory],
-        probe=[row for r in results for row in r.probe],
+        probe=[table for r in results for table in r.probe],
         epochs=[epoch for r in results for epoch in r.epochs],
         seconds=sum(r.seconds for r in results),
         test_seconds=sum(r.test_seconds for r in results),

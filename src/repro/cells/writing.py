@@ -35,7 +35,7 @@ def write_run(
     experts = experts_table(study, every)
     if experts is not None:
         write_table(place / "experts.parquet", experts)
-    probed = [pd.DataFrame(r.probe).assign(method=r.method) for r in every if r.probe]
+    probed = [table.assign(method=r.method) for r in every for table in r.probe]
     if probed:
         write_table(place / "probe.parquet", pd.concat(probed, ignore_index=True))
     history = [row for result in every for row in result.history]

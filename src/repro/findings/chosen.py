@@ -48,6 +48,12 @@ HEADLINES = (
     Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
-WORDS: Mapping[str, str] = MappingProxyType({"zero": "absent = zero"})
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "zero": "absent = zero",
+        "planted": "planted reliability",
+        "named": "rows with an expert",
+    }
+)
 # The row whose weights are the planted reliability.
 CONTROL = "oracle"

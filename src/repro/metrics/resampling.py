@@ -38,6 +38,34 @@ def mean_statistic(
     return lambda counts: (counts @ totals) / (counts @ sizes)[:, None]
 
 
+def ratio_statistic(
+    above: Float[np.ndarray, "seeds samples"],
+    below: Float[np.ndarray, "seeds samples"],
+    group: np.ndarray,
+    chosen: Bool[np.ndarray, " samples"] | None = None,
+) -> Statistic:
+    """The sum of one value over samples by that of another; only `chosen` count.
+
+    NaN where the sum below is 0.
+
+    Raises:
+        ValueError: the lengths disagree, or there are fewer than two groups.
+
+    >>> one, other = np.array([[1.0, 3.0]]), np.array([[2.0, 2.0]])
+    >>> of = ratio_statistic(one, other, np.array(["a", "b"]))
+    >>> of(np.array([[1, 1], [0, 2]])).tolist()
+    [[1.0], [1.5]]
+    """
+    mean = [mean_statistic(values, group, chosen) for values in (above, below)]
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        top, bottom = (of(counts) for of in mean)
+        undefined = np.full(top.shape, np.nan)
+        return np.divide(top, bottom, out=undefined, where=bottom > 0)
+
+    return statistic
+
+
 def confusion_statistic(
     chosen: Int[np.ndarray, "seeds samples"],
     y: np.ndarray,
@@ -73,11 +101,13 @@ def auroc_statistic(
     probabilities: Float[np.ndarray, "seeds samples classes"],
     y: np.ndarray,
     group: np.ndarray,
+    chosen: Bool[np.ndarray, " samples"] | None = None,
 ) -> Statistic:
     """Mean over classes of the area under the curve of each against the rest.
 
     Samples count as often as their group is drawn (Mann-Whitney, ties by half). The
     mean is over the classes that a resample can tell from the rest; NaN if none can.
+    Only `chosen` samples count.
 
     Raises:
         ValueError: the lengths disagree, a label is no class, or there are fewer than
@@ -90,6 +120,8 @@ def auroc_statistic(
     """
     check_classes("y", y, probabilities.shape[-1])
     _, index = grouped(group, probabilities.shape[1])
+    kept = np.ones(len(index), dtype=bool) if chosen is None else chosen
+    y, index, probabilities = y[kept], index[kept], probabilities[:, kept]
     contests = [
         [_contest(scores[:, k], y == k, index) for scores in probabilities]
         for k in range(probabilities.shape[-1])

@@ -269,6 +269,11 @@ SCORES: Mapping[str, Score] = MappingProxyType(
 OF_EXPLANATIONS = (
     Metric("told", "mean AUROC of mechanisms", 3),
     Metric("top_one", "mean top-1 of mechanisms", 3),
+    Metric("reliable", "mean AUROC of reliability", 3),
+    Metric("largest", "mean AUROC of the largest part", 3),
+    Metric("sure", "highest weight", 3),
+    Metric("survival", "mean surviving share", 3),
+    Metric("removal", "cost of removing the top expert (%)", 2),
 )
 
 

@@ -34,7 +34,7 @@ class Recipe(Strict):
     (only computed) and `stacked` (a linear model on the predictions of `unimodal`).
     What weights are made from comes from the recipe itself or from the runs that it
     `uses`. `unimodal` beside a used run means the modalities that run lacks. Epochs are
-    those of the preset, `times_epochs`.
+    those of the preset, `times_epochs`; with 0 models stay as they are drawn.
     """
 
     dataset: str
@@ -53,7 +53,7 @@ class Recipe(Strict):
     without: list[str] = Field(default_factory=list)
     noise: Annotated[int, Field(ge=0, le=100)] = 0
     checkpoints: bool = True
-    times_epochs: Annotated[int, Field(ge=1, le=1000)] = 1
+    times_epochs: Annotated[int, Field(ge=0, le=1000)] = 1
     interaction: Interaction | None = None  # experts of it of every fusion it builds
 
     @model_validator(mode="after")
@@ -66,6 +66,16 @@ class Recipe(Strict):
             raise ValueError(
                 f"trains={self.trains}: {STACKED} is made of what {UNIMODAL} predicts; "
                 f"add {UNIMODAL}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_need_training(self) -> "Recipe":
+        odd = [*self.weightings, *self.controls]
+        if not self.times_epochs and (odd or self.needs_evidence):
+            raise ValueError(
+                f"times_epochs=0 with trains={self.trains}: models that are not "
+                "trained have no weights; leave them out or train"
             )
         return self
 

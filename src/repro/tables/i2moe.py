@@ -1,6 +1,7 @@
 """Every table of I2MoE."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,19 +18,31 @@ from repro.results.explanations import (
     posterior_explanation,
     rule_of_disagreement,
 )
+from repro.results.probes import probe_of
 from repro.results.runs import Run, trained_run
 from repro.tables.i2moe_ablations import table4, table5
 from repro.tables.i2moe_agreement import table3
 from repro.tables.i2moe_cost import table6
+from repro.tables.i2moe_coupling import coupling
 from repro.tables.i2moe_fusions import table1, table2
+from repro.tables.i2moe_pairs import pairs_block
 from repro.tables.i2moe_planted import planted
+from repro.tables.i2moe_probe import Probed, probe_block
+from repro.tables.i2moe_seeds import agreement_blocks
 from repro.tables.i2moe_settings import hyperparameters
-from repro.tables.i2moe_truth import ORACLE, mixes_of, truth_block
+from repro.tables.i2moe_truth import (
+    ORACLE,
+    RELEASED,
+    UNTRAINED,
+    mixes_of,
+    truth_block,
+)
 from repro.tables.rows import Table, joined
 
 PAPER = "i2moe"
 GROUP = "interactions"
 FULL, WITHOUT = "i2moe", "no_interaction"
+CENTRED = "centred_losses"
 DISAGREEMENT, EQUAL = "disagreement", "uniform"
 
 
@@ -41,7 +54,31 @@ def interpretation_truth(params: Params) -> pd.DataFrame:
         truth_block(params, rows, found, [name for name in against if name in found])
         for rows, found in told.values()
     ]
-    return joined([*blocks, *mixes_of(params, told)])
+    pairs = [block for of in told.values() for block in pairs_block(params, *of)]
+    alike = agreement_blocks(params)
+    return joined([*blocks, *pairs, *mixes_of(params, told), *alike])
+
+
+def probe(params: Params) -> pd.DataFrame:
+    """Whether experts use what modalities say, by planted set with a probed run."""
+    blocks = []
+    for cell in _planted_cells(params):
+        recipes = params.runs_of(f"{GROUP}/{cell}")
+        probed = [
+            a for a, r in recipes.items() if r.interaction and r.interaction.probe
+        ]
+        if probed:
+            rows = planted_rows(params, recipes[probed[0]].dataset)
+            found = {a.rpartition("/")[2]: _probed(params, a, rows) for a in probed}
+            against = [n for n in (UNTRAINED, WITHOUT) if n in found]
+            blocks.append(probe_block(params, rows, found, against))
+    return joined(blocks)
+
+
+def _probed(params: Params, address: str, rows: PlantedRows) -> Probed:
+    run = trained_run(params, address)
+    told = explanation_of(run.read("experts"), rows, rows.experts)
+    return Probed(told, probe_of(run.read("probe"), rows))
 
 
 def _planted_cells(params: Params) -> Iterator[str]:
@@ -69,6 +106,10 @@ def _told(params: Params, cell: str) -> tuple[PlantedRows, dict[str, Explanation
     if FULL in found:
         found[EQUAL] = equal_weights(found[FULL])
         found[ORACLE] = posterior_explanation(params, found[FULL], rows)
+        if UNTRAINED in found:  # it has learned nothing: asked of what FULL has
+            found[UNTRAINED] = replace(found[UNTRAINED], right=found[FULL].right)
+        if CENTRED in found:  # beside other losses: of classes the same as FULL
+            found[RELEASED] = found[FULL]
     return rows, found
 
 
@@ -104,4 +145,6 @@ TABLES: dict[str, Table] = {
         "Interpretation. Do weights of experts name what rows need",
         interpretation_truth,
     ),
+    "probe": Table("Probe. Do experts use modalities, or only detect masks", probe),
+    "coupling": Table("Weights of modalities and of experts, together", coupling),
 }

@@ -43,6 +43,9 @@ from repro.tables.rows import (
 CEILING = "ceiling"
 ORACLE = "oracle_mechanism"  # a control: the posterior of mechanisms as scores
 UNIFORM = "uniform"
+UNTRAINED = "untrained"
+RELEASED = "released_losses"
+NO_MODEL = (UNIFORM, ORACLE, UNTRAINED)  # scored where the trained model has learned
 TESTED = ("told", "top_one")
 LEAST_MIXES = 3  # of a correlation over them
 NOTES = (
@@ -63,6 +66,15 @@ NOTES = (
     "total variation: mean weights against planted shares, 0 is equal; agreement: "
     "Spearman of the weights of a row between seeds; deletion: accuracy that is lost "
     "without the expert of the highest weight, beyond that without any one",
+)
+UNTRAINED_NOTE = (
+    "untrained: experts and weights as they were drawn, asked of the mechanisms that "
+    "the trained model has learned"
+)
+RELEASED_NOTE = (
+    "released losses: of classes they are those of I2MoE to the last bit, so that one "
+    "training is both; they differ for scores alone, in the sign of the synergy loss "
+    "and in what bounds the others"
 )
 SURVIVES = (
     "survives: share of an expert's reaction to noise in place of modalities that it "
@@ -142,6 +154,8 @@ def truth_block(
             size_note(len(rows.ids), "samples", len(rows.ids), "samples"),
             *NOTES,
             *([SURVIVES] if survival else []),
+            *([UNTRAINED_NOTE] if UNTRAINED in explanations else []),
+            *([RELEASED_NOTE] if RELEASED in explanations else []),
         ),
     )
     return frame(block, entries)
@@ -193,8 +207,10 @@ def _scores(
         for name, known, share in zip(rows.experts, kinds, rows.shares, strict=True)
         if share > 0 and not known
     ]
-    is_own = row not in (UNIFORM, ORACLE)  # these say nothing of a model
+    is_own = row not in NO_MODEL
     remark = f"not learned: {', '.join(lost)}" if lost and is_own else ""
+    if row == RELEASED:
+        remark = "the same by construction"
     values = {
         **{f"{name}_told": told[:, e] for e, name in enumerate(rows.experts)},
         **local_scores(found, rows),
@@ -202,7 +218,8 @@ def _scores(
         "agreement": np.array([agreement(found)]),
     }
     for metric, of_seeds in values.items():
-        if np.isnan(of_seeds).any():
+        is_of_another = row == UNTRAINED and metric.endswith("_rows")
+        if np.isnan(of_seeds).any() or is_of_another:
             continue
         entry = summary_entry(row, title, metric, summary(of_seeds))
         if metric in TESTED and len(of_seeds) >= LEAST_SEEDS:
@@ -250,7 +267,7 @@ def _differences(
     for row, found in explanations.items():
         is_told = row in against
         for reference in against:
-            if reference == row or (is_told and reference in done):
+            if row == RELEASED or reference == row or (is_told and reference in done):
                 continue
             other = explanations[reference]
             kinds = learned(found, rows) & learned(other, rows)

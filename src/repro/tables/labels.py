@@ -17,6 +17,17 @@ DETAILS = {
     "gap": "gap ↓",
     "total_variation": "total variation ↓",
 }
+# Of experts under masks.
+PROBES = {
+    "random_moves": "moves by noise",
+    "shuffled_moves": "by other rows",
+    "mean_moves": "by the mean",
+    "zero_moves": "by zeros",
+    "dropout_moves": "floor",
+    "probe_share": "survives ↑",
+    "probe_own": "survives in its rows ↑",
+    "probe_leaning": "leaning ↑",
+}
 # Numbers that are no score of predictions, in the order of their columns.
 LABELS = {
     "stays": "stays",
@@ -34,6 +45,8 @@ LABELS = {
     "inference_s": "inference (s)",
     "parameters": "parameters",
     **DETAILS,
+    **PROBES,
+    "contrast": "highest weight (of 1/E)",
 }
 # Of them those that have two digits behind the point.
 TWO_DIGITS = frozenset(
@@ -52,6 +65,9 @@ SUFFIX_LABELS = {
     "_rows": "accuracy in its rows (%)",
     "_follows": "follows its share ↑",
     "_survives": "survives ↑",
+    "_largest": "largest part AUROC ↑",
+    "_likeness": "likeness to I2MoE",
+    "_tops": "weighs most",
 }
 OVERHEAD = "_overhead_s"  # after the name of a modality
 VERSUS = "_vs_"  # between the headline of a score and what it is set against
@@ -64,8 +80,10 @@ TESTED = re.compile(r"\d+ test \w+ of \d+ .+")
 # What a star tells that a row differs from, where the name alone reads badly.
 DIFFERS_FROM = {
     "moe": "the MoE",
+    "named": "rows that have an expert",
     UNWEIGHTED: "its unweighted fusion",
     WITHOUT_EXPERTS: "the same fusion without experts",
+    "outside": "what the same weights change without experts",
 }
 
 
@@ -100,7 +118,7 @@ def is_detail(metric: str) -> bool:
     """Whether a metric stands in a second table, so that neither is too wide."""
     known = known_metric(metric)
     if known is None:
-        return metric in DETAILS or metric.endswith(("_rows", "_survives"))
+        return metric in DETAILS or metric.endswith(("_rows", "_survives", "_likeness"))
     return known.is_detail
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from repro.metrics.bootstrap import Resampled, crossed_difference
 from repro.params.cells import WEIGHTINGS
 from repro.params.study import Statistics
 from repro.results.comparing import (
@@ -94,3 +95,16 @@ def tested_differences(
     if any(row.run.report.folds for row in found):
         return [replace(entry, p=None, p_holm=None) for entry in adjusted]
     return adjusted
+
+
+def tested_difference(
+    statistics: Statistics, row: str, name: str, metric: str, value: Resampled
+) -> Entry:
+    """A paired difference as an entry; with one seed without interval and p."""
+    seeds = len(value.found)
+    if seeds < LEAST_SEEDS:
+        return Entry(row, name, metric, mean=float(value.found.mean()), n=seeds)
+    found = crossed_difference(
+        value, confidence=statistics.confidence, seed=statistics.seed
+    )
+    return difference_entry(row, name, metric, found, seeds)

@@ -99,10 +99,10 @@ def fit(
         history += fitting.epoch(epoch, selection)
         if selection.finished:
             break
-    selection.restore(model)
-    _log.info(
-        "%s: %d members, epochs kept %s", settings.label, len(members), selection.epochs
-    )
+    if history:  # without any epoch models stay as they are drawn
+        selection.restore(model)
+    told = settings.label, len(members), selection.epochs
+    _log.info("%s: %d members, epochs kept %s", *told)
     return fitting.outcome(selection, history)
 
 

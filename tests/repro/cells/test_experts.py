@@ -14,7 +14,7 @@ from repro import paths
 from repro.cells import recipes
 from repro.cells.evidence import serves
 from repro.cells.experts import refuse_unlearnable, separation_note, separation_notes
-from repro.cells.probing import PROBED, distances
+from repro.cells.probing import DROPOUT, PROBED, distances, floor
 from repro.cells.refusal import refuse_impossible
 from repro.cells.study import Study
 from repro.cells.writing import report, write_run
@@ -143,10 +143,36 @@ def test_a_probe_tells_how_far_every_expert_moves(
     study = study_of(classes, labels=labels, probe=2, variant="less_forward")
     written(study, monkeypatch, tmp_path)
     table = pd.read_parquet(tmp_path / "probe.parquet")
-    assert list(table) == ["seed", "mask", "expert", "modality", "distance", "method"]
-    assert len(table) == 2 * len(PROBED) * len(NAMES) * 3
-    assert (table["distance"] > 0).all()
-    assert not table.duplicated(["seed", "mask", "expert", "modality"]).any()
+    keys = ["seed", "expert", "modality", "id", "mask"]
+    assert list(table) == [*keys, "distance", "method"]
+    rows = len(study.rows["test"])
+    assert len(table) == 2 * len(NAMES) * rows * (3 * len(PROBED) + 1)
+    assert not table.duplicated(keys).any()
+    masked = table[table["mask"] != DROPOUT]
+    m = study.inputs.present.numpy()[study.rows["test"]]
+    assert masked["distance"].isna().mean() == pytest.approx(1 - m.mean())
+    moved = table.groupby(["mask", "expert", "modality"])["distance"].mean()
+    assert (moved > 0).all()
+    assert set(table.loc[table["mask"] == DROPOUT, "modality"]) == {"none"}
+
+
+def test_a_model_as_it_was_drawn_is_probed_without_means(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = study_of(3, probe=1)
+    recipe = study.recipe.model_copy(update={"times_epochs": 0})
+    study = replace(study, recipe=recipe)
+    run = written(study, monkeypatch, tmp_path)
+    assert not (tmp_path / "history.parquet").exists()
+    table = pd.read_parquet(tmp_path / "probe.parquet")
+    assert set(table["mask"]) == {*PROBED, DROPOUT} - {"mean"}
+    experts = pd.read_parquet(tmp_path / "experts.parquet")
+    spread = experts.groupby(["seed", "split", "id"])["logit_0"].agg(np.ptp)
+    assert (spread < 1e-6).all()  # copies of one draw
+    again = recipes.trained([study])[0].results[FUSION].predictions["test"]
+    assert np.array_equal(run.results[FUSION].predictions["test"], again)
+    with pytest.raises(ValueError, match="times_epochs=0 with trains"):
+        Recipe(dataset="mosi", fusion=FUSION, trains=["bi_level"], times_epochs=0)
 
 
 @pytest.mark.parametrize(("classes", "labels"), TASKS.values(), ids=TASKS)
@@ -159,7 +185,7 @@ def test_a_distance_is_the_change_of_the_output(classes: int, labels: int) -> No
         study.architecture(FUSION),
         study.settings(FUSION, FUSION),
     )
-    found = distances(study, outcome.model, "zero", 0)
+    found = np.nanmean(distances(study, outcome.model, "zero", 0), axis=3)
     index = torch.from_numpy(study.rows["test"]).expand(2, -1)
     given = outcome.model.fusion_input(gather(study.inputs, index))
     anchor = outcome.model.fusion(given).gates[EXPERT_LOGITS]
@@ -173,6 +199,20 @@ def test_a_distance_is_the_change_of_the_output(classes: int, labels: int) -> No
             change = change - change.mean(2, keepdim=True)
         change = change.square().sum(2).sqrt().mean(0)
         assert np.allclose(found[s, :, 1], change.numpy(), atol=1e-6)
+
+
+def test_the_floor_is_what_dropout_alone_moves() -> None:
+    still = study_of(probe=1)
+    still.params.models("mosi").fusions[FUSION]["dropout"] = 0.0
+    for study, is_still in ((still, True), (study_of(probe=1), False)):
+        outcome = fit(
+            study.inputs,
+            study.rows,
+            study.members(folds=False),
+            study.architecture(FUSION),
+            study.settings(FUSION, FUSION),
+        )
+        assert (floor(study, outcome.model, 0).max() == 0.0) == is_still
 
 
 def test_a_run_without_experts_writes_what_it_always_did(

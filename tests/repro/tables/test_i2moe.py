@@ -18,10 +18,11 @@ def test_every_explanation_is_set_against_chance_and_rules(
     study.write_runs(study.params)
     table = interpretation_truth(study.params)
     cells = study.params.cells["interactions"]
-    assert [*cells, "planted_mixes"] == list(dict.fromkeys(table["dataset"]))
+    more = ["planted_three_without_expert", "planted_mixes", "agreement_of_seeds"]
+    assert [*cells, *more] == list(dict.fromkeys(table["dataset"]))
     block = table[table["dataset"] == "planted_uniform"]
     runs = [name for name in cells["planted_uniform"].rows if name != "plain"]
-    rules = ("disagreement", "uniform", "oracle_mechanism")
+    rules = ("disagreement", "uniform", "oracle_mechanism", "released_losses")
     assert set(block["row"]) == {*runs, *rules, "ceiling"}
     told = block[block["metric"] == "told"].set_index("row")["mean"]
     assert told["uniform"] == 0.5
@@ -33,6 +34,53 @@ def test_every_explanation_is_set_against_chance_and_rules(
     hidden = table[table["dataset"] == "planted_hidden"]
     ceilings = hidden[hidden["row"] == "oracle_mechanism"].set_index("metric")["mean"]
     assert ceilings["told"] < 0.8  # nobody can tell what does not show
+
+
+def test_seeds_are_compared_on_every_data_set_with_experts(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    table = interpretation_truth(study.params)
+    block = table[table["dataset"] == "agreement_of_seeds"]
+    cells = study.params.cells
+    own = {
+        cell.dataset for g in ("interactions", "experts") for cell in cells[g].values()
+    }
+    alike = block[block["metric"] == "agreement"].set_index("row")["mean"]
+    assert set(alike.index) == own
+    assert alike["planted_uniform"] > 0.2  # weights of all seeds half know
+    assert abs(alike["mosi"]) < 0.3  # drawn anew in each seed
+
+
+def test_rows_without_an_expert_are_told_by_who_weighs_most(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    table = interpretation_truth(study.params)
+    block = table[table["dataset"] == "planted_three_without_expert"]
+    wide = block.pivot(index="row", columns="metric", values="mean")
+    tops = [name for name in wide if name.endswith("_tops")]
+    assert len(tops) == 5
+    assert wide[tops].sum(axis=1).to_numpy() == pytest.approx(1.0)
+    lost = wide.loc["i2moe_in_synergy_m1_m2"]
+    assert lost["sure_vs_named"] < 0 < wide.loc["i2moe_in_named", "sure"]
+    assert lost["sure"] > 1 / 5
+
+
+def test_untrained_experts_are_asked_of_what_the_trained_have_learned(
+    study: SimpleNamespace,
+) -> None:
+    study.write_runs(study.params)
+    table = interpretation_truth(study.params)
+    block = table[table["dataset"] == "planted_uniform"]
+    own = block[block["row"] == "untrained"]
+    assert {"told", "told_vs_i2moe"} & set(own["metric"]) == {"told"}
+    assert not own["metric"].str.endswith("_rows").any()
+    same = block[block["row"] == "released_losses"].set_index("metric")
+    full = block[block["row"] == "i2moe"].set_index("metric")
+    assert set(same["remark"]) == {"the same by construction"}
+    assert same.loc["told", "mean"] == full.loc["told", "mean"]
+    assert not same.index.str.contains("_vs_").any()
 
 
 def test_a_row_that_a_run_lacks_is_named(study: SimpleNamespace) -> None:

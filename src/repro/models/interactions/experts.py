@@ -189,6 +189,14 @@ class InteractionExperts(nn.Module):
         assert said.exists is not None
         return said.masked_logits, said.exists
 
+    @torch.no_grad()
+    def noisy_logits(
+        self, inputs: FusionInput, generators: Sequence[Generator]
+    ) -> _PerExpert:
+        """What experts say of intact rows under dropout, drawn by the generators."""
+        noisy = replace(inputs, generators=generators, router_generators=generators)
+        return self._intact(noisy).logits
+
     def _present(self, inputs: FusionInput) -> _Present:
         """Where a modality is there and counts."""
         here = inputs.mask.any(3)

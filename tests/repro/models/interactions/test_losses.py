@@ -186,3 +186,13 @@ def test_several_uniqueness_experts_at_once_are_each_alone() -> None:
             part = slice(e, e + 1)
             alone = uniqueness(anchor[:, part], masked[:, part], EVERY, [m], LOGITS)
             assert torch.allclose(together[:, part], alone)
+
+
+def test_released_losses_of_classes_are_those_of_the_paper_to_the_last_bit() -> None:
+    anchor, masked = drawn(CLASSES)
+    released = Measure("released")
+    for loss in (synergy, redundancy):
+        one, other = (loss(anchor, masked, EVERY, m) for m in (LOGITS, released))
+        assert torch.equal(one, other)
+    own = (uniqueness(anchor, masked, EVERY, [1], m) for m in (LOGITS, released))
+    assert torch.equal(*own)
