@@ -57,8 +57,8 @@ def probe_tables(study: Study, outcome: Outcome) -> list[pd.DataFrame]:
 def distances(study: Study, model: Predictor, mask: Mask, draw: int) -> _Moved:
     """Distance of outputs for masked test rows from those for intact ones.
 
-    Of a score its absolute change; of logits the Euclidean distance without what all
-    classes share. Dropout is off.
+    Of a score its absolute change; of logits the Euclidean distance, where one class
+    is to be chosen without what all classes share. Dropout is off.
     """
     noise = _generators(study, draw)
 
@@ -91,15 +91,15 @@ def _moved(study: Study, model: Predictor, pair: _Pair, modalities: int) -> _Mov
         index = torch.as_tensor(rows[chosen], device=study.inputs.y.device)
         given = model.fusion_input(gather(study.inputs, index.expand(seeds, -1)))
         one, other, exists = pair(given)
-        size = _size(other - one)
+        size = _size(other - one, study.task.kind)
         if exists is not None:
             size = size.masked_fill(~exists, torch.nan)
         moved[..., chosen] = size.cpu().numpy()
     return moved
 
 
-def _size(change: Tensor) -> Tensor:
-    if change.shape[-1] > 1:
+def _size(change: Tensor, kind: str) -> Tensor:
+    if kind == "classification":
         change = change - change.mean(-1, keepdim=True)
     return torch.linalg.vector_norm(change.double(), dim=-1)
 

@@ -20,12 +20,12 @@ from repro.results.explanations import (
 )
 from repro.results.probes import probe_of
 from repro.results.runs import Run, trained_run
-from repro.tables.i2moe_agreement import agreement_blocks
 from repro.tables.i2moe_coupling import coupling
 from repro.tables.i2moe_fusions import fusions
 from repro.tables.i2moe_pairs import pairs_block
 from repro.tables.i2moe_planted import planted
 from repro.tables.i2moe_probe import Probed, probe_block
+from repro.tables.i2moe_seeds import agreement_blocks
 from repro.tables.i2moe_truth import (
     ORACLE,
     RELEASED,
