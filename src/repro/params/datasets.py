@@ -17,6 +17,7 @@ from repro.params.strict import (
     Strict,
     Width,
 )
+from repro.params.visits import VisitRules
 
 Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
@@ -78,10 +79,11 @@ class Cohort(Facts):
 class FolderSet(Facts):
     """A data set of a folder, read from one folder in its public layout."""
 
-    layout: Literal["enrico", "mmimdb", "mmimdb_files"]
+    layout: Literal["enrico", "mmimdb", "mmimdb_files", "mimiciv_mortality"]
     source: Literal["simulated", "own"]
     path: str
     split: Literal["grouped", "published"]
+    visits: VisitRules | None = None  # of mimiciv_mortality alone
 
     @model_validator(mode="after")
     def _layout_fits(self) -> "FolderSet":
@@ -89,11 +91,17 @@ class FolderSet(Facts):
             "enrico": ("classification", self.split),
             "mmimdb": ("multilabel", "published"),
             "mmimdb_files": ("multilabel", "published"),
+            "mimiciv_mortality": ("classification", "grouped"),
         }[self.layout]
         if (self.task, self.split) != (task, split):
             raise ValueError(
                 f"layout={self.layout!r} with task={self.task!r} and "
                 f"split={self.split!r}; it needs task: {task} and split: {split}"
+            )
+        if (self.layout == "mimiciv_mortality") != (self.visits is not None):
+            raise ValueError(
+                f"layout={self.layout!r}: the block `visits` belongs to layout: "
+                "mimiciv_mortality, which needs it, and to no other"
             )
         return self
 

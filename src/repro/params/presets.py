@@ -162,10 +162,12 @@ class Icu(Strict):
 
 
 class Pictures(Strict):
-    """How many screens and films are simulated, and how pictures become vectors."""
+    """How many screens, films and patients of visits are simulated, and how pictures
+    become vectors; `dims` also holds for texts."""
 
     screens: Annotated[Count, Field(ge=100)]
     films: Annotated[Count, Field(ge=200, le=9999)]
+    visits: Annotated[Count, Field(ge=100)]
     encoder: Literal["pixels", "vit"]
     weights: str
     width: Width

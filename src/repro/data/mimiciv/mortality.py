@@ -114,7 +114,7 @@ def _sources(root: Path, rules: Rules) -> dict[str, Source]:
         )
         raise ValueError(
             f"{root}: death within a year cannot be predicted without {named}; put the "
-            "missing tables there, or set path to a folder that has them"
+            "missing tables there, or set `path` in params.yaml to a folder with them"
         )
     found = {name: Source(name, table_file(root, name), root) for name in wanted}
     for name, source in found.items():

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from repro.simulation.visits.plan import Plan
 
-STRENGTH = 1.3  # of a latent in the log odds of a diagnosis that follows it
+STRENGTH = 2.0  # of a latent in the log odds of a diagnosis that follows it
 EARLIER = 0.5  # of that in the visits before the index one
 SAME = 0.35  # share of patients coded in ICD-9 alone, and of those in ICD-10 alone
 

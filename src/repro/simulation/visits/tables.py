@@ -18,7 +18,7 @@ from repro.simulation.visits.plan import Plan, drawn_plan, truth
 PANELS = ("chemistry", "minerals", "count")  # of the laboratory that are drawn
 SPECIMENS = 2  # of the index visit; one of any other
 EARLIER = 0.4  # of what a value follows, in the visits before the index one
-NOTE_NOISE = 0.3  # sd of what sets one summary of a patient apart from the next
+NOTE_NOISE = 0.2  # sd of what sets one summary of a patient apart from the next
 UNLINKED = 0.2  # share of specimens without hadm_id
 EXPIRED = 0.6  # share of index summaries of who dies that say so
 HOMES = ("Home", "Home With Service", "Extended Care")
