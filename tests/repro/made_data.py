@@ -61,6 +61,7 @@ MADE = {
     "mosei": Made({"text": 16, "audio": 74, "video": 35}, SMALL),
     **{f"{kind}_{k}": SENTIMENT for kind in ("visible", "hidden") for k in (1, 2, 3)},
     "enrico": Made({"screenshot": 8, "wireframe": 8}, STAYS, classes=4),
+    "mortality": Made({"lab": 6, "note": 6, "code": 6}, STAYS, 2, together=1),
     **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "icu_complete": COHORT,
     "icu_all": COHORT,

@@ -57,7 +57,7 @@ def test_the_control_is_told_beside_every_claim(study: SimpleNamespace) -> None:
 def test_experts_are_set_against_their_own_fusion(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     table = fusions(study.params)
-    assert list(dict.fromkeys(table["dataset"])) == ["mosi", "enrico"]
+    assert list(dict.fromkeys(table["dataset"])) == ["mosi", "enrico", "mortality"]
     tested = table[table["metric"].str.endswith("_vs_without_experts")]
     rows = study.params.cells["experts"]["enrico"].rows
     fused = {f"{name}_i2moe" for name in study.params.cells["experts"]["enrico"].trains}
