@@ -53,6 +53,12 @@ class Plan:
     parts: dict[str, Float[np.ndarray, " patients"]]
 
 
+def parts_of(planted: VisitSimulation) -> Parts:
+    """Standard deviations of the parts of the score."""
+    unique, noise = tuple(planted.unique), planted.label_noise
+    return Parts(unique, planted.shared, planted.synergy, noise)
+
+
 def drawn_plan(
     planted: VisitSimulation, count: int, generator: np.random.Generator
 ) -> Plan:
@@ -60,10 +66,7 @@ def drawn_plan(
     kind = _kinds(count, generator)
     law = Law(tuple(planted.unreliable), planted.unreliable_sd, planted.latent_noise)
     latents = drawn(law, len(kind), generator)
-    strengths = Parts(
-        tuple(planted.unique), planted.shared, planted.synergy, planted.label_noise
-    )
-    parts = score_parts(strengths, MODALITIES, latents)
+    parts = score_parts(parts_of(planted), MODALITIES, latents)
     score = np.sum(list(parts.values()), axis=0)
     is_in = kind == "eligible"
     y = np.full(len(kind), -1)
