@@ -1,8 +1,10 @@
 """The stage graph of this repository, and the modules each stage imports."""
 
 import ast
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from repro.params import Params
 from repro.stages import graph
@@ -111,3 +113,10 @@ def named_runs(params: Params, cell: str) -> set[str]:
 def is_ours(module: str) -> bool:
     """Whether a module is of this repository."""
     return module.split(".")[0] in PACKAGES
+
+
+def tables_of(files: Iterable[str]) -> Iterator[str]:
+    """CSV files beside modules that name them."""
+    for file in files:
+        for name in re.findall(r'with_name\("(\w+\.csv)"\)', (ROOT / file).read_text()):
+            yield PurePosixPath(file).with_name(name).as_posix()

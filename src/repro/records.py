@@ -100,7 +100,8 @@ class Dataset:
     `samples` has the columns id (str), group (str), split (train/valid/test) and
     y (float64; `coded` where a sample has several labels); row `i` of every modality
     belongs to row `i` of `samples`.
-    `notes` collects what a reader met and repaired, as sentences for the tables.
+    `notes` collects what a reader met and repaired, as sentences for the tables; they
+    say no count of fewer samples than `fewest`.
     """
 
     samples: pd.DataFrame
@@ -111,3 +112,13 @@ class Dataset:
     classes: int = 0
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    fewest: int = 0
+
+
+def told(count: int, fewest: int) -> str:
+    """A count as notes may say it: of real people not how few of them there are.
+
+    >>> told(3, 10), told(12, 10), told(3, 0)
+    ('fewer than 10', '12', '3')
+    """
+    return str(count) if count >= fewest else f"fewer than {fewest}"

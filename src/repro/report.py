@@ -91,6 +91,7 @@ class Report(_Record):
     missing: str = "mask"
     count_absent: bool = False
     without: list[str] = []
+    class_weights: list[float] = []
     device: str = "cpu"
     precision: str = "float32"
     left_out: dict[str, str] = {}
@@ -104,8 +105,9 @@ class Report(_Record):
 
     def write(self) -> None:
         """Write report.json into the folder of the run."""
-        # A run without interaction experts has no line for them.
+        # A run without interaction experts or class weights has no line for them.
         without = {"interaction"} if self.interaction is None else set()
+        without |= set() if self.class_weights else {"class_weights"}
         write_json(self.path, self.model_dump(exclude=without))
 
 

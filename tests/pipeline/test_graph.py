@@ -20,6 +20,7 @@ from tests.pipeline_graph import (
     named_modules,
     stage_module,
     stages,
+    tables_of,
 )
 
 OWN = "pipelines/own/dvc.yaml"
@@ -125,7 +126,7 @@ def test_a_missing_dep_would_be_found():
 def test_code_deps_are_all_imported():
     """A dep on a module that the stage never loads would rerun it for nothing."""
     for stage in EVERY:
-        files = code_of(stage)
+        files = {*code_of(stage), *tables_of(code_of(stage))}
         code = [PurePosixPath(dep) for dep in stage.deps if dep.startswith("src/")]
         idle = [str(p) for p in code if not any(_covers(p, f) for f in files)]
         assert idle == [], stage.address

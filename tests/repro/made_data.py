@@ -71,6 +71,7 @@ MADE = {
         classes=3,
         together=1,
     ),
+    "mortality": Made({"lab": 6, "note": 6, "code": 6}, STAYS, 2, together=1),
     **{f"planted_{kind}": PLANTED for kind in KINDS_OF_MIXES},
     "planted_three": Made({"m1": 12, "m2": 12, "m3": 12}, STAYS, classes=2, together=1),
     "icu_complete": COHORT,

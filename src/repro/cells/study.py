@@ -241,7 +241,7 @@ def study_of(
         protocol=protocol,
         notes=notes,
         text=_fine_tuning(params, recipe, inputs.names),
-        task=Task(meta["task"], meta["classes"]),
+        task=Task(meta["task"], meta["classes"], tuple(recipe.class_weights)),
     )
 
 

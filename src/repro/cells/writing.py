@@ -109,6 +109,7 @@ def report(
         missing=study.missing,
         count_absent=recipe.count_absent,
         without=recipe.without,
+        class_weights=recipe.class_weights,
         device=study.inputs.y.device.type,
         precision=study.params.precision,
         left_out=dict(left_out),

@@ -21,6 +21,7 @@ from repro.records import (
     Ragged,
     Texts,
     decoded,
+    told,
 )
 
 
@@ -60,8 +61,8 @@ def check(
         check_modality(name, modality, samples["id"], where)
     notes += _presence_notes(dataset, samples, where)
     checked = replace(dataset, samples=samples, notes=tuple(notes))
-    told = suspicious(checked)
-    return replace(checked, warnings=(*dataset.warnings, *told))
+    odd = suspicious(checked)
+    return replace(checked, warnings=(*dataset.warnings, *odd))
 
 
 def _seen(modality: Modality) -> Modality:
@@ -92,7 +93,8 @@ def _presence_notes(dataset: Dataset, samples: pd.DataFrame, where: str) -> list
                 "learnt from it: correct the file"
             )
         if not there.all():
-            notes.append(f"{name}: absent in {int((~there).sum())} samples")
+            count = told(int((~there).sum()), dataset.fewest)
+            notes.append(f"{name}: absent in {count} samples")
     return notes
 
 

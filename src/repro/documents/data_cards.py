@@ -1,5 +1,6 @@
 """docs/cards/data_*.md: what each simulated data set is, from params.yaml alone."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -11,6 +12,7 @@ from repro.simulation import adni, adni_genetics, sentiment
 from repro.simulation.icu import latents
 from repro.simulation.icu import settings as icu
 from repro.simulation.planted import Parts
+from repro.simulation.visits import plan as visits
 from repro.tables.rendering import markdown_table, plain
 
 WRITTEN = (
@@ -43,7 +45,11 @@ def data_cards(params: Params) -> dict[str, str]:
     if params.simulation.draws:
         cards["data_draws"] = _draws(params)
     cards |= {"data_icu": _icu(params), "data_planted": _planted(params)}
-    return cards | {"data_adni": _adni(params)}
+    if "adni" in params.datasets.folders:
+        cards["data_adni"] = _adni(params)
+    if "mortality" in params.datasets.folders:
+        cards["data_mortality"] = _visits(params)
+    return cards
 
 
 def _sentiment(params: Params, name: str) -> str:
@@ -141,6 +147,31 @@ def _adni(params: Params) -> str:
         "## What is planted",
         "A score of variance 1, cut into the three diagnoses.",
         _strengths(parts, names, 1.0),
+        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *_end(planted.seed),
+    )
+
+
+def _visits(params: Params) -> str:
+    planted, told = params.visit_simulation, params.datasets.folders["mortality"]
+    unreliable = dict(zip(visits.MODALITIES, planted.unreliable, strict=True))
+    parts = visits.parts_of(planted)
+    others = (parts.shared, parts.synergy, parts.noise)
+    total = math.hypot(*parts.unique, *others)
+    return _joined(
+        f"# Data card: {plain(told.title)}, simulated",
+        WRITTEN,
+        "Patients of two visits or more in the layout of MIMIC-IV and MIMIC-IV-Note "
+        "(admissions, laboratory values, ICD-9 and ICD-10 codes, discharge summaries), "
+        "made by `dvc repro pipelines/folders/dvc.yaml:simulate_folder@mortality`.",
+        "## Size",
+        f"{params.active.pictures.visits:,} patients whose label is known, and others "
+        "who are left out for one visit, age or dates. "
+        f"{_percent(planted.positives)} die within a year after the index visit.",
+        "## What is planted",
+        "A score whose highest share dies. The summaries of index visits name the end "
+        "of many patients; those of earlier visits do not.",
+        _strengths(parts, visits.MODALITIES, total),
         _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
         *_end(planted.seed),
     )

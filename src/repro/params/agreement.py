@@ -13,6 +13,7 @@ from repro.params.cells import (
     Recipe,
     key_of,
 )
+from repro.params.datasets import Facts
 from repro.params.mechanisms import modality_names
 from repro.params.naming import unknown
 from repro.params.study import Params
@@ -114,6 +115,7 @@ def _check_recipe(params: Params, address: str, recipe: Recipe) -> None:
     except ValueError as error:
         raise ValueError(f"{where}.switches: {error}") from error
     _check_task(where, recipe, trained.task)
+    _check_class_weights(where, recipe, trained)
     _check_names(params, where, recipe)
     for used in recipe.uses:
         _check_use(params, address, where, recipe, used)
@@ -141,6 +143,16 @@ def _check_task(where: str, recipe: Recipe, task: str) -> None:
         raise ValueError(
             f"{where}.interaction.losses = 'centred': what all labels of a multilabel "
             "task share is part of each prediction; use paper"
+        )
+
+
+def _check_class_weights(where: str, recipe: Recipe, facts: Facts) -> None:
+    """One for each class of a classification."""
+    count, known = len(recipe.class_weights), len(facts.classes)
+    if count and (facts.task != "classification" or count != known):
+        raise ValueError(
+            f"{where}.class_weights: {count} weights for a {facts.task} of {known} "
+            "classes; give one for each class of a classification, or none"
         )
 
 

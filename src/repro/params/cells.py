@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from repro.params.interactions import Interaction
 from repro.params.naming import sentence
-from repro.params.strict import Name, Share, Strict
+from repro.params.strict import Name, Positive, Share, Strict
 
 Weighting = Literal["averaged_instance", "modality", "instance", "bi_level"]
 WEIGHTINGS: tuple[Weighting, ...] = Weighting.__args__  # type: ignore[attr-defined]
@@ -55,6 +55,7 @@ class Recipe(Strict):
     checkpoints: bool = True
     times_epochs: Annotated[int, Field(ge=0, le=1000)] = 1
     interaction: Interaction | None = None  # experts of it of every fusion it builds
+    class_weights: list[Positive] = Field(default_factory=list)  # of the training loss
 
     @model_validator(mode="after")
     def _names_each_once(self) -> "Recipe":

@@ -17,6 +17,7 @@ from repro.params.strict import (
     Strict,
     Width,
 )
+from repro.params.visits import VisitRules
 
 Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
@@ -82,12 +83,13 @@ class FolderSet(Facts):
     correlation with one before them is above `linkage` (r squared) are left out.
     """
 
-    layout: Literal["enrico", "mmimdb", "mmimdb_files", "adni"]
+    layout: Literal["enrico", "mmimdb", "mmimdb_files", "adni", "mimiciv_mortality"]
     source: Literal["simulated", "own"]
     path: str
     split: Literal["grouped", "published"]
     visit: Literal["baseline", "published"] = "baseline"
     linkage: Share = 1.0
+    visits: VisitRules | None = None  # of mimiciv_mortality alone
 
     @model_validator(mode="after")
     def _layout_fits(self) -> "FolderSet":
@@ -96,6 +98,7 @@ class FolderSet(Facts):
             "mmimdb": ("multilabel", "published"),
             "mmimdb_files": ("multilabel", "published"),
             "adni": ("classification", "grouped"),
+            "mimiciv_mortality": ("classification", "grouped"),
         }[self.layout]
         if (self.task, self.split) != (task, split):
             raise ValueError(
@@ -107,6 +110,11 @@ class FolderSet(Facts):
             raise ValueError(
                 f"layout={self.layout!r} with {' and '.join(own)}, which are of adni "
                 "alone; leave them out"
+            )
+        if (self.layout == "mimiciv_mortality") != (self.visits is not None):
+            raise ValueError(
+                f"layout={self.layout!r}: the block `visits` belongs to layout: "
+                "mimiciv_mortality, which needs it, and to no other"
             )
         return self
 

@@ -162,11 +162,12 @@ class Icu(Strict):
 
 
 class Pictures(Strict):
-    """How much of each folder is simulated, and how pictures become vectors."""
+    """How much of each folder is simulated, and how pictures, texts become vectors."""
 
     screens: Annotated[Count, Field(ge=100)]
     films: Annotated[Count, Field(ge=200, le=9999)]
     subjects: Annotated[Count, Field(ge=100, le=9999)]
+    visits: Annotated[Count, Field(ge=100)]
     encoder: Literal["pixels", "vit"]
     weights: str
     width: Width

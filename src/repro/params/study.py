@@ -31,6 +31,7 @@ from repro.params.mechanisms import InteractionSimulation
 from repro.params.naming import unknown
 from repro.params.presets import LastStateModels, Preset, QueryModels
 from repro.params.strict import Count, Few, Name, Seed, Share, Shown, Strict
+from repro.params.visits import VisitSimulation
 
 
 class Weighting(Strict):
@@ -78,6 +79,7 @@ class Params(Strict):
     screen_simulation: ScreenSimulation
     film_simulation: FilmSimulation
     adni_simulation: IcuSimulation
+    visit_simulation: VisitSimulation
     interaction_simulation: InteractionSimulation
     weighting: Weighting
     statistics: Statistics

@@ -12,6 +12,7 @@ import pandas as pd  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data import adni, checking, enrico, mmimdb, mmimdb_files, preparing  # noqa: E402
+from repro.data.mimiciv import mortality  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
 from repro.features.fields import field_features  # noqa: E402
 from repro.features.notes import tfidf_features  # noqa: E402
@@ -26,6 +27,7 @@ from repro.params.datasets import FolderSet  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.process import cores  # noqa: E402
 from repro.records import Dataset, Fields, Modality, Pictures, Ragged, Texts  # noqa: E402
+from repro.results.small_cells import FEWEST  # noqa: E402
 from repro.stages import baselines  # noqa: E402
 
 
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _prepare(source: FolderSet, folder: Path) -> None:
     checked = checking.check(
-        _read(source),
+        _read(source, folder),
         source.path,
         "report" if source.split == "published" else "refuse",
         source.classes,
@@ -56,7 +58,7 @@ def _prepare(source: FolderSet, folder: Path) -> None:
     preparing.write(checked, folder)
 
 
-def _read(source: FolderSet) -> Dataset:
+def _read(source: FolderSet, folder: Path) -> Dataset:
     root, simulated = Path(source.path), source.source == "simulated"
     match source.layout:
         case "enrico":
@@ -68,6 +70,20 @@ def _read(source: FolderSet) -> Dataset:
             return mmimdb_files.read(root, source.classes, simulated=simulated)
         case "adni":
             return adni.read(root, source.classes, source.visit, simulated=simulated)
+        case "mimiciv_mortality":
+            return mortality.read(root, _visit_rules(source), folder)
+
+
+def _visit_rules(source: FolderSet) -> mortality.Rules:
+    assert source.visits is not None  # FolderSet refuses it
+    given = source.visits
+    return mortality.Rules(
+        notes=given.notes,
+        codes=given.codes,
+        time_policy=given.time_policy,
+        fewest=FEWEST if given.small_cells == "suppress" else 0,
+        simulated=source.source == "simulated",
+    )
 
 
 def _write(settings: Params, prepared: Prepared, name: str) -> None:

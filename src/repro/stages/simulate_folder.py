@@ -9,6 +9,7 @@ import argparse  # noqa: E402
 from repro import params, paths  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.simulation import adni, film_files, films, screens  # noqa: E402
+from repro.simulation.visits import tables as visit_tables  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
             )
         case "adni":
             adni.write_tree(settings.adni_simulation, classes, sizes.subjects, folder)
+        case "mimiciv_mortality":
+            visit_tables.write_tree(settings.visit_simulation, sizes.visits, folder)
 
 
 if __name__ == "__main__":

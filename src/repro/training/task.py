@@ -16,11 +16,14 @@ class Task:
     """`regression` (absolute error), `classification` (cross-entropy) or `multilabel`.
 
     Of the last, whose labels are those of `repro.records.coded`, every class is a
-    decision of its own (binary cross-entropy, mean over classes).
+    decision of its own (binary cross-entropy, mean over classes). With `weights`, one
+    for each class, the training loss of an instance counts by that of its class, as a
+    share of their mean.
     """
 
     kind: str = "regression"
     classes: int = 0
+    weights: tuple[float, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -44,6 +47,11 @@ class Task:
     ) -> Float[Tensor, "members batch"]:
         """Training loss of every instance.
 
+        >>> logits, y = torch.zeros(1, 2, 2), torch.tensor([[0.0, 1.0]])
+        >>> weighted = Task("classification", 2, (0.25, 0.75)).losses(logits, y)
+        >>> (weighted / Task("classification", 2).losses(logits, y)).tolist()
+        [[0.5, 1.5]]
+
         Source: the released codes: L1 for sentiment, cross-entropy without class
         weights for the length of stay.
         """
@@ -54,8 +62,12 @@ class Task:
             true = (y.long()[..., None] >> bits & 1).to(logits.dtype)
             binary = torch.nn.functional.binary_cross_entropy_with_logits
             return binary(logits, true, reduction="none").mean(-1)
+        weight = logits.new_tensor(self.weights) if self.weights else None
         losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), y.long().flatten(), reduction="none"
+            logits.flatten(0, 1),
+            y.long().flatten(),
+            weight=None if weight is None else weight / weight.mean(),
+            reduction="none",
         )
         return losses.view(y.shape)
 

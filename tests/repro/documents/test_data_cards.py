@@ -29,7 +29,7 @@ def changed(params: Params, name: str, **values: object) -> Params:
 
 def test_every_simulated_set_has_a_card_that_says_so(params: Params) -> None:
     cards = data_cards(params)
-    names = ("mosi", "mosei", "draws", "icu", "planted", "adni")
+    names = ("mosi", "mosei", "draws", "icu", "planted", "adni", "mortality")
     assert set(cards) == {f"data_{name}" for name in names}
     for text in cards.values():
         assert text.startswith("# Data card: ") and "simulated\n" in text[:80]
@@ -79,6 +79,21 @@ def test_classes_of_the_stays_are_those_of_params(params: Params) -> None:
     for name in params.datasets.stays["icu_all"].classes:
         assert f"| {name}" in text
     assert "3,000" in text and "| 60 % " in text
+
+
+def test_shares_of_the_visits_are_of_the_whole_score(params: Params) -> None:
+    planted = changed(
+        params,
+        "visit_simulation",
+        unique=[3.0, 0.0, 0.0],
+        shared=0.0,
+        synergy=0.0,
+        label_noise=4.0,
+        positives=0.2,
+    )
+    text = data_cards(planted)["data_mortality"]
+    assert re.search(r"\| only in lab +\| 3\.000 \| 36 % ", text)  # of 3 and 4
+    assert "20 % die within a year" in text
 
 
 def test_a_title_is_text(params: Params) -> None:

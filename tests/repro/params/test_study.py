@@ -184,6 +184,16 @@ BTW = r"(^    mosi: .*) uses: \[base/mosi\]\}"
             "      split: grouped",
             ["datasets.folders.mmimdb", "split='grouped'; it needs task: multilabel"],
         ),
+        (
+            r"^      visits: .*",
+            "",
+            ["datasets.folders.mortality", "block `visits` belongs to layout: mimic"],
+        ),
+        (
+            r"^      dataset: mortality",
+            "      dataset: mortality\n      class_weights: [1.0, 2.0, 3.0]",
+            ["experts.mortality", "3 weights for a classification of 2 classes"],
+        ),
         *(
             (
                 rf"^  {name}: data/simulated/icu/{name}",

@@ -58,6 +58,20 @@ def macro(p: np.ndarray, y: np.ndarray) -> float:
     return multilabel_metrics(p, y)["macro_f1"]
 
 
+def test_class_weights_are_those_of_a_weighted_mean():
+    """Over a batch with both classes alike, as of PyTorch's own weighted mean."""
+    random = np.random.default_rng(0)
+    logits = torch.tensor(random.normal(0, 2, (1, 8, 2)), dtype=torch.float64)
+    y = torch.tensor([[0.0, 1.0] * 4])
+    task = Task("classification", 2, (0.25, 0.75))
+    found = task.losses(logits, y).mean()
+    weight = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    wanted = torch.nn.functional.cross_entropy(logits[0], y[0].long(), weight=weight)
+    torch.testing.assert_close(found, wanted)
+    even = Task("classification", 2, (3.0, 3.0)).losses(logits, y)
+    torch.testing.assert_close(even, Task("classification", 2).losses(logits, y))
+
+
 @pytest.mark.parametrize(("kind", "outputs"), [("regression", 1), ("multilabel", 4)])
 def test_outputs(kind: str, outputs: int):
     assert Task(kind, 4).outputs == outputs

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 from repro import files
 from repro.data.mimiciv import objects
 from repro.data.mimiciv.assembling import Tally, write_events
-from repro.data.mimiciv.books import Book, check_sum
-from repro.data.mimiciv.cells import WHOLE, Cell, read
+from repro.data.mimiciv.books import check_sum
 from repro.data.mimiciv.cohort import (
     MODALITIES,
     Eligible,
@@ -21,11 +20,11 @@ from repro.data.mimiciv.cohort import (
     refuse_empty,
     windows,
 )
-from repro.data.mimiciv.layout import Source, sources
+from repro.data.mimiciv.dictionaries import item_labels
+from repro.data.mimiciv.layout import sources
 from repro.data.mimiciv.measuring import chart_pass, laboratory_pass
 from repro.data.mimiciv.origin import is_made_up
 from repro.data.mimiciv.parts import opened, part, removed
-from repro.data.mimiciv.reading import whole
 from repro.data.mimiciv.reporting import Counts, Run, reported
 from repro.data.mimiciv.settings import Settings
 from repro.data.mimiciv.variables import (
@@ -71,7 +70,7 @@ def ingest(settings: Settings, folder: Path) -> dict[str, Any]:
     made_up = is_made_up(found["icu/icustays"], settings)
     settings = replace(settings, simulated=made_up)
     variables = load(settings.variables)
-    items = {table: _labels(found[name]) for table, name in DICTIONARIES.items()}
+    items = {table: item_labels(found[name]) for table, name in DICTIONARIES.items()}
     check_items(variables, {table: labels for table, (labels, _) in items.items()})
     parts = opened(folder / "parts", settings, found.values())
     run = Run(settings, folder, found, variables, parts)
@@ -90,18 +89,6 @@ def ingest(settings: Settings, folder: Path) -> dict[str, Any]:
     files.write_json(folder / "report.json", report)
     removed(parts)
     return report
-
-
-def _labels(source: Source) -> tuple[dict[int, str], Counts]:
-    """Label of each item of a dictionary, maybe empty, and the counts of its rows."""
-    book = Book(source)
-    frame = whole(book, ("itemid", "label"))
-    frame = read(frame, {"itemid": Cell(WHOLE)}, book)
-    named = frame.drop_nulls("itemid")
-    book.fates["used"] = named.height
-    book.fates["no_item"] = frame.height - named.height
-    labels = named.select("itemid", pl.col("label").fill_null(""))
-    return dict(labels.iter_rows()), book.closed()
 
 
 def _write_events(run: Run, stays: pl.DataFrame, counts: dict[str, Counts]) -> Tally:

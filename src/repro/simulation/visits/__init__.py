@@ -1,0 +1,1 @@
+"""A simulated tree of hospital visits in the layout of MIMIC-IV."""
