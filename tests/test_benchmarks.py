@@ -1,7 +1,8 @@
 """The plain models of the benchmarks compute what the fast ones do."""
 
 import pytest
-from benchmarks import coverage, fusions, site_reach, training_step
+import torch
+from benchmarks import coverage, finetune, fusions, site_reach, training_step
 from benchmarks.null_data import MIXES
 
 from tests.repro.small_study import small_params, small_study
@@ -32,3 +33,22 @@ def test_a_weight_ahead_of_no_normalization_reaches_the_logits_whole() -> None:
     # Early fusion has no normalization ahead of its first layer.
     assert 0 < site_reach.reach(study, "moe") < 1
     assert site_reach.reach(study, "early_fusion") > 0.5
+
+
+def test_a_step_with_two_layers_runs_no_other_and_reads_little_padding() -> None:
+    encoder, counts = finetune.random_bert(hidden=24, layers=6), {}
+    for upper in (None, 2):
+        inputs = finetune.samples(encoder, upper)
+        model = finetune.model_of(encoder, upper, inputs)
+        counts[upper] = finetune.counted(model, finetune.step_of(model, inputs))
+    every, last = counts[None], counts[2]
+    assert (every.layers, last.layers) == (6 * 4, 2 * 4)  # 32 rows, 8 at a time
+    assert every.tokens == 3 * last.tokens
+    layer = sum(p.numel() for p in encoder.encoder.layer[0].parameters())
+    assert last.parameters == 2 * layer
+    assert every.parameters == sum(p.numel() for p in encoder.parameters())
+    order = torch.randperm(
+        finetune.SAMPLES, generator=torch.Generator().manual_seed(3)
+    )[: finetune.BATCH]
+    own = finetune.lengths()[order]
+    assert own.sum() <= last.tokens / 2 < 1.5 * own.sum() < len(own) * own.max()
