@@ -39,6 +39,11 @@ class Result:
     probe: list[dict] = field(default_factory=list)
 
 
+def together(results: Sequence[Result]) -> Result:
+    """The result itself, or that of single seeds as one of all of them."""
+    return results[0] if len(results) == 1 else merged(results)
+
+
 def merged(results: Sequence[Result]) -> Result:
     """Results of single seeds as one result of all of them."""
     first = results[0]
