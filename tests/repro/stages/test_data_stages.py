@@ -145,7 +145,13 @@ def test_no_layer_and_every_layer_are_the_frozen_and_the_whole_encoder():
     frozen, every = written_by_text("none", 1), written_by_text("all", 1)
     assert "pooled.safetensors" in every and "pooled.safetensors" not in frozen
     assert written_by_text("last_k", 0) == frozen
+    (study,) = load_studies(params.load(), "base/mosi")
+    assert study.text is None
     assert written_by_text("last_k", 2) == every
+    (study,) = load_studies(params.load(), "base/mosi")
+    assert study.text is not None and not study.text.reads_states
+    trained = study.text.start.parameters()
+    assert all(parameter.requires_grad for parameter in trained)
 
 
 def test_one_layer_reads_states_and_is_trained(monkeypatch: pytest.MonkeyPatch):
