@@ -2,7 +2,14 @@
 
 import pytest
 import torch
-from benchmarks import coverage, fusions, gpu_step, site_reach, training_step
+from benchmarks import (
+    coverage,
+    finetune,
+    fusions,
+    gpu_step,
+    site_reach,
+    training_step,
+)
 from benchmarks.null_data import MIXES
 
 from tests.repro.small_study import small_params, small_study
@@ -54,3 +61,22 @@ def test_reads_by_the_host_are_counted() -> None:
         (values + 1).view(3, 1)
     assert counts.reads == 3
     assert counts.kernels == 4  # the comparison, its read, nonzero and the sum
+
+
+def test_a_step_with_two_layers_runs_no_other_and_reads_little_padding() -> None:
+    encoder, counts = finetune.random_bert(hidden=24, layers=6), {}
+    for upper in (None, 2):
+        inputs = finetune.samples(encoder, upper)
+        model = finetune.model_of(encoder, upper, inputs)
+        counts[upper] = finetune.counted(model, finetune.step_of(model, inputs))
+    every, last = counts[None], counts[2]
+    assert (every.layers, last.layers) == (6 * 4, 2 * 4)  # 32 rows, 8 at a time
+    assert every.tokens == 3 * last.tokens
+    layer = sum(p.numel() for p in encoder.encoder.layer[0].parameters())
+    assert last.parameters == 2 * layer
+    assert every.parameters == sum(p.numel() for p in encoder.parameters())
+    order = torch.randperm(
+        finetune.SAMPLES, generator=torch.Generator().manual_seed(3)
+    )[: finetune.BATCH]
+    own = finetune.lengths()[order]
+    assert own.sum() <= last.tokens / 2 < 1.5 * own.sum() < len(own) * own.max()

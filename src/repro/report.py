@@ -30,6 +30,17 @@ class Data(_Record):
     warnings: list[str] = []
 
 
+def tuning_note(finetune: bool | str) -> str:
+    """How far a text encoder was trained along.
+
+    >>> tuning_note(False), tuning_note("last 2")
+    ('frozen', 'last 2 layers fine-tuned')
+    """
+    if isinstance(finetune, str):
+        return f"{finetune} layers fine-tuned"
+    return "fine-tuned" if finetune else "frozen"
+
+
 class Setup(_Record):
     """Settings in which the runs of one table have to agree."""
 
@@ -39,7 +50,7 @@ class Setup(_Record):
     top_k: int
     text_encoder: str
     text_weights: str
-    finetune: bool
+    finetune: bool | str  # or which layers, as "last 2"
     tokens: dict[str, Any]
     training: dict[str, Any]
     weighting: dict[str, Any]

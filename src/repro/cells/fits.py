@@ -11,7 +11,7 @@ from jaxtyping import Float
 from repro.cells.applying import applies
 from repro.cells.planted import given_weights
 from repro.cells.probing import probe_tables
-from repro.cells.result import Result, fitted_result, merged
+from repro.cells.result import Result, fitted_result, together
 from repro.cells.study import Study
 from repro.models.predictor import EVALUATION
 from repro.params.cells import SHUFFLED, Control, Weighting
@@ -24,12 +24,19 @@ from repro.training.weighting.loop import Reweighting
 
 
 def by_seed(study: Study, run: Callable[[Study], Result]) -> Result:
-    """All seeds stacked; with a fine-tuned transformer, which fills a machine by
-    itself, one after another.
+    """All seeds stacked; with a fine-tuned encoder one after another."""
+    return together([run(part) for part in apart(study)])
+
+
+def apart(study: Study) -> list[Study]:
+    """The study, or one for each seed where a text encoder is trained along.
+
+    Stacking saves little beside a transformer; apart, a seed stops at an epoch of its
+    own, draws the encoder's dropout alone, and can have a core of its own.
     """
     if study.text is None:
-        return run(study)
-    return merged([run(study.of_seed(seed)) for seed in study.seeds])
+        return [study]
+    return [study.of_seed(seed) for seed in study.seeds]
 
 
 def unimodal_result(study: Study, modality: str) -> Result:

@@ -1,6 +1,6 @@
 """What a cell trains: the fits of all its runs, two waves of them side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from repro.cells.evidence import evidence_of, used_results
 from repro.cells.fits import (
+    apart,
     given_result,
     held_out_result,
     plan,
@@ -18,13 +19,21 @@ from repro.cells.fits import (
 )
 from repro.cells.parallel import Task, in_parallel
 from repro.cells.planted import unplanted
-from repro.cells.result import Result
+from repro.cells.result import Result, together
 from repro.cells.stacking import cannot_stack, stacked_result
 from repro.cells.study import Study
-from repro.params.cells import FIRST_WEIGHTS, SHUFFLED, STACKED, UNIMODAL, Control
+from repro.params.cells import (
+    FIRST_WEIGHTS,
+    SHUFFLED,
+    STACKED,
+    UNIMODAL,
+    Control,
+    Weighting,
+)
 from repro.training.weighting.evidence import Evidence
 from repro.training.weighting.loop import Reweighting
 
+Fit = Callable[[Study], Result]
 HELD_OUT = "held out"  # names no method: predictions for the evidence alone
 
 
@@ -50,10 +59,10 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
     wave nothing depends on anything else, so that a machine's cores are full.
     """
     known = [used_results(study) for study in studies]
-    waves = [_unweighted_tasks(s, k) for s, k in zip(studies, known, strict=True)]
+    waves = [_unweighted_fits(s, k) for s, k in zip(studies, known, strict=True)]
     first = _run(studies, waves, "without weights")
     runs = [_assembled(s, k, f) for s, k, f in zip(studies, known, first, strict=True)]
-    second = _run(studies, [_weighted_tasks(run) for run in runs], "with weights")
+    second = _run(studies, [_weighted_fits(run) for run in runs], "with weights")
     return [
         replace(run, results={**run.results, **found})
         for run, found in zip(runs, second, strict=True)
@@ -61,35 +70,41 @@ def trained(studies: Sequence[Study]) -> list[Trained]:
 
 
 def _run(
-    studies: Sequence[Study], tasks: Sequence[Mapping[str, Task]], wave: str
+    studies: Sequence[Study], fits: Sequence[Mapping[str, Fit]], wave: str
 ) -> list[dict[str, Result]]:
-    """Results of every run's tasks by name; a fine-tuned encoder has all cores."""
-    flat = [task for named in tasks for task in named.values()]
-    tuned = any(study.text is not None for study in studies)
+    """Results of every run's fits by name; those of a tuned encoder seed by seed."""
+    tasks: list[Task] = [
+        partial(fit, part)
+        for study, named in zip(studies, fits, strict=True)
+        for fit in named.values()
+        for part in apart(study)
+    ]
     group, cell, *_ = studies[0].address.split("/")
-    label = f"{group}/{cell} {wave}"
-    results = iter(in_parallel(flat, 1 if tuned else None, label))
-    return [{name: next(results) for name in named} for named in tasks]
+    results = iter(in_parallel(tasks, label=f"{group}/{cell} {wave}"))
+    return [
+        {name: together([next(results) for _ in apart(study)]) for name in named}
+        for study, named in zip(studies, fits, strict=True)
+    ]
 
 
-def _unweighted_tasks(study: Study, known: Mapping[str, Result]) -> dict[str, Task]:
+def _unweighted_fits(study: Study, known: Mapping[str, Result]) -> dict[str, Fit]:
     """Fits of the run that need no weights, the long ones first."""
-    recipe, tasks = study.recipe, dict[str, Task]()
+    recipe, tasks = study.recipe, dict[str, Fit]()
     fusions = dict.fromkeys(recipe.fusions)
     if recipe.needs_evidence and recipe.fusion not in known:
         fusions[recipe.fusion] = None
     for fusion in fusions:
         if not study.cannot_fuse(fusion):
-            tasks[fusion] = partial(unweighted_result, study, fusion)
+            tasks[fusion] = partial(unweighted_result, fusion=fusion)
     for control in recipe.controls:
         if control != SHUFFLED and not _not_given(study, control):
-            tasks[control] = partial(given_result, study, control)
+            tasks[control] = partial(given_result, control=control)
     if UNIMODAL in recipe.trains or recipe.needs_evidence:
         for name in study.inputs.names:
             if name not in known:
-                tasks[name] = partial(unimodal_result, study, name)
+                tasks[name] = partial(unimodal_result, modality=name)
     if recipe.weightings and study.multimodal_train == "cross_fitted":
-        tasks[HELD_OUT] = partial(held_out_result, study)
+        tasks[HELD_OUT] = held_out_result
     return {} if study.unable else tasks
 
 
@@ -141,15 +156,21 @@ def _held_out(study: Study, evidence: Evidence, result: Result) -> Evidence:
     return replace(evidence, unweighted=np.asarray(unweighted))
 
 
-def _weighted_tasks(run: Trained) -> dict[str, Task]:
+def _weighted_fits(run: Trained) -> dict[str, Fit]:
     if run.evidence is None:
         return {}
     recipe = run.study.recipe
     shuffled = [name for name in recipe.controls if name == SHUFFLED]
     return {
-        name: partial(weighted_result, run.study, run.evidence, name)
-        for name in (*recipe.weightings, *shuffled)
+        name: partial(_weighted, run, name) for name in (*recipe.weightings, *shuffled)
     }
+
+
+def _weighted(run: Trained, name: Weighting | Control, part: Study) -> Result:
+    """A fit with weights, for the seeds of a part of the study."""
+    assert run.evidence is not None
+    kept = [run.study.seeds.index(seed) for seed in part.seeds]
+    return weighted_result(part, run.evidence.of_seeds(kept), name)
 
 
 def _not_given(study: Study, control: Control) -> str | None:

@@ -41,6 +41,11 @@ class Result:
     test_seconds: float = 0.0  # of CPU, for one prediction of test; 0 if weighted
 
 
+def together(results: Sequence[Result]) -> Result:
+    """The result itself, or that of single seeds as one of all of them."""
+    return results[0] if len(results) == 1 else merged(results)
+
+
 def merged(results: Sequence[Result]) -> Result:
     """Results of single seeds as one result of all of them."""
     first = results[0]

@@ -12,7 +12,7 @@ from repro.cells.experts import refuse_unlearnable, separation_notes
 from repro.cells.noise import with_noise
 from repro.cells.refusal import refuse_impossible, refuse_lacking
 from repro.cells.tensors import chosen_device, tensors
-from repro.data.preparing import read_prepared
+from repro.cells.tuning import fine_tuning
 from repro.features.reading import Features, read_features
 from repro.models.architecture import Architecture, auxiliary_lr, loss_weights
 from repro.models.batch import Inputs
@@ -22,7 +22,7 @@ from repro.params import Params
 from repro.params.cells import Recipe
 from repro.params.presets import Training
 from repro.params.switches import in_force
-from repro.records import SPLITS, Texts
+from repro.records import SPLITS
 from repro.training.fitting import Rows, Settings
 from repro.training.members import Member, cross_fitting_members, group_folds
 from repro.training.task import REGRESSION, Task
@@ -240,7 +240,7 @@ def study_of(
         switches=chosen,
         protocol=protocol,
         notes=notes,
-        text=_fine_tuning(params, recipe, inputs.names),
+        text=fine_tuning(params, recipe, inputs),
         task=Task(meta["task"], meta["classes"], tuple(recipe.class_weights)),
     )
 
@@ -258,41 +258,3 @@ def applicable(
         return chosen, ()
     note = "switch swap_audio_video: not applicable, there is no audio and video"
     return chosen - {"swap_audio_video"}, (note,)
-
-
-def _fine_tuning(
-    params: Params, recipe: Recipe, modalities: tuple[str, ...]
-) -> FineTuning | None:
-    """The text encoder that is trained along, when params ask for that.
-
-    Raises:
-        ValueError: the data have no raw text, and the run names no encoder of its own.
-    """
-    name = params.encoder_of(recipe)
-    encoder = params.active.encoders[name]
-    is_file = recipe.dataset in params.datasets.of_files
-    if not (is_file and encoder.finetune and "text" in modalities):
-        return None
-    # Costs seconds to import, and only fine-tuning needs it here.
-    from repro.features.encoders import load_encoder
-
-    prepared = read_prepared(paths.prepared(recipe.dataset))
-    texts = prepared.modalities["text"]
-    if not isinstance(texts, Texts):
-        if recipe.encoder:  # `Study.unable` leaves the run out
-            return None
-        raise ValueError(
-            f"data set {recipe.dataset} has no raw text to fine-tune on; set "
-            f"encoders.{name}.finetune: false in {paths.preset(params.preset)}"
-        )
-    is_train = prepared.samples["split"] == "train"
-    train = [t for t, kept in zip(texts.values, is_train, strict=True) if kept]
-    _, start = load_encoder(encoder, train)
-    return FineTuning(
-        modality="text",
-        start=start,
-        hidden=start.config.hidden_size,
-        pooling=encoder.pooling,
-        lr=encoder.lr,
-        bfloat16=params.precision == "bfloat16",
-    )

@@ -122,7 +122,7 @@ def report(
 def _setup(study: Study) -> Setup:
     params = study.params
     models = params.models(study.recipe.dataset)
-    weights, is_tuned = _text_weights(study)
+    weights, tuned = _text_weights(study)
     return Setup(
         preset=params.preset,
         seeds=study.seeds,
@@ -130,21 +130,22 @@ def _setup(study: Study) -> Setup:
         top_k=params.top_k,
         text_encoder=study.encoder,
         text_weights=weights,
-        finetune=is_tuned,
+        finetune=tuned,
         tokens=models.tokens.model_dump(),
         training=study.training.model_dump(),
         weighting=params.weighting.model_dump(),
     )
 
 
-def _text_weights(study: Study) -> tuple[str, bool]:
-    """Weights of the text encoder of a run, and whether it was trained along."""
+def _text_weights(study: Study) -> tuple[str, bool | str]:
+    """Weights of the text encoder of a run, and what of it was trained along."""
     active = study.params.active
     if study.recipe.dataset in study.params.datasets.stays:
         return active.icu.text.weights, False
     if study.meta["text"]["absent"]:
         return "none, stored features", False
-    return active.encoders[study.encoder].weights, study.text is not None
+    encoder = active.encoders[study.encoder]
+    return encoder.weights, study.text is not None and encoder.tuned
 
 
 def _data(study: Study) -> Data:

@@ -79,6 +79,15 @@ class Predictor(nn.Module):
                 return [list(copy.parameters()) for copy in part.copies]
         return [[] for _ in range(self.seeds)]
 
+    def widths(self, inputs: Inputs) -> list[int]:
+        """Values of one row of each modality; of a fine-tuned text its hidden units."""
+        parts = [part for part in self.modules() if isinstance(part, FineTunedText)]
+        own = {part.modality: part.hidden for part in parts}
+        return [
+            own.get(name, values.features)
+            for name, values in zip(inputs.names, inputs.values, strict=True)
+        ]
+
     def views(self, seed: int) -> list[Tensor]:
         """Everything that belongs to one seed, as views that share its memory."""
         stacked = [

@@ -1,9 +1,16 @@
 """One size of the whole study: the blocks of presets/<name>.yaml."""
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    model_serializer,
+    model_validator,
+)
 
 from repro.params.strict import (
     Count,
@@ -35,6 +42,14 @@ def _bounded(value: Any) -> Any:
 
 
 Size = Annotated[Any, AfterValidator(_bounded)]
+
+
+def _worded(value: Any) -> Any:
+    """`none` and `all`, where earlier versions wrote false and true."""
+    return {False: "none", True: "all"}[value] if isinstance(value, bool) else value
+
+
+Finetune = Annotated[Literal["none", "all", "last_k"], BeforeValidator(_worded)]
 
 
 class LastState(Strict):
@@ -91,7 +106,12 @@ class QueryModels(Strict):
 
 
 class Encoder(Strict):
-    """A text encoder and how its hidden states become features."""
+    """A text encoder and how its hidden states become features.
+
+    `finetune` says how much of it is trained along with a model: `none`, `all`, or the
+    upper `last_k` of its `layers` (read for that word alone). The embeddings go with
+    the lowest layer, so that `last_k` of 0 is `none` and of `layers` is `all`.
+    """
 
     architecture: Literal["bert", "deberta"]
     weights: str
@@ -102,9 +122,55 @@ class Encoder(Strict):
     max_length: Annotated[Width, Field(ge=3)]
     pooling: Literal["mean", "first"]
     batch: Count
-    finetune: bool
+    finetune: Finetune
+    last_k: Annotated[int, Field(ge=0, le=1024)] | None = None
     lr: Positive
     seed: Seed
+
+    @model_validator(mode="after")
+    def _last_layers(self) -> "Encoder":
+        if self.finetune != "last_k":
+            return self
+        if self.last_k is None:
+            raise ValueError(
+                "finetune = 'last_k' without last_k; write last_k, the number of upper "
+                "layers that are trained"
+            )
+        if self.last_k > self.layers:
+            raise ValueError(
+                f"last_k = {self.last_k}, but layers = {self.layers}; set last_k to "
+                f"{self.layers} or less"
+            )
+        return self
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether no part of it is trained along."""
+        return self.finetune == "none" or (self._is_partial and self.last_k == 0)
+
+    @property
+    def keeps_lower(self) -> bool:
+        """Whether its lower layers are frozen and its upper ones trained."""
+        return self._is_partial and 0 < (self.last_k or 0) < self.layers
+
+    @property
+    def tuned(self) -> bool | str:
+        """What is trained along: nothing, everything, or as in `last 2`."""
+        return f"last {self.last_k}" if self.keeps_lower else not self.is_frozen
+
+    @property
+    def _is_partial(self) -> bool:
+        return self.finetune == "last_k"
+
+    @model_serializer(mode="wrap")
+    def _written(self, fields: Callable[["Encoder"], dict[str, Any]]) -> dict[str, Any]:
+        """As earlier versions wrote it, wherever they could have."""
+        content = fields(self)
+        if not self.keeps_lower:
+            content.pop("last_k", None)
+        if not self.keeps_lower and "finetune" in content:
+            content["finetune"] = not self.is_frozen
+        return content
 
 
 class Tree(Strict):

@@ -87,7 +87,7 @@ def _why_not(run: str) -> str:
     if setup.finetune:
         return (
             "trained its text encoder along, which is not applied to new rows; set "
-            "finetune: false for the encoder and train again"
+            "finetune: none for the encoder and train again"
         )
     return (
         "keeps no checkpoint that new rows fit; set checkpoints: true (and no noise) "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from repro.report import Report
+from repro.report import Report, tuning_note
 from repro.results.published import contents
 from repro.results.runs import Run
 
@@ -161,7 +161,7 @@ def run_facts(
         )
     sizes = [str(report.data.sizes.get(s, 0)) for s in ("train", "valid", "test")]
     settings = _settings(report, method) or _settings(base.report, base.report.fusion)
-    how = "fine-tuned" if setup.finetune else "frozen"
+    how = tuning_note(setup.finetune)
     dims = {**data.dims, **run.report.data.dims}
     counted = "counted" if report.count_absent else "masked"
     known: dict[str, object] = {

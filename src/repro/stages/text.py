@@ -1,4 +1,4 @@
-"""Write the text features of a data set: vectors, or ids for a fine-tuned encoder."""
+"""Write the text features of a data set: vectors, or what a tuned encoder reads."""
 
 from repro import process
 
@@ -16,6 +16,7 @@ from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
 from repro.features.encoders import refuse_unwatched, weight_sums  # noqa: E402
 from repro.features.series import write_scales  # noqa: E402
+from repro.features.states import lower_states  # noqa: E402
 from repro.features.text import encoded, encoding, token_ids  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.params.presets import Encoder  # noqa: E402
@@ -36,27 +37,33 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)  # the last bits do not depend on the machine's cores
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    encoders = params.load().active.encoders
+    settings = params.load()
+    encoders = settings.active.encoders
     if given.encoder not in encoders:
         raise ValueError(unknown("text encoder", given.encoder, encoders))
     refuse_unwatched(encoders[given.encoder].weights)
     prepared = read_prepared(paths.prepared(given.dataset))
     folder = paths.features(given.dataset, "text", given.encoder)
-    meta = _write(prepared, folder, encoders[given.encoder])
+    where = f"{paths.preset(settings.preset)}: encoders.{given.encoder}"
+    meta = _write(prepared, folder, encoders[given.encoder], where)
     files.write_json(folder / "meta.json", meta)
 
 
-def _write(prepared: Prepared, folder: Path, encoder: Encoder) -> dict[str, Any]:
+def _write(
+    prepared: Prepared, folder: Path, encoder: Encoder, where: str
+) -> dict[str, Any]:
     texts = {m: t for m, t in prepared.modalities.items() if isinstance(t, Texts)}
     if not texts:
         return {"absent": True}
     is_train = (prepared.samples["split"] == "train").tolist()
     made = {}
     for modality, stored in texts.items():
-        if encoder.finetune:
-            features, made[modality] = token_ids(encoder, stored.values, is_train)
-            # For models without a network, which ids tell nothing.
-            vectors, _ = encoded(encoder, stored.values, is_train)
+        if not encoder.is_frozen:
+            given = encoder, stored.values, is_train
+            made_of = lower_states(*given, where) if encoder.keeps_lower else None
+            features, made[modality] = made_of or token_ids(*given)
+            # For models without a network, which ids and states of tokens tell nothing.
+            vectors, _ = encoded(*given)
             write_ragged(folder / "pooled.safetensors", vectors)
         else:
             found = encoding(encoder, stored.values, is_train)

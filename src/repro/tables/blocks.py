@@ -6,7 +6,7 @@ import numpy as np
 
 from repro.metrics.convergence import is_falling
 from repro.params import Params
-from repro.report import Setup
+from repro.report import Setup, tuning_note
 from repro.results.runs import Predictions, Run
 from repro.tables.labels import size_note
 from repro.tables.rows import Block, joined_notes
@@ -93,14 +93,13 @@ def preset_note(preset: str) -> str:
     return f"preset {preset}{warning if preset == 'tiny' else ''}"
 
 
-def encoder_note(encoder: str, weights: str, is_tuned: bool) -> str:
+def encoder_note(encoder: str, weights: str, finetune: bool | str) -> str:
     """Text encoder, its weights, and whether they are trained along.
 
     >>> encoder_note("bert", "random", False)
     'text encoder bert (random, frozen)'
     """
-    how = "fine-tuned" if is_tuned else "frozen"
-    return f"text encoder {encoder} ({weights}, {how})"
+    return f"text encoder {encoder} ({weights}, {tuning_note(finetune)})"
 
 
 def data_notes(run: Run) -> list[str]:

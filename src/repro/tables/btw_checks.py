@@ -150,7 +150,7 @@ def noise_shares(row: str, name: str, run: Run) -> Iterator[Entry]:
 def hyperparameters(params: Params) -> PlainTable:
     """The settings in force beside the printed ones, and whether they agree."""
     encoder = params.active.encoders[params.encoder]
-    about_text = encoder_note(params.encoder, encoder.weights, encoder.finetune)
+    about_text = encoder_note(params.encoder, encoder.weights, encoder.tuned)
     notes = (preset_note(params.preset), f"{about_text} where the data have text")
     printed = contents(PAPER)["hyperparameters"]
     rows = [

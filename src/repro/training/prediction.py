@@ -53,7 +53,8 @@ def outputs_of(
     device = inputs.y.device
     weights = None if weights is None else weights.to(device)
     model.eval()
-    for chosen in batches(inputs, rows, model.seeds, batch):
+    widths = model.widths(inputs)
+    for chosen in batches(inputs, rows, model.seeds, batch, widths=widths):
         index = torch.as_tensor(rows[chosen], device=device).expand(model.seeds, -1)
         given = gather(inputs, index), weights_of(weights, index), randomness
         yield chosen, model(*given)
@@ -80,20 +81,23 @@ def batches(
     members: int,
     most_rows: int,
     most_values: int = MOST_VALUES,
+    widths: Sequence[int] | None = None,
 ) -> Iterator[Int[np.ndarray, " chosen"]]:
     """Places in `rows` that are predicted together, each once, the longest first.
 
     A batch has at most `most_rows` rows and, unless it is a single row, at most
-    `most_values` values over all members, padding included.
+    `most_values` values over all members, padding included. A row of a modality has
+    `widths` of them, where these are not the stored ones.
     """
-    widths = np.array([sequences.features for sequences in inputs.values])
+    stored = [sequences.features for sequences in inputs.values]
+    width = np.array(stored if widths is None else widths)
     lengths = inputs.lengths.cpu().numpy()[rows]
-    order = np.argsort(-(lengths @ widths), kind="stable")
+    order = np.argsort(-(lengths @ width), kind="stable")
     start = 0
     while start < len(rows):
         window = order[start : start + most_rows]
         longest = np.maximum.accumulate(lengths[window], axis=0).clip(min=1)
-        padded = members * np.arange(1, len(window) + 1) * (longest @ widths)
+        padded = members * np.arange(1, len(window) + 1) * (longest @ width)
         count = max(int(np.searchsorted(padded, most_values, side="right")), 1)
         # In the given order: router noise in evaluation is drawn row by row.
         yield np.sort(window[:count])

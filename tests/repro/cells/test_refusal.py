@@ -71,14 +71,14 @@ def tuned_without_texts(monkeypatch: pytest.MonkeyPatch, **recipe: object) -> St
     """A study with fine-tuned encoders on data whose text comes as features."""
     settings = small_params((0,))
     tuned = {
-        name: encoder.model_copy(update={"finetune": True})
+        name: encoder.model_copy(update={"finetune": "all"})
         for name, encoder in settings.active.encoders.items()
     }
     active = settings.active.model_copy(update={"encoders": tuned})
     study = small_study(settings.model_copy(update={"active": active}))
     study = replace(study, meta={**study.meta, "text": {"absent": True}})
     prepared = Prepared(study.samples, {"text": STORED}, {})
-    monkeypatch.setattr(cells.study, "read_prepared", lambda _: prepared)
+    monkeypatch.setattr(cells.tuning, "read_prepared", lambda _: prepared)
     return read_again(study, **recipe)
 
 

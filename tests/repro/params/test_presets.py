@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from repro.params import load
+from repro.params.presets import Encoder
 from tests.repro.params.test_study import TEXT, written
 
 
@@ -25,6 +26,26 @@ from tests.repro.params.test_study import TEXT, written
         ),
         (r"simulated:", "simulate: {}\nsimulated:", r"simulate: key of the top level"),
         (r"stays: 3000", "stays: many", r"icu\.tree\.stays = 'many': .*integer"),
+        (
+            r"    finetune: none",
+            "    finetune: last",
+            r"encoders\.bert\.finetune = 'last': .*'none', 'all' or 'last_k'",
+        ),
+        (
+            r"    finetune: none",
+            "    finetune: last_k",
+            r"encoders\.bert: finetune = 'last_k' without last_k; write last_k",
+        ),
+        (
+            r"    finetune: none",
+            "    finetune: last_k\n    last_k: 99",
+            r"encoders\.bert: last_k = 99, but layers = \d+; set last_k to \d+ or less",
+        ),
+        (
+            r"    finetune: none",
+            "    finetune: last_k\n    last_k: -1",
+            r"encoders\.bert\.last_k = -1: .*greater than or equal to 0",
+        ),
     ],
 )
 def test_a_bad_value_of_a_preset_is_named_with_its_file(
@@ -35,3 +56,33 @@ def test_a_bad_value_of_a_preset_is_named_with_its_file(
     file.write_text(re.sub(pattern, replacement, file.read_text(), count=1))
     with pytest.raises(ValueError, match=rf"presets/default\.yaml: {message}"):
         load(tmp_path / "params.yaml")
+
+
+def encoder(finetune: object, last_k: int | None = None) -> Encoder:
+    """One of three layers."""
+    sizes = {"architecture": "bert", "weights": "random", "hidden": 8, "layers": 3}
+    sizes |= {"heads": 2, "vocabulary": 50, "max_length": 9, "pooling": "mean"}
+    sizes |= {"batch": 2, "lr": 0.1, "seed": 0, "finetune": finetune, "last_k": last_k}
+    return Encoder.model_validate(sizes)
+
+
+@pytest.mark.parametrize(
+    ("made", "dumped", "tuned"),
+    [
+        (encoder("none", 2), False, False),
+        (encoder("last_k", 0), False, False),
+        (encoder("all"), True, True),
+        (encoder("last_k", 3), True, True),
+        (encoder("last_k", 2), "last_k", "last 2"),
+    ],
+)
+def test_what_is_trained_is_written_as_ever(
+    made: Encoder, dumped: bool | str, tuned: bool | str
+) -> None:
+    content = made.model_dump()
+    assert content["finetune"] == dumped and made.tuned == tuned
+    assert ("last_k" in content) == made.keeps_lower == (dumped == "last_k")
+    again = Encoder.model_validate(content)
+    assert again.model_dump() == content and again.tuned == tuned
+    assert made.is_frozen == (tuned is False)
+    assert "finetune" not in made.model_dump(exclude={"finetune"})

@@ -92,6 +92,7 @@ def report(run: Path, **setup: object) -> None:
         ({}, "has no network and keeps no checkpoint"),
         ({"tokens": {"query_times": 4}}, "is of a cohort of stays, whose events"),
         ({"finetune": True}, "trained its text encoder along"),
+        ({"finetune": "last 2"}, "trained its text encoder along"),
     ],
 )
 def test_runs_that_rows_do_not_fit_say_why(

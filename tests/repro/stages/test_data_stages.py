@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from repro import files, paths
+from repro import files, params, paths
+from repro.cells.study import load_studies
 from repro.features.reading import read_features
 from repro.report import read_report
 from repro.stages import baselines, prepare, series, simulate, text
@@ -124,6 +125,50 @@ def test_ridge_reads_vectors_where_training_reads_token_ids(
     report = read_report("baselines/mosi")
     assert report.data.dims["text"] == encoder["hidden"] == 16
     assert report.methods["ridge_text"].settings["parameters"] == 16 + 1
+
+
+def written_by_text(finetune: str, last_k: int) -> dict[str, bytes]:
+    """Every file of the stage `text` of the tiny preset, so changed."""
+    yaml, tiny = YAML(), paths.preset("tiny")
+    content = yaml.load(tiny)
+    content["encoders"]["bert"] |= {"finetune": finetune, "last_k": last_k, "layers": 2}
+    yaml.dump(content, tiny)
+    folder = paths.features("mosi", "text", "bert")
+    for path in folder.glob("*"):
+        path.unlink()
+    text.main(["mosi", "bert"])
+    return {path.name: path.read_bytes() for path in folder.glob("*")}
+
+
+def test_no_layer_and_every_layer_are_the_frozen_and_the_whole_encoder():
+    run_all()
+    frozen, every = written_by_text("none", 1), written_by_text("all", 1)
+    assert "pooled.safetensors" in every and "pooled.safetensors" not in frozen
+    assert written_by_text("last_k", 0) == frozen
+    (study,) = load_studies(params.load(), "base/mosi")
+    assert study.text is None
+    assert written_by_text("last_k", 2) == every
+    (study,) = load_studies(params.load(), "base/mosi")
+    assert study.text is not None and not study.text.reads_states
+    trained = study.text.start.parameters()
+    assert all(parameter.requires_grad for parameter in trained)
+
+
+def test_one_layer_reads_states_and_is_trained(monkeypatch: pytest.MonkeyPatch):
+    run_all()
+    every, last = written_by_text("all", 1), written_by_text("last_k", 1)
+    assert last["pooled.safetensors"] == every["pooled.safetensors"]
+    states = read_features("mosi", "bert").modalities["text"]
+    assert states.values.shape[1] == 16 and states.lengths.max() > 1
+    assert written_by_text("last_k", 1) == last
+    settings = params.load()
+    (study,) = load_studies(settings, "base/mosi")
+    assert study.text is not None and study.text.reads_states
+    written_by_text("all", 1)
+    message = r"text\.safetensors: has 1 columns, .*tiny\.yaml reads 16; run the stage"
+    monkeypatch.setattr(params, "load", lambda: settings)
+    with pytest.raises(ValueError, match=message):
+        load_studies(settings, "base/mosi")
 
 
 def test_features_of_other_samples_are_refused():

@@ -1,6 +1,7 @@
 """Rows predicted in batches that fit in memory, and put back in order."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -72,9 +73,7 @@ def test_predictions_do_not_depend_on_the_batches(
     model.initialize([torch.Generator().manual_seed(s) for s in range(2)])
     weights = torch.rand(2, 24, 3, generator=torch.Generator().manual_seed(4)) + 0.5
     task = Task("classification", 4)
-    monkeypatch.setattr(
-        prediction, "batches", lambda *given: batches(*given, most_values=most)
-    )
+    monkeypatch.setattr(prediction, "batches", partial(batches, most_values=most))
     found = predict(task, model, inputs, ROWS, weights, Randomness(), 4)
     again = predict(task, model, inputs, ROWS, weights, Randomness(), 4)
     np.testing.assert_array_equal(found, again)
