@@ -9,11 +9,10 @@ from tests.pipeline_clone import Clone, small_clone
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A small clone after `make repro`, committed; copy it before changing it.
 
-    Its commands without the installation: all stages side by side, and DVC is told.
+    Its command without the installation: all stages side by side, and DVC is told.
     """
     made = small_clone(tmp_path_factory.mktemp("finished") / "clone")
     made.run("python -m repro.stages.side_by_side")
-    made.run("dvc commit --quiet --force")
     made.commit("Reproduce")
     return made
 
