@@ -1,7 +1,11 @@
-"""The small clone that the pipeline tests and the README's commands share."""
+"""What tests share: a small clone after `make repro`, and a Slurm of one node."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import slurm_node
 from tests.pipeline_clone import Clone, small_clone
 
 
@@ -24,3 +28,12 @@ def at_alpha(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone
     output = made.run("dvc exp run -S alpha=0.3")
     (made.path.parent / "output.txt").write_text(output)
     return made
+
+
+@pytest.fixture(scope="session")
+def slurm_conf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The configuration of a real Slurm of one node, started here."""
+    if not slurm_node.installed():
+        pytest.skip(slurm_node.NEEDS)
+    with slurm_node.node(tmp_path_factory.mktemp("slurm") / "one") as conf:
+        yield conf

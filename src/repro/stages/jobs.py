@@ -193,14 +193,18 @@ def stays_here(stage: Stage) -> bool:
 
 
 def run_there(stage: Stage, folder: str) -> None:
-    """Run a stage as DVC does, where the job is, and leave its exit status."""
+    """Run a stage as DVC does, where the job is, and leave its exit status.
+
+    None where the job was told to end: the queue then knows why.
+    """
     os.chdir(folder)
     clear(stage)
     log_of(stage.address).parent.mkdir(parents=True, exist_ok=True)
     with log_of(stage.address).open("w") as log:
         command = [sys.executable, *stage.cmd.split()[1:]]
         code = subprocess.call(command, stdout=log, stderr=subprocess.STDOUT)
-    files.write_json(_status(stage.address), {"code": code})
+    if code != -signal.SIGTERM:
+        files.write_json(_status(stage.address), {"code": code})
 
 
 def _place(name: str) -> Path:

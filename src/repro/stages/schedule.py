@@ -111,13 +111,13 @@ def run(
     executor: Executor,
     known: Known | None = None,
     settings: Params | None = None,
-) -> None:
+) -> int:
     """Run stages side by side, each after those that make what it reads.
 
     Of those that can start, the one that most others wait for goes first. A stage that
     `known` tells to be up to date does not run; without it all do. With `settings` the
     time that is left is told from the sizes of the training cells. Stages that need
-    none of those that failed go on.
+    none of those that failed go on. Gives how many ran.
 
     Raises:
         ValueError: stages failed twice; names each, its last word and its log.
@@ -140,6 +140,7 @@ def run(
     if state.waiting:
         names = ", ".join(stage.address for stage in state.waiting)
         raise ValueError(f"stages that wait for each other: {names}")
+    return len(progress.ended)
 
 
 def needs(stage: Stage, every: Sequence[Stage]) -> set[str]:

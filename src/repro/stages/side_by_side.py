@@ -55,12 +55,13 @@ def main() -> None:
     started = time.monotonic()
     with alone():
         try:
-            run(every, executor_of(options, every), known, settings)
+            ran = run(every, executor_of(options, every), known, settings)
         finally:
             if known is not None:
                 tell_dvc(every, known)
     spent = time.monotonic() - started
-    print(f"{len(every)} stages in {spent:.0f} s; tables: {Path.cwd()}/plots/*/*.md")
+    print(f"{ran} stages in {spent:.0f} s, {len(every) - ran} were up to date")
+    print(f"tables: {Path.cwd()}/plots/*/*.md")
     print(f"every table and figure on one page: {Path.cwd() / paths.PAGE}")
 
 

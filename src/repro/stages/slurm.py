@@ -36,7 +36,8 @@ _NEVER: Mapping[str, str] = MappingProxyType(
     {
         "PartitionTimeLimit": "lower --minutes to what `sinfo` shows for the partition",
         "PartitionNodeLimit": "name another --partition (`sinfo` lists them)",
-        "PartitionConfig": "ask for less, or name another --partition (`sinfo`)",
+        "PartitionConfig": "ask for no more --minutes, --cpus, --memory or --gpus than "
+        "`sinfo -o '%P %l %c %m %G'` shows, or name another --partition",
         "BadConstraints": "ask for less, or name another --partition (`sinfo`)",
         "InvalidAccount": "set SBATCH_ACCOUNT to an account of yours",
         "InvalidQOS": "set SBATCH_QOS to one that your account has",

@@ -1,6 +1,5 @@
 """Stages beside each other: order, failures, what is up to date."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from repro.stages.forks import Forks
 from repro.stages.known import Known
 from repro.stages.schedule import needs, run
-from tests.repro.stages.made_stages import ACTED, stage
+from tests.repro.stages.made_stages import stage
 
 CHAIN = [
     stage("last", "plots/t.md", "runs/base"),
@@ -16,16 +15,6 @@ CHAIN = [
     stage("first", "data/mosi/series"),
     stage("apart", "data/other"),
 ]
-
-
-@pytest.fixture
-def acted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module in place of the stages' own: it writes its name into a common file."""
-    (tmp_path / "acted.py").write_text(ACTED)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "acted", raising=False)
-    return tmp_path / "order"
 
 
 def test_a_folder_above_or_below_an_out_is_a_need():
