@@ -10,6 +10,7 @@ from tests.pipeline_clone import RESULTS, Clone
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 RUN = "python -m repro.stages.side_by_side"
+MORE = {"processes": "", "slurm": "--minutes 30"}
 
 
 def test_after_a_run_nothing_is_left(finished: Clone) -> None:
@@ -31,7 +32,7 @@ def test_jobs_give_the_bytes_of_a_serial_run(
         monkeypatch.setenv("SLURM_CONF", os.fspath(conf))
     made = finished.copy(tmp_path / "clone")
     made.run("sed -i 's/^alpha: 0.5/alpha: 0.3/' params.yaml")
-    output = made.run(f"{RUN} --executor {executor} --jobs 2")
+    output = made.run(f"{RUN} --executor {executor} --jobs 2 {MORE[executor]}")
     assert "up to date" in made.run("dvc repro")
     places = (*RESULTS, "metrics", "plots", "docs/results.md")
     serial = at_alpha.sums(*places, but=paths.NOT_DETERMINISTIC)

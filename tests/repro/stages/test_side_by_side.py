@@ -77,3 +77,12 @@ def test_without_slurm_the_program_that_is_missing_is_named(monkeypatch) -> None
 
 def test_here_as_many_run_as_asked() -> None:
     assert executor_of(read_options(["--jobs", "3"]), []) == Forks(3, [])
+
+
+def test_the_documented_command_is_understood() -> None:
+    page = (Path(__file__).parents[3] / "docs/scale.md").read_text()
+    line = next(x for x in page.splitlines() if x.startswith("python -m repro"))
+    options = read_options(line.split()[3:])
+    assert options.executor == "slurm" and options.minutes == 240
+    offered = {f"--{name}" for name in vars(options)} - {"--quick", "--executor"}
+    assert all(f"`{name}`" in page for name in offered)
