@@ -38,6 +38,7 @@ COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/publi
 HERE, SLURM, PROCESSES = "local", "slurm", "processes"
 OF_SLURM = ("partition", "minutes", "cpus", "memory", "gpus")
 MOST = 50  # jobs of Slurm at once
+FEW = 10  # stages that DVC is told of one by one (1 s of CPU each) before all at once
 LOCK = Path("build/side_by_side.lock")
 OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
 
@@ -147,7 +148,9 @@ def tell_dvc(every: Sequence[Stage], known: Known) -> None:
     ready = [stage.address for stage in noted if known.is_current(stage)]
     if not ready:
         return
-    names = [] if len(ready) == len(every) else ready
+    rest = [stage for stage in every if stage.address not in ready]
+    whole = len(ready) > FEW and all(known.is_current(stage) for stage in rest)
+    names = [] if whole else ready
     command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *names]
     done = subprocess.run(command, check=False)
     if done.returncode:
