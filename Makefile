@@ -25,11 +25,11 @@ setup: .venv/installed
 quick: setup
 	python -m repro.stages.side_by_side --quick
 
-# DVC runs stages one by one. Where nothing has been made yet, all of them run side by
-# side first, and DVC is told; it finds nothing left to do then.
+# DVC runs stages one by one. Those that are not up to date run side by side first, and
+# DVC is told; it finds nothing left to do then. On a cluster: docs/scale.md.
 repro: setup repository
 	python -m repro.stages.check
-	test -d runs || { python -m repro.stages.side_by_side && dvc commit --quiet --force; }
+	python -m repro.stages.side_by_side
 	dvc repro
 	@echo "tables:  plots/*/*.md (Markdown), plots/*/*.tex (LaTeX), metrics/*.json (numbers)"
 	@echo "report:  report/index.html (every table and figure on one page, works offline)"

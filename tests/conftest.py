@@ -1,7 +1,11 @@
-"""The small clone that the pipeline tests and the README's commands share."""
+"""What tests share: a small clone after `make repro`, and a Slurm of one node."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import slurm_node
 from tests.pipeline_clone import Clone, small_clone
 
 
@@ -9,11 +13,10 @@ from tests.pipeline_clone import Clone, small_clone
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A small clone after `make repro`, committed; copy it before changing it.
 
-    Its commands without the installation: all stages side by side, and DVC is told.
+    Its command without the installation: all stages side by side, and DVC is told.
     """
     made = small_clone(tmp_path_factory.mktemp("finished") / "clone")
     made.run("python -m repro.stages.side_by_side")
-    made.run("dvc commit --quiet --force")
     made.commit("Reproduce")
     return made
 
@@ -25,3 +28,12 @@ def at_alpha(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone
     output = made.run("dvc exp run -S alpha=0.3")
     (made.path.parent / "output.txt").write_text(output)
     return made
+
+
+@pytest.fixture(scope="session")
+def slurm_conf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The configuration of a real Slurm of one node, started here."""
+    if not slurm_node.installed():
+        pytest.skip(slurm_node.NEEDS)
+    with slurm_node.node(tmp_path_factory.mktemp("slurm") / "one") as conf:
+        yield conf

@@ -20,8 +20,8 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 class Stage:
     """One expanded stage; `cached` says of each out whether DVC caches it, `pushed`
     names the outs that a push would send away, `kept` those that stay until the stage
-    replaces them. Of `params` those of another file than
-    params.yaml stand behind its name and a colon.
+    replaces them; with `always` it runs even where nothing has changed. Of `params`
+    those of another file than params.yaml stand behind its name and a colon.
     """
 
     file: str
@@ -34,6 +34,7 @@ class Stage:
     cached: Mapping[str, bool]
     pushed: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    always: bool = False
 
     @property
     def address(self) -> str:
@@ -119,6 +120,7 @@ def _stage(file: str, name: str, source: str | None, entry: dict) -> Stage:
             for path, options in out.items()
             if options.get("persist", False)
         ),
+        always=entry.get("always_changed", False),
     )
 
 

@@ -53,7 +53,7 @@ class Progress:
     waits for, and `most` run side by side.
     """
 
-    expected: Mapping[str, float]
+    expected: dict[str, float]
     needed: Mapping[str, set[str]]
     most: int
     started: float
@@ -63,6 +63,14 @@ class Progress:
     def begin(self, name: str) -> None:
         """A stage starts now."""
         self.begun[name] = time.monotonic()
+
+    def skip(self, name: str) -> None:
+        """A stage has nothing to do."""
+        del self.expected[name]
+
+    def fail(self, name: str) -> None:
+        """A stage has failed: how long it took tells nothing."""
+        del self.begun[name]
 
     def end(self, name: str) -> None:
         """A stage has ended now."""
@@ -119,6 +127,21 @@ class Display:
     def wait(self) -> float | None:
         """Seconds after which to look again; None: when something happens."""
         return None if self.bar is None else TICK
+
+    def begun(self, name: str) -> None:
+        """A stage starts now."""
+        self.progress.begin(name)
+
+    def skipped(self, name: str) -> None:
+        """A stage is up to date, and no longer counted."""
+        self.progress.skip(name)
+        if self.bar is not None:
+            self.bar.total = len(self.progress.expected)
+
+    def failed(self, name: str, why: str) -> None:
+        """Tell at once that a stage has failed."""
+        self.progress.fail(name)
+        tqdm.write(why, file=sys.stdout)
 
     def refresh(self) -> None:
         """Show the time and what runs."""

@@ -1,8 +1,9 @@
-"""Run every stage, side by side: `python -m repro.stages.side_by_side [--quick]`.
+"""Run the stages that are not up to date, side by side.
 
-DVC runs one stage after another and starts a process for each, which imports for
-longer than many a stage works. Here one process imports everything once and forks for
-each stage, as many side by side as there are cores. Stages read and write what DVC
+`python -m repro.stages.side_by_side [--quick]` here, or with `--executor slurm` on a
+cluster. DVC runs one stage after another and starts a process for each, which imports
+for longer than many a stage works. Here one process imports everything once and forks
+for each stage, as many side by side as there are cores. Stages read and write what DVC
 would have them read and write; `dvc commit` then tells DVC.
 """
 
@@ -11,47 +12,150 @@ from repro import process
 process.prepare()
 
 import argparse  # noqa: E402
-import importlib  # noqa: E402
-import multiprocessing  # noqa: E402
-import multiprocessing.connection  # noqa: E402
+import fcntl  # noqa: E402
 import os  # noqa: E402
 import shutil  # noqa: E402
+import subprocess  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Mapping, Sequence  # noqa: E402
+from collections.abc import Iterator, Sequence  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from ruamel.yaml import YAML  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.cells.refusal import refuse_study  # noqa: E402
-from repro.params import Params  # noqa: E402
+from repro.stages import known as knowing  # noqa: E402
+from repro.stages import slurm  # noqa: E402
+from repro.stages.forks import Forks  # noqa: E402
 from repro.stages.graph import Stage, stages  # noqa: E402
-from repro.stages.progress import Display, progress_of, shown  # noqa: E402
+from repro.stages.known import Known  # noqa: E402
+from repro.stages.schedule import Executor, run  # noqa: E402
+from repro.stages.slurm import MINUTES, Asked  # noqa: E402
 
 COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/published")
+HERE, SLURM, PROCESSES = "local", "slurm", "processes"
+OF_SLURM = ("partition", "minutes", "cpus", "memory", "gpus")
+MOST = 50  # jobs of Slurm at once
+FEW = 10  # stages that DVC is told of one by one (1 s of CPU each) before all at once
+LOCK = Path("build/side_by_side.lock")
 OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
-# What stages import only where they need it, and that takes long.
-SLOW = ("repro.cells.recipes", "repro.baselines.boosted", "repro.features.ecg_encoder")
-Process = multiprocessing.process.BaseProcess
 
 
 def main() -> None:
-    """Run all stages here or, quickly, on the tiny preset in build/quick."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true")
-    if parser.parse_args().quick:
+    """Run the stages here or, quickly, all on the tiny preset in build/quick."""
+    options = read_options()
+    if options.quick:
         copied(Path.cwd(), paths.QUICK)
         os.chdir(paths.QUICK)
-    refuse_study(params.load())
+    settings = params.load()
+    refuse_study(settings)
     every = stages(Path())
-    for module in [*sorted({module_of(stage) for stage in every}), *SLOW]:
-        importlib.import_module(module)
+    known = None if options.quick else knowing.known(Path(), every)
     started = time.monotonic()
-    run(every, process.cores(), params.load())
+    with alone():
+        try:
+            ran = run(every, executor_of(options, every), known, settings)
+        finally:
+            if known is not None:
+                tell_dvc(every, known)
     spent = time.monotonic() - started
-    print(f"{len(every)} stages in {spent:.0f} s; tables: {Path.cwd()}/plots/*/*.md")
+    print(f"{ran} stages in {spent:.0f} s, {len(every) - ran} were up to date")
+    print(f"tables: {Path.cwd()}/plots/*/*.md")
     print(f"every table and figure on one page: {Path.cwd() / paths.PAGE}")
+
+
+def read_options(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options; those of jobs only where there are jobs.
+
+    Raises:
+        ValueError: an option of jobs without an executor that has them.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="all, on the tiny preset, in build/quick")
+    add("--executor", choices=(HERE, SLURM, PROCESSES), default=HERE)
+    add("--jobs", type=positive, help="most at once (50 on Slurm, else the cores)")
+    add("--partition", help="of Slurm")
+    add("--minutes", type=positive, help=f"of each job ({MINUTES})")
+    add("--cpus", type=positive, help="of each job")
+    add("--memory", type=positive, help="of each job, GB")
+    add("--gpus", type=positive, help="of each job")
+    options = parser.parse_args(words)
+    if options.executor != SLURM:
+        given = [name for name in OF_SLURM if getattr(options, name) is not None]
+        if given:
+            raise ValueError(
+                f"--{given[0]} is for Slurm; add --executor slurm or leave it out"
+            )
+    return options
+
+
+def positive(word: str) -> int:
+    """A whole number from 1, for argparse."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is no whole number from 1")
+    return int(word)
+
+
+def executor_of(options: argparse.Namespace, every: Sequence[Stage]) -> Executor:
+    """Where the stages run.
+
+    Raises:
+        ValueError: there is no Slurm on this machine.
+    """
+    cores = process.cores()
+    if options.executor == HERE:
+        return Forks(options.jobs or cores, every)
+    from repro.stages.jobs import NEAR, Jobs, Pace, stays_here
+
+    if options.executor == SLURM:
+        slurm.require()
+    here = Forks(cores, [stage for stage in every if stays_here(stage)])
+    given = {name: getattr(options, name) for name in OF_SLURM}
+    most = MOST if options.executor == SLURM else cores
+    asked = Asked(**{**given, "minutes": options.minutes or MINUTES})
+    cluster, pace = ("slurm", Pace()) if options.executor == SLURM else ("local", NEAR)
+    return Jobs(cluster, asked, options.jobs or most, here, pace)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep a second run away from this folder as long as the block runs.
+
+    Raises:
+        ValueError: another one works there.
+    """
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{Path.cwd()}: another side_by_side works here; wait for it or end it"
+            ) from error
+        yield
+
+
+def tell_dvc(every: Sequence[Stage], known: Known) -> None:
+    """Commit to DVC every stage that the journal notes and that is as it was noted.
+
+    Raises:
+        ValueError: DVC refuses; what the journal notes stays there.
+    """
+    noted = [stage for stage in every if known.is_noted(stage)]
+    ready = [stage.address for stage in noted if known.is_current(stage)]
+    if not ready:
+        return
+    rest = [stage for stage in every if stage.address not in ready]
+    whole = len(ready) > FEW and all(known.is_current(stage) for stage in rest)
+    names = [] if whole else ready
+    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *names]
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        raise ValueError("dvc commit failed, as told above; mend that and run again")
+    known.forget(ready)
 
 
 def copied(source: Path, folder: Path) -> None:
@@ -68,132 +172,6 @@ def copied(source: Path, folder: Path) -> None:
     content = yaml.load(file)
     content["preset"] = "tiny"
     yaml.dump(content, file)
-
-
-def module_of(stage: Stage) -> str:
-    """The module behind `python -m`."""
-    return stage.cmd.split()[2]
-
-
-def run(every: Sequence[Stage], most: int, settings: Params | None = None) -> None:
-    """Run stages side by side, each after those that make what it reads.
-
-    Of those that can start, the one that most others wait for goes first. With
-    `settings` the time that is left is told from the sizes of the training cells.
-
-    Raises:
-        ValueError: a stage failed; names it, its last word and its log.
-    """
-    needed = {stage.address: needs(stage, every) for stage in every}
-    awaited = {name: len(descendants(name, needed)) for name in needed}
-    waiting = sorted(every, key=lambda stage: -awaited[stage.address])
-    running: dict[str, Process] = {}
-    try:
-        with shown(progress_of(every, needed, most, settings)) as display:
-            _all(waiting, needed, running, most, display)
-    finally:
-        for child in running.values():
-            child.terminate()
-            child.join()
-
-
-def _all(
-    waiting: list[Stage],
-    needed: Mapping[str, set[str]],
-    running: dict[str, Process],
-    most: int,
-    display: Display,
-) -> None:
-    """Start what can start and wait for what runs, until nothing is left."""
-    done: set[str] = set()
-    while waiting or running:
-        for stage in [s for s in waiting if needed[s.address] <= done]:
-            if len(running) < most:
-                waiting.remove(stage)
-                running[stage.address] = forked(stage)
-                display.progress.begin(stage.address)
-        if not running:
-            names = ", ".join(stage.address for stage in waiting)
-            raise ValueError(f"stages that wait for each other: {names}")
-        display.refresh()
-        sentinels = [child.sentinel for child in running.values()]
-        multiprocessing.connection.wait(sentinels, display.wait)
-        for name in [n for n, child in running.items() if ended(child)]:
-            if code := running.pop(name).exitcode:
-                raise ValueError(failure(name, code))
-            done.add(name)
-            display.ended(name)
-
-
-def needs(stage: Stage, every: Sequence[Stage]) -> set[str]:
-    """Addresses of the stages whose outputs, or parts of them, a stage reads."""
-    reads = [f"{dep}/" for dep in stage.deps]
-    return {
-        maker.address
-        for maker in every
-        for out in maker.cached
-        if any(r.startswith(f"{out}/") or f"{out}/".startswith(r) for r in reads)
-    }
-
-
-def descendants(name: str, needed: Mapping[str, set[str]]) -> set[str]:
-    """Everything that waits for a stage, directly or not.
-
-    >>> sorted(descendants("a", {"a": set(), "b": {"a"}, "c": {"b"}, "d": set()}))
-    ['b', 'c']
-    """
-    found: set[str] = set()
-    fresh = {name}
-    while fresh:
-        fresh = {other for other, own in needed.items() if own & fresh} - found
-        found |= fresh
-    return found
-
-
-def forked(stage: Stage) -> Process:
-    """A stage in a process of its own, started."""
-    child = multiprocessing.get_context("fork").Process(
-        target=_stage, args=(stage, os.getpid())
-    )
-    child.start()
-    return child
-
-
-def ended(child: Process) -> bool:
-    """Whether a process has ended; its status is then known."""
-    child.join(0)
-    return child.exitcode is not None
-
-
-def log_of(name: str) -> Path:
-    """What a stage reports."""
-    return Path("build/logs") / f"{name.replace('/', '-')}.log"
-
-
-def failure(name: str, code: int) -> str:
-    """Why a stage ended: the last line of its log, and where the rest is."""
-    if code < 0:
-        return (
-            f"stage {name}: ended from outside by signal {-code}, most often for want "
-            f"of memory; free some and run again ({Path.cwd() / log_of(name)})"
-        )
-    lines = log_of(name).read_text().splitlines()
-    last = lines[-1] if lines else "it ended without a word"
-    return f"stage {name}: {last} ({Path.cwd() / log_of(name)})"
-
-
-def _stage(stage: Stage, parent: int) -> None:
-    process.die_with_parent(parent)
-    log_of(stage.address).parent.mkdir(parents=True, exist_ok=True)
-    with log_of(stage.address).open("w") as log:
-        os.dup2(log.fileno(), sys.stdout.fileno())
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    for out in set(stage.cached) - stage.kept:  # as DVC does before a stage
-        remove = shutil.rmtree if Path(out).is_dir() else Path.unlink
-        if Path(out).exists():
-            remove(Path(out))
-    sys.argv = stage.cmd.split()[2:]
-    process.run_stage(importlib.import_module(module_of(stage)).main)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[3]
 CHAIN = {"a": set(), "b": {"a"}, "c": {"b"}, "apart": set()}
 ACTED = """
 import sys, time, types
-from repro.stages import side_by_side
+from repro.stages.forks import Forks
 from repro.stages.graph import Stage
+from repro.stages.schedule import run
 
 def main():
     time.sleep(0.2)
@@ -26,7 +27,7 @@ chain = [
     Stage("dvc.yaml", name, None, "python -m acted", ".", reads, (), {name: True})
     for name, reads in (("one", ()), ("two", ("one",)), ("three", ("two",)))
 ]
-side_by_side.run(chain, 2)
+run(chain, Forks(2))
 """
 
 
@@ -97,6 +98,22 @@ def test_lines_tell_how_many_and_how_long(
         clock[0] = 30.0
         display.ended("apart")
     assert capsys.readouterr().out == "2/4 apart (30 s, about 40 s left)\n"
+
+
+def test_what_is_up_to_date_is_not_counted(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = after_one(clock, 1)
+    with shown(made) as display:
+        display.skipped("b")
+        display.begun("apart")
+        display.failed("apart", "stage apart: no")
+        display.begun("apart")
+        display.ended("apart")
+    assert capsys.readouterr().out.splitlines() == [
+        "stage apart: no",
+        "2/3 apart (10 s, about 7 s left)",
+    ]
 
 
 def test_elsewhere_there_are_plain_lines(tmp_path: Path) -> None:
