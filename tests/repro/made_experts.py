@@ -11,7 +11,8 @@ from repro.files import write_table
 from repro.models.interactions.experts import expert_names
 from repro.params import Params
 from repro.params.mechanisms import modality_names
-from repro.report import Report
+from repro.records import decoded
+from repro.report import Data, Report
 from repro.simulation.interactions import tied
 from tests.repro.made_data import SEEDS, generator, samples
 
@@ -51,7 +52,7 @@ def write_mixtures(address: str, report: Report) -> None:
     experts = [*([] if is_few else names), "synergy", "redundancy"]
     test = base[base["split"] == "test"]
     tables = [
-        mixture_rows(test, experts, data.classes, method, seed, address)
+        mixture_rows(test, experts, data, method, seed, address)
         for method in report.methods
         for seed in SEEDS
     ]
@@ -61,7 +62,7 @@ def write_mixtures(address: str, report: Report) -> None:
 def mixture_rows(
     test: pd.DataFrame,
     experts: Sequence[str],
-    classes: int,
+    data: Data,
     method: str,
     seed: int,
     where: str,
@@ -71,13 +72,20 @@ def mixture_rows(
     weights = draw.dirichlet(np.full(len(experts), 3.0), size=len(test))
     tables = []
     for e, name in enumerate(experts):
-        true = np.eye(classes)[y.astype(int)] if classes else y[:, None]
+        true = truth(y, data)
         logits = true + draw.normal(0, 0.8, true.shape)
         about = {"method": method, "seed": seed, "expert": name}
         table = test[["split", "id"]].assign(**about, weight=weights[:, e])
-        columns = dict(zip(_columns(max(classes, 1)), logits.T, strict=True))
+        columns = dict(zip(_columns(max(data.classes, 1)), logits.T, strict=True))
         tables.append(table.assign(**columns, share=weights[:, e], left_out=0.0))
     return pd.concat(tables)
+
+
+def truth(y: np.ndarray, data: Data) -> np.ndarray:
+    """What a logit should be: the score itself, or 1 for the class and each label."""
+    if data.task == "multilabel":
+        return decoded(y, data.classes).astype(float)
+    return np.eye(data.classes)[y.astype(int)] if data.classes else y[:, None]
 
 
 def planted_truth(params: Params, dataset: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from repro import paths
-from repro.files import read_json, read_table, write_json, write_table
+from repro.files import read_table, write_json, write_table
 from repro.params import Params
 from repro.params.cells import (
     CONTROLS,
@@ -32,6 +32,7 @@ from tests.repro.made_data import (
     weights,
 )
 from tests.repro.made_experts import planted_truth, write_experts, write_mixtures
+from tests.repro.made_timing import write_timing
 
 SIZES = {"expert_hidden": 64, "layers": 1, "router": "per_modality", "gate": "laplace"}
 EXPERTS = ("moe", "fusemoe")  # fusions of the sizes above
@@ -198,16 +199,7 @@ def write_run(params: Params, address: str, **changes: Any) -> None:
         write_experts(params, address, report.data.modalities, methods)
     elif has_experts:
         write_mixtures(address, report)
-    timed = [name for name in report.methods if name != STACKED]
-    seconds = {name: 10.0 + k for k, name in enumerate(timed)}
-    cell = "/".join(address.split("/")[:2])
-    timing = paths.timing(cell)
-    before = read_json(timing)["seconds"] if timing.is_file() else {}
-    about = {"cpu": "a processor", "cores": 2}
-    told = {"seconds": before | {address: seconds}, "peak_memory_bytes": 2**28}
-    tested = read_json(timing)["test_seconds"] if timing.is_file() else {}
-    told["test_seconds"] = tested | {address: dict.fromkeys(seconds, 0.3)}
-    write_json(timing, told | {"hardware": about})
+    write_timing(address, [name for name in report.methods if name != STACKED])
 
 
 def write_baselines(
@@ -261,10 +253,8 @@ def write_tables(
 
 def write_ceilings(params: Params, dataset: str, **changes: Any) -> None:
     """What a data set allows at best; of real data no more than a report."""
-    address, data = (
-        f"ceilings/{dataset}",
-        data_of(params, dataset, changes.get("data", {})),
-    )
+    address = f"ceilings/{dataset}"
+    data = data_of(params, dataset, changes.get("data", {}))
     methods = {name: Method() for name in ATTAINABLE if data.simulated}
     report = Report(address=address, dataset=dataset, methods=methods, data=data)
     write_folds(params, report, dict.fromkeys(methods, address))

@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from repro.documents.card_parts import (
+    end,
+    joined,
+    percent,
+    reliability,
+    strengths,
+    table,
+)
 from repro.params import Params
 from repro.params.datasets import Cohort, SimulatedSet
 from repro.records import SPLITS
 from repro.simulation import adni, adni_genetics, sentiment
 from repro.simulation.icu import latents
 from repro.simulation.icu import settings as icu
-from repro.simulation.planted import Parts
 from repro.simulation.visits import plan as visits
 from repro.tables.rendering import markdown_table, plain
 
@@ -19,19 +26,7 @@ WRITTEN = (
     "Written by `dvc repro cards` from params.yaml and the preset in force; an edit "
     "here is overwritten. Simulated: no person, no recording and no language is in it."
 )
-NOT = (
-    "no stand-in for the real files: its numbers say nothing about printed ones",
-    "no shift: all splits are drawn alike, and label noise is the same everywhere",
-    "no test of fairness: nobody differs from anybody but by chance",
-    "not hard where real data are: {}",
-)
-RELIABLE = "a modality is reliable or pure noise, nothing between"
 NEEDED = "a row needs one mechanism, and no mixture of them"
-USE = (
-    "to test methods and code against a known truth: whether a weighting finds what is "
-    "unreliable, what it could gain at best, whether a shortcut pays",
-    "not to choose a model for real data, nor to be told of without saying simulated",
-)
 
 
 def data_cards(params: Params) -> dict[str, str]:
@@ -54,7 +49,7 @@ def data_cards(params: Params) -> dict[str, str]:
 
 def _sentiment(params: Params, name: str) -> str:
     planned = params.simulation.sets[name]
-    return _joined(
+    return joined(
         f"# Data card: {plain(_title(params, name))}, simulated",
         WRITTEN,
         f"Made by `dvc repro pipelines/data/dvc.yaml:simulate@{name}`, read by the "
@@ -64,13 +59,13 @@ def _sentiment(params: Params, name: str) -> str:
         _sizes({name: planned}, params),
         _shape(params),
         *_planted_sentiment(params, [planned.unreliable_sd]),
-        *_end(params.simulation.seed),
+        *end(params.simulation.seed),
     )
 
 
 def _draws(params: Params) -> str:
     draws = params.simulation.draws
-    return _joined(
+    return joined(
         "# Data card: fresh draws, simulated",
         WRITTEN,
         "Like the sets of the sentiment tables, with a larger test set. Sets of one "
@@ -79,7 +74,7 @@ def _draws(params: Params) -> str:
         _sizes(draws, params),
         _shape(params),
         *_planted_sentiment(params, [one.unreliable_sd for one in draws.values()]),
-        *_end(params.simulation.seed),
+        *end(params.simulation.seed),
     )
 
 
@@ -89,7 +84,7 @@ def _icu(params: Params) -> str:
     some = next(iter(params.datasets.stays.values()))
     facts = {
         "eligible stays": f"{tree.stays:,}",
-        "of these with every modality": _percent(tree.complete),
+        "of these with every modality": percent(tree.complete),
         "stays of less than two days, not eligible": f"{tree.short_stays:,}",
         "X-ray": f"{tree.image} x {tree.image} pixels",
         "electrocardiogram": f"{tree.ecg_seconds} s at {tree.ecg_hz} Hz",
@@ -98,7 +93,7 @@ def _icu(params: Params) -> str:
         ),
     }
     unreliable = dict(zip(icu.MODALITIES, planted.unreliable, strict=True))
-    return _joined(
+    return joined(
         "# Data card: ICU stays, simulated",
         WRITTEN,
         "A tree in the layout of MIMIC-IV (tables, radiology notes, X-rays, "
@@ -107,13 +102,13 @@ def _icu(params: Params) -> str:
         f"{'; '.join(plain(c.title) for c in params.datasets.stays.values())}. "
         "[Table 2](../../plots/btw/table2.md) counts their stays.",
         "## Size",
-        _table("what", "value", facts),
+        table("what", "value", facts),
         _mixes(some, tree.mix, tree.complete_mix),
         "## What is planted",
         "A severity score of variance 1, cut into the classes of the length of stay.",
-        _strengths(parts, icu.MODALITIES, 1.0),
-        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
-        *_end(planted.seed),
+        strengths(parts, icu.MODALITIES, 1.0),
+        reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *end(planted.seed),
     )
 
 
@@ -122,19 +117,19 @@ def _adni(params: Params) -> str:
     parts = latents.parts_of(icu.signals_of(planted))
     facts = {
         "subjects": f"{params.active.pictures.subjects:,}",
-        "CN; MCI; AD": "; ".join(map(_percent, adni.MIX)),
-        "without a diagnosis at the baseline": _percent(adni.UNDIAGNOSED),
+        "CN; MCI; AD": "; ".join(map(percent, adni.MIX)),
+        "without a diagnosis at the baseline": percent(adni.UNDIAGNOSED),
         "PLINK sets": f"{len(adni_genetics.SETS)}",
         "SNPs, of them telling": (
             f"{adni_genetics.SNPS + adni_genetics.LINKED}; {adni_genetics.TELLING}"
         ),
         **{
-            f"without {name}": _percent(share)
+            f"without {name}": percent(share)
             for name, share in zip(names, adni.ABSENT, strict=True)
         },
     }
     unreliable = dict(zip(names, planted.unreliable, strict=True))
-    return _joined(
+    return joined(
         "# Data card: ADNI, simulated",
         WRITTEN,
         "Tables and PLINK sets in the layout of ADNI, made by `dvc repro "
@@ -143,12 +138,12 @@ def _adni(params: Params) -> str:
         "with other alleles or on the other strand, drugs and dates that tell the "
         "diagnosis. [docs/data.md](../data.md) says what is read.",
         "## Size",
-        _table("what", "value", facts),
+        table("what", "value", facts),
         "## What is planted",
         "A score of variance 1, cut into the three diagnoses.",
-        _strengths(parts, names, 1.0),
-        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
-        *_end(planted.seed),
+        strengths(parts, names, 1.0),
+        reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *end(planted.seed),
     )
 
 
@@ -158,7 +153,7 @@ def _visits(params: Params) -> str:
     parts = visits.parts_of(planted)
     others = (parts.shared, parts.synergy, parts.noise)
     total = math.hypot(*parts.unique, *others)
-    return _joined(
+    return joined(
         f"# Data card: {plain(told.title)}, simulated",
         WRITTEN,
         "Patients of two visits or more in the layout of MIMIC-IV and MIMIC-IV-Note "
@@ -167,13 +162,13 @@ def _visits(params: Params) -> str:
         "## Size",
         f"{params.active.pictures.visits:,} patients whose label is known, and others "
         "who are left out for one visit, age or dates. "
-        f"{_percent(planted.positives)} die within a year after the index visit.",
+        f"{percent(planted.positives)} die within a year after the index visit.",
         "## What is planted",
         "A score whose highest share dies. The summaries of index visits name the end "
         "of many patients; those of earlier visits do not.",
-        _strengths(parts, visits.MODALITIES, total),
-        _reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
-        *_end(planted.seed),
+        strengths(parts, visits.MODALITIES, total),
+        reliability(unreliable, [planted.unreliable_sd], planted.latent_noise),
+        *end(planted.seed),
     )
 
 
@@ -185,12 +180,12 @@ def _planted(params: Params) -> str:
             "set": name,
             "modalities": str(one.modalities),
             "classes": str(one.classes),
-            "tags show": _percent(one.visible),
-            "needed": ", ".join(f"{k} {_percent(v)}" for k, v in one.shares.items()),
+            "tags show": percent(one.visible),
+            "needed": ", ".join(f"{k} {percent(v)}" for k, v in one.shares.items()),
         }
         for name, one in planned.sets.items()
     ]
-    return _joined(
+    return joined(
         "# Data card: planted interactions, simulated",
         WRITTEN,
         "Rows of which it is known which modalities tell the label, made by `dvc repro "
@@ -202,14 +197,14 @@ def _planted(params: Params) -> str:
         + f"; {planned.width} features of a modality.",
         "## What is planted",
         markdown_table(pd.DataFrame(rows)),
-        f"{_percent(planned.redrawn)} of labels are drawn anew; features have noise of "
+        f"{percent(planned.redrawn)} of labels are drawn anew; features have noise of "
         f"{planned.noise:g}. What the kinds mean: [docs/data.md](../data.md).",
-        *_end(planned.seed, NEEDED),
+        *end(planned.seed, NEEDED),
     )
 
 
 def _mixes(cohort: Cohort, mix: Sequence[float], complete: Sequence[float]) -> str:
-    shares = zip(map(_percent, mix), map(_percent, complete), strict=True)
+    shares = zip(map(percent, mix), map(percent, complete), strict=True)
     rows = dict(zip(cohort.classes, shares, strict=True))
     columns = ["class", "of all stays", "of those with every modality"]
     found = [(name, *told) for name, told in rows.items()]
@@ -223,8 +218,8 @@ def _planted_sentiment(params: Params, sds: Sequence[float]) -> list[str]:
         "## What is planted",
         f"The label is a sum of parts with standard deviation {planted.label_sd:g}, "
         "clipped to [-3, 3] and rounded to steps of 0.2.",
-        _strengths(sentiment.parts_of(planted), sentiment.MODALITIES, planted.label_sd),
-        _reliability(unreliable, sds, planted.latent_noise),
+        strengths(sentiment.parts_of(planted), sentiment.MODALITIES, planted.label_sd),
+        reliability(unreliable, sds, planted.latent_noise),
     ]
 
 
@@ -255,72 +250,12 @@ def _shape(params: Params) -> str:
     words, frames = planted.words, planted.frames
     return (
         f"An utterance has {words[0]} to {words[1]} made-up words and {frames[0]} to "
-        f"{frames[1]} frames of audio and of video; {_percent(planted.zero_length)} "
+        f"{frames[1]} frames of audio and of video; {percent(planted.zero_length)} "
         "have no video. No video (group) spans two splits."
     )
-
-
-def _strengths(parts: Parts, modalities: Sequence[str], total: float) -> str:
-    named = {
-        f"only in {name}": strength
-        for name, strength in zip(modalities, parts.unique, strict=True)
-    }
-    named |= {
-        "in every modality": parts.shared,
-        "products of two latents, one per modality": parts.synergy,
-        "noise that nobody sees": parts.noise,
-    }
-    rows = [
-        (name, f"{sd:.3f}", _percent(sd**2 / total**2)) for name, sd in named.items()
-    ]
-    columns = ["part", "sd", "share of variance"]
-    return markdown_table(pd.DataFrame(rows, columns=columns))
-
-
-def _reliability(
-    unreliable: Mapping[str, float], sds: Sequence[float], blur: float
-) -> str:
-    shares = ", ".join(f"{name} {_percent(s)}" for name, s in unreliable.items())
-    wide = " or ".join(f"{sd:g}" for sd in dict.fromkeys(sds))
-    return (
-        f"A modality is pure noise in a share of instances ({shares}), its latents "
-        f"there with standard deviation {wide} in place of 1 (at 1 the noise is "
-        f"hidden); elsewhere it sees its latents with noise of {blur:g}."
-    )
-
-
-def _end(seed: int, easy: str = RELIABLE) -> list[str]:
-    return [
-        f"Seed {seed}. License: Apache-2.0, as the repository.",
-        "## What it is for",
-        *_listed(USE),
-        "## What it is not",
-        *_listed([line.format(easy) for line in NOT]),
-    ]
-
-
-def _listed(lines: Sequence[str]) -> list[str]:
-    return ["\n".join(f"- {line}" for line in lines)]
-
-
-def _table(key: str, value: str, facts: Mapping[str, str]) -> str:
-    return markdown_table(pd.DataFrame(list(facts.items()), columns=[key, value]))
 
 
 def _title(params: Params, name: str) -> str:
     """Title of the data set, or the name of a set that none reads."""
     known = params.datasets.of_files.get(name)
     return name if known is None else known.title
-
-
-def _percent(share: float) -> str:
-    """A share in percent.
-
-    >>> _percent(0.15), _percent(0.0075)
-    ('15 %', '0.75 %')
-    """
-    return f"{100 * share:.3g} %"
-
-
-def _joined(*parts: str) -> str:
-    return "\n\n".join(parts) + "\n"
