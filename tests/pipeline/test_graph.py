@@ -233,11 +233,8 @@ def test_every_cell_of_params_is_a_stage_that_lists_it():
 
 def test_a_stage_depends_on_the_runs_it_uses():
     for stage in CELLS:
-        used = {
-            "/".join(run.split("/")[:2])  # what a stage makes are all runs of a cell
-            for r in runs_of(stage).values()
-            for run in r.uses
-        }
+        uses = [run for r in runs_of(stage).values() for run in r.uses]
+        used = {"/".join(run.split("/")[:2]) for run in uses}  # all runs of a cell
         listed = {d.removeprefix("runs/") for d in stage.deps if d.startswith("runs/")}
         assert listed == used, stage.address
 

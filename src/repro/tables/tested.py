@@ -26,7 +26,8 @@ class Line:
     `method` is the code name of a printed row. `reference` is the row that it is set
     against; empty or its own: none. `label` is the smoothing factor that the row
     stands for, `without` the removed modality as the paper names it. `limited` are
-    the only metrics that are shown and tested; all where it is empty.
+    the only metrics that are shown and tested; all where it is empty, and with the
+    empty name alone all are tested and none is shown.
     """
 
     row: str
@@ -87,7 +88,7 @@ def tested_differences(
             continue
         pair = resampled[row.row], resampled[row.reference]
         for name, value in differences(*pair, statistics).items():
-            if row.limited and name not in row.limited:
+            if any(row.limited) and name not in row.limited:
                 continue
             metric, n = difference_metric(name, against), seeds_of(*pair)
             entries.append(difference_entry(row.row, row.name, metric, value, n))

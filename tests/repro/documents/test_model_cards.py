@@ -75,6 +75,6 @@ def test_the_stage_depends_on_the_runs_and_writes_the_same_bytes(
     monkeypatch.setattr(stage.params, "load", lambda: study.params)
     stage.main()
     first = {path.name: path.read_bytes() for path in paths.CARDS.iterdir()}
-    assert len(first) == 8
+    assert len(first) == 9
     stage.main()
     assert {p.name: p.read_bytes() for p in paths.CARDS.iterdir()} == first
