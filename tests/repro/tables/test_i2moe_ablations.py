@@ -16,6 +16,7 @@ from repro.tables.i2moe_agreement import table3
 from repro.tables.i2moe_cost import count_at_printed_sizes, table6
 from repro.tables.i2moe_settings import hyperparameters, settings
 from tests.repro.made_runs import change_report, change_table
+from tests.repro.tables.test_i2moe_fusions import without
 
 SHARES = ("disagree_right", "disagree_wrong", "agree_right", "agree_wrong")
 
@@ -147,7 +148,7 @@ def test_settings_are_those_in_force(study: SimpleNamespace) -> None:
     assert found["train_epochs"] == training.epochs
     own = settings(study.params, "enrico", "switchgate")
     assert own is not None and own["train_epochs"] == 3 * training.epochs
-    rows = hyperparameters(study.params).rows
+    rows = hyperparameters(without(study.params, "adni")).rows
     strength = rows[rows["setting"] == "interaction loss weight"].set_index("fusion")
     assert strength.loc["I2MoE-MulT", "MOSI"] == "0.005"
     assert strength.loc["I2MoE-MoE++", "MOSI"] == "0.001 (here 0.005)"
@@ -157,7 +158,7 @@ def test_settings_are_those_in_force(study: SimpleNamespace) -> None:
 
 def test_data_of_another_cell_appear_by_its_key_alone(study: SimpleNamespace) -> None:
     """The cell of ENRICO under the key of another data set: no code names it."""
-    params = moved(study.params, "enrico", "adni")
+    params = moved(without(study.params, "adni"), "enrico", "adni")
     study.write_runs(params)
     rows = table4(params)
     own = rows[rows["dataset"] == "enrico"]
