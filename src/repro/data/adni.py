@@ -16,17 +16,16 @@ from repro.data.adni_tables import (
     Visit,
     at_visit,
     first_stated,
-    in_common_units,
     numbers,
 )
+from repro.data.adni_values import BORN, ages, in_common_units, with_units, with_years
 from repro.data.mimiciv.splits import patient_split
 from repro.data.preparing import presence
 from repro.data.spelling import plain
 from repro.records import Dataset, Fields
 
 GENETIC = "genetic"
-BORN = ("PTDOBYY", "PTDOB")  # a year, or a month and a year
-FAILED = "Fail"  # OVERALLQC of a segmentation that cannot be used
+FAILED = "fail"  # OVERALLQC of a segmentation that cannot be used
 
 
 def read(
@@ -89,7 +88,7 @@ def _image(cohort: Cohort) -> tuple[Fields | None, list[str]]:
     if not names:
         raise ValueError(f"{path}: has no column like ST29SV; give FreeSurfer's table")
     quality = table.get("OVERALLQC", pd.Series("", table.index))
-    bad = quality.str.strip() == FAILED
+    bad = quality.str.strip().str.lower() == FAILED
     rows = at_visit(table[~bad], cohort.visit, path)
     values, _ = numbers(first_stated(rows, names, cohort.subjects), path)
     told = f"image: {int(bad.sum())} segmentations of failed quality left out"
@@ -156,19 +155,36 @@ def _stated(
             continue
         path, table = found
         rows = at_visit(table, "published" if asked.fixed else cohort.visit, path)
-        units = [unit for name, (unit, *_) in UNITS.items() if name in asked.numbers]
-        names = [*asked.numbers, *asked.words]
-        if lacking := [name for name in names if name not in rows]:
-            notes.append(f"{modality}: {path.name} has no {', '.join(lacking)}")
-        texts = first_stated(rows, [*names, *units], cohort.subjects)
-        stated, bounds = numbers(texts[[*asked.numbers]], path)
-        if bounds:
-            notes.append(f"{modality}: {bounds} values beyond what the assay measures")
-        own = pd.DataFrame(stated, columns=list(asked.numbers), index=texts.index)
-        own = in_common_units(own, texts[units])
-        values |= {name: own[name].to_numpy() for name in own}
-        words |= {name: texts[name].tolist() for name in asked.words}
+        rows = rows[rows[SUBJECT].isin(cohort.subjects)]
+        own, texts, said = _of_table(rows, asked, cohort, path)
+        values |= own
+        words |= texts
+        notes += [f"{modality}: {one}" for one in said]
     return values, words, notes
+
+
+def _of_table(
+    rows: pd.DataFrame, asked: Table, cohort: Cohort, path: Path
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]], list[str]]:
+    """Numbers and words of the fields of one table, and notes."""
+    names, notes = [*asked.numbers, *asked.words], []
+    if lacking := [name for name in names if name not in rows]:
+        notes.append(f"{path.name} has no {', '.join(lacking)}")
+    rows, lost = with_units(rows)
+    notes += [
+        f"{count} values of {name} left out, in no known unit ({UNITS[name][0]})"
+        for name, count in lost.items()
+    ]
+    units = [unit for name, (unit, _) in UNITS.items() if name in asked.numbers]
+    texts = first_stated(rows, [*names, *units], cohort.subjects)
+    stated, bounds = numbers(texts[[*asked.numbers]], path)
+    if bounds:
+        notes.append(f"{bounds} values beyond what the assay measures")
+    own = pd.DataFrame(stated, columns=list(asked.numbers), index=texts.index)
+    own = in_common_units(own, texts[units])
+    values = {str(name): own[name].to_numpy() for name in own}
+    codes = {name: texts[name].str.removesuffix(".0").tolist() for name in asked.words}
+    return values, codes, notes
 
 
 def _age(cohort: Cohort) -> Float[np.ndarray, " subjects"] | None:
@@ -177,13 +193,11 @@ def _age(cohort: Cohort) -> Float[np.ndarray, " subjects"] | None:
     if found is None:
         return None
     path, table = found
-    born = [name for name in BORN if name in table]
-    if not born:
+    if not {*BORN} & {*table}:
         return None
-    rows = at_visit(table, cohort.visit, path)
-    texts = first_stated(rows, born[:1], cohort.subjects)
-    years, _ = numbers(texts.apply(lambda column: column.str[-4:]), path)
-    return cohort.rows["day"].dt.year.to_numpy(np.float64) - years[:, 0]
+    rows = at_visit(with_years(table, path), cohort.visit, path)
+    born = first_stated(rows, ["BORN"], cohort.subjects)
+    return ages(born, cohort.rows["day"], path)
 
 
 def _drugs(cohort: Cohort) -> tuple[list[str] | None, list[str]]:

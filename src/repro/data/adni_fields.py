@@ -64,10 +64,10 @@ BIOSPECIMEN = (
     Table("APOERES", words=("APGEN1", "APGEN2"), fixed=True),
 )
 FAMILIES = (LABEL, IMAGE, DRUGS, *(t.family for t in (*CLINICAL, *BIOSPECIMEN)))
-# Field: the column of its unit, the code of the other unit, and what makes kg, cm and
-# degrees Celsius of it (a factor and a shift).
+# Field: the column of its unit, and what makes kg, cm and degrees Celsius of every
+# unit (a factor and a shift).
 UNITS = {
-    "VSWEIGHT": ("VSWTUNIT", "1", 0.45359237, 0.0),
-    "VSHEIGHT": ("VSHTUNIT", "1", 2.54, 0.0),
-    "VSTEMP": ("VSTMPUNT", "1", 5 / 9, -160 / 9),
+    "VSWEIGHT": ("VSWTUNIT", {"1": (0.45359237, 0.0), "2": (1.0, 0.0)}),
+    "VSHEIGHT": ("VSHTUNIT", {"1": (2.54, 0.0), "2": (1.0, 0.0)}),
+    "VSTEMP": ("VSTMPUNT", {"1": (5 / 9, -160 / 9), "2": (1.0, 0.0)}),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from repro.data.adni_fields import UNITS, UNSTATED
+from repro.data.adni_fields import UNSTATED
 from repro.data.csv_files import csv_table
 from repro.data.places import inside
 from repro.data.spelling import plain
@@ -17,7 +17,7 @@ from repro.data.spelling import plain
 Visit = Literal["baseline", "published"]
 # Visits that are the baseline, the one that counts first.
 BASELINE = ("bl", "sc", "scmri")
-DATES = ("EXAMDATE", "VISDATE", "USERDATE")  # of a visit, by the first that is there
+DATES = ("EXAMDATE", "VISDATE", "USERDATE")  # of a visit, by the first stated
 STAMP = "UPDATE_STAMP"
 SUBJECT, RID = "PTID", "RID"
 _BOUND = re.compile(r"[<>]\s*(?=[\d.])")  # of an assay: beyond what it can measure
@@ -26,12 +26,16 @@ _BOUND = re.compile(r"[<>]\s*(?=[\d.])")  # of an assay: beyond what it can meas
 def is_named(name: str, family: str) -> bool:
     """Whether a file is named as a table of the family, with or without a day.
 
-    LONI ends names with the day of the download.
+    LONI ends names with the day of the download and may begin them with All_Subjects;
+    a browser numbers a second download.
 
     >>> is_named("DXSUM_PDXCONV_09Sep2024.csv", "DXSUM"), is_named("DXS.csv", "DXSUM")
     (True, False)
+    >>> is_named("All_Subjects_DXSUM_15Oct2024 (1).csv", "DXSUM")
+    True
     """
-    return bool(re.fullmatch(rf"{family}(_PDXCONV)?(_ADNIALL)?(_?\d\w*)?\.csv", name))
+    middle = rf"{family}(_PDXCONV)?(_ADNIALL)?(_?\d\w*)?"
+    return bool(re.fullmatch(rf"(All_Subjects_)?{middle}( ?\(\d+\))?\.csv", name))
 
 
 def found(root: Path, family: str) -> Path | None:
@@ -72,7 +76,7 @@ def table_of(path: Path, subjects: Mapping[int, str] | None = None) -> pd.DataFr
     if subjects is not None and RID in table:
         known = whole_numbers(table[RID].where(own == "", "0"), RID, path)
         own = own.where(own != "", known.map(subjects)).fillna("")
-    return table.assign(**{SUBJECT: own})[own != ""].reset_index(drop=True)
+    return table.assign(**{SUBJECT: own})[own != ""]
 
 
 def subjects_of(table: pd.DataFrame, path: Path) -> dict[int, str]:
@@ -104,10 +108,12 @@ def at_visit(table: pd.DataFrame, visit: Visit, path: Path) -> pd.DataFrame:
     Raises:
         ValueError: no column names the visit, or a time cannot be read.
     """
-    day = [_times(table[name], path) for name in DATES if name in table][:1]
-    entered = [_times(table[STAMP], path)] if STAMP in table else []
-    missing = pd.Series(pd.NaT, table.index, dtype="datetime64[ns]")
-    table = table.assign(day=(day or [missing])[0], entered=(entered or [missing])[0])
+    day = entered = pd.Series(pd.NaT, table.index, dtype="datetime64[ns]")
+    for name in DATES:
+        day = day.fillna(_times(table[name], path)) if name in table else day
+    if STAMP in table:
+        entered = _times(table[STAMP], path)
+    table = table.assign(day=day, entered=entered)
     if visit == "published":
         order = ["day", "entered"]
         table = table.assign(rank=0)
@@ -132,8 +138,18 @@ def visits(table: pd.DataFrame, path: Path) -> pd.Series:
         raise ValueError(
             f"{path}: has no column VISCODE2 or VISCODE; download it again from LONI"
         )
-    codes = [table[name].str.strip().str.lower() for name in named]
+    codes = [stated(table[name]).str.lower() for name in named]
     return codes[0].where(codes[0] != "", codes[-1])
+
+
+def stated(texts: pd.Series) -> pd.Series:
+    """Words without spaces around them, "" for what LONI writes where none is.
+
+    >>> stated(pd.Series([" bl", "-4", "NA"])).tolist()
+    ['bl', '', '']
+    """
+    bare = texts.str.strip()
+    return bare.mask(bare.isin(UNSTATED), "")
 
 
 def first_stated(
@@ -144,8 +160,8 @@ def first_stated(
     Source: rows in the order of `at_visit`; a table may lack some of the fields.
     """
     there = [name for name in names if name in rows]
-    texts = rows[there].apply(lambda column: column.str.strip())
-    texts = texts.mask(texts.isin(UNSTATED))
+    texts = rows[there].apply(stated)
+    texts = texts.mask(texts == "")
     first = texts.groupby(rows[SUBJECT], sort=False).first()
     first = first.reindex(index=list(subjects), columns=list(names))
     return first.astype(object).fillna("").astype(str)
@@ -176,21 +192,6 @@ def numbers(
     return values, bounds
 
 
-def in_common_units(values: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """Weights in kg, heights in cm, temperatures in degrees Celsius.
-
-    >>> values = pd.DataFrame({"VSTEMP": [98.6]})
-    >>> in_common_units(values, pd.DataFrame({"VSTMPUNT": ["1"]})).round(1).iat[0, 0]
-    np.float64(37.0)
-    """
-    changed = {
-        name: values[name].where(units[unit] != code, factor * values[name] + shift)
-        for name, (unit, code, factor, shift) in UNITS.items()
-        if name in values and unit in units
-    }
-    return values.assign(**changed)
-
-
 def whole_numbers(texts: pd.Series, name: str, path: Path) -> pd.Series:
     """Numbers without a fraction.
 
@@ -208,9 +209,9 @@ def whole_numbers(texts: pd.Series, name: str, path: Path) -> pd.Series:
 
 
 def _times(texts: pd.Series, path: Path) -> pd.Series:
-    stated = texts.where(~texts.str.strip().isin(UNSTATED))
-    times = pd.to_datetime(stated, errors="coerce", format="ISO8601")
-    odd = times.isna() & stated.notna()
+    known = stated(texts)
+    times = pd.to_datetime(known.mask(known == ""), errors="coerce", format="ISO8601")
+    odd = times.isna() & (known != "")
     if odd.any():
         raise ValueError(
             f"{path}: {texts.name} {texts[odd].iloc[0][:40]!r} is no date like "

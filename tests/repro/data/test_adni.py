@@ -206,7 +206,7 @@ def test_an_old_table_of_diagnoses_is_refused(root: Path):
 
 def test_failed_segmentations_are_no_images(root: Path):
     rows = [{**one, "OVERALLQC": "Pass"} for one in regions()]
-    rows[4]["OVERALLQC"] = "Fail"
+    rows[4]["OVERALLQC"] = "FAIL"
     write(root, IMAGE, rows)
     dataset = found(root)
     assert not presence(dataset.modalities["image"])[4]
@@ -245,6 +245,27 @@ def test_days_of_diagnoses_are_not_read(root: Path):
     tables = (*adni_fields.CLINICAL, *adni_fields.BIOSPECIMEN)
     every = {name for table in tables for name in (*table.numbers, *table.words)}
     assert every.isdisjoint(adni_fields.LEAKING)
+
+
+def test_value_and_unit_are_of_one_row(root: Path):
+    vital = [row(k, VSWEIGHT=60 + k, VSWTUNIT=2) for k in range(3, COUNT + 1)]
+    vital += [row(1, VSWEIGHT=-4, VSWTUNIT=2), row(2, VSWEIGHT=165, VSWTUNIT="")]
+    vital.append(row(1, "sc", VSWEIGHT=165, VSWTUNIT="1.0"))
+    write(root, "VITALS_09Sep2024.csv", vital)
+    dataset = found(root)
+    weights = number(dataset, "clinical", "VSWEIGHT")
+    np.testing.assert_allclose(weights[:3], [165 * 0.45359237, np.nan, 63], rtol=1e-6)
+    said = "clinical: 1 values of VSWEIGHT left out, in no known unit (VSWTUNIT)"
+    assert said in dataset.notes
+
+
+def test_years_of_birth_as_a_spreadsheet_writes_them(root: Path):
+    born = [row(k, "sc", PTDOBYY=f"{1930 + k}.0", PTGENDER="1.0") for k in range(3, 9)]
+    born += [row(1, "sc", PTDOBYY="", PTDOB="07/1931", PTGENDER="1")]
+    write(root, "PTDEMOG_09Sep2024.csv", born)
+    dataset = found(root)
+    assert number(dataset, "clinical", "AGE")[[0, 2, 3]].tolist() == [80, 78, 77]
+    assert set(fields(dataset, "clinical").words["PTGENDER"]) == {"1", ""}
 
 
 @pytest.mark.parametrize("alleles", [(3, 4), (4, 3)])

@@ -10,7 +10,6 @@ from repro.data.adni_tables import (
     at_visit,
     first_stated,
     found,
-    in_common_units,
     numbers,
     subjects_of,
     table_of,
@@ -25,6 +24,7 @@ HERE = Path("here.csv")
     "name",
     [
         *("DXSUM.csv", "DXSUM_09Sep2024.csv", "DXSUM_PDXCONV_ADNIALL.csv"),
+        *("All_Subjects_DXSUM_15Oct2024.csv", "DXSUM_09Sep2024 (1).csv"),
         *("DXSUM_PDXCONV_01Jun2024.csv", "DXSUM_PDXCONV_ADNIALL_1Jun2024.csv"),
     ],
 )
@@ -36,9 +36,9 @@ def test_a_table_is_found_whatever_the_day_of_its_download(name: str, tmp_path: 
 
 def test_no_file_is_none_and_two_of_one_family_are_refused(tmp_path: Path):
     assert found(tmp_path, "DXSUM") is None
-    for day in ("09Sep2024", "10Oct2025"):
+    for day in ("09Sep2024", "09Sep2024 (1)"):
         (tmp_path / f"DXSUM_{day}.csv").touch()
-    with pytest.raises(ValueError, match=r"DXSUM_09Sep2024.csv and DXSUM_10Oct2025"):
+    with pytest.raises(ValueError, match=r"09Sep2024 \(1\).csv and DXSUM_09Sep2024"):
         found(tmp_path, "DXSUM")
 
 
@@ -119,6 +119,23 @@ def test_the_second_code_of_a_visit_counts_and_the_first_where_it_is_empty():
         visits(rows[[]], HERE)
 
 
+@pytest.mark.parametrize("word", ["", "NA", "-4", " na "])
+def test_a_visit_is_told_by_its_first_code_where_the_second_is_missing(word: str):
+    rows = pd.DataFrame({"VISCODE": ["bl", "sc"], "VISCODE2": [word.upper(), "m12"]})
+    assert visits(rows, HERE).tolist() == ["bl", "m12"]
+
+
+def test_the_day_of_a_row_is_the_first_it_states():
+    rows = table(
+        row(1, X="later", EXAMDATE="", VISDATE="-4", USERDATE="2013-01-01"),
+        row(1, X="now", EXAMDATE="2011-01-01", USERDATE="2014-01-01"),
+        row(1, X="none", EXAMDATE="", USERDATE=""),
+    )
+    ordered = at_visit(rows, "published", HERE)
+    assert ordered["X"].tolist() == ["later", "now", "none"]
+    assert ordered["day"].isna().tolist() == [False, False, True]
+
+
 def test_a_time_that_is_none_is_refused():
     with pytest.raises(ValueError, match="EXAMDATE 'March' is no date"):
         at_visit(table(row(1, EXAMDATE="March")), "baseline", HERE)
@@ -149,13 +166,3 @@ def test_a_word_that_is_no_number_is_refused(word: str):
     texts = pd.DataFrame({"TAU": ["1", word]}, index=["a", "b"])
     with pytest.raises(ValueError, match=r"TAU of b is '.*', not a number"):
         numbers(texts, HERE)
-
-
-def test_pounds_inches_and_fahrenheit_become_kilograms_and_so_on():
-    values = pd.DataFrame(
-        {"VSWEIGHT": [150.0, 70], "VSHEIGHT": [70.0, 170], "VSTEMP": [98.6, 36.5]}
-    )
-    units = pd.DataFrame({n: ["1", "2"] for n in ("VSWTUNIT", "VSHTUNIT", "VSTMPUNT")})
-    common = in_common_units(values, units)
-    expected = [[68.0388555, 177.8, 37.0], [70, 170, 36.5]]
-    np.testing.assert_allclose(common, expected, rtol=1e-9)
