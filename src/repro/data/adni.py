@@ -1,6 +1,7 @@
 """Reader of ADNI: diagnoses, and what tables and PLINK sets say of every subject."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from repro.data import adni_fields, plink
 from repro.data.adni_cohort import Cohort, diagnosed, is_made_up
+from repro.data.adni_drugs import NAMES, telling_words
 from repro.data.adni_fields import BIOSPECIMEN, CLINICAL, UNITS, UNSTATED, Table
 from repro.data.adni_tables import (
     SUBJECT,
@@ -211,10 +213,16 @@ def _drugs(cohort: Cohort) -> tuple[list[str] | None, list[str]]:
     rows = at_visit(table, cohort.visit, path)
     names = rows["CMMED"].map(plain).str.lower().str.replace("|", " ", regex=False)
     rows = rows.assign(CMMED=names)[~names.isin([u.lower() for u in UNSTATED])]
-    telling = rows["CMMED"].str.contains("|".join(adni_fields.DEMENTIA_DRUGS))
+    words = rows["CMMED"].map(telling_words)
+    telling = words.map(bool)
     kept = rows[~telling].groupby(SUBJECT)["CMMED"]
     joined = kept.agg(lambda own: "|".join(sorted(set(own))))
     note = f"clinical: {int(telling.sum())} entries of drugs against dementia left out"
+    # Names in full are known; what is only like one is told, for whoever reads it.
+    like = Counter(w for own in words for w in own if not any(n in w for n in NAMES))
+    if like:
+        met = ", ".join(f"{word} {count}" for word, count in sorted(like.items()))
+        note += f"; of them misspelled or cut: {met}"
     return joined.reindex(cohort.subjects).fillna("").tolist(), [note]
 
 

@@ -11,13 +11,6 @@ UNSTATED = ("", "-4", "-1", "-4.0", "-1.0", "NA")
 REGION = r"ST\d+(CV|TA|SV)"
 # When symptoms began and when a diagnosis was made: they tell the diagnosis.
 LEAKING = ("PTCOGBEG", "PTADDX", "PTADBEG")
-# Drugs against dementia, by substance and by brand: whoever takes one was diagnosed.
-DEMENTIA_DRUGS = (
-    *("donepezil", "aricept", "galantamine", "razadyne", "reminyl"),
-    *("rivastigmine", "exelon", "memantine", "namenda", "namzaric"),
-    *("tacrine", "cognex", "aducanumab", "aduhelm", "lecanemab", "leqembi"),
-    *("donanemab", "kisunla"),
-)
 
 
 @dataclass(frozen=True)
