@@ -1,7 +1,7 @@
 """Tables of ADNI as LONI gives them: the file, its subjects, the rows of one visit."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -52,50 +52,83 @@ def found(root: Path, family: str) -> Path | None:
     return inside(root, names[0]) if names else None
 
 
-def table_of(path: Path, subjects: Mapping[int, str] | None = None) -> pd.DataFrame:
-    """A table with columns in capitals and the subject of every row as PTID.
-
-    Where a row has no PTID, its RID says who it is (`subjects`); rows of a RID that is
-    not among them are left out.
+def in_capitals(path: Path) -> pd.DataFrame:
+    """A table with columns in capitals and PTIDs as they are read, "" without one.
 
     Raises:
-        ValueError: the file is bad, two columns differ in case alone, or it has
-            neither column, or a RID is no number.
+        ValueError: the file is bad, has neither PTID nor RID, or two columns differ in
+            case alone.
     """
     table = csv_table(path, ())
     names = table.columns.str.strip().str.upper()
     if (again := names[names.duplicated()]).size:
         raise ValueError(f"{path}: has the column {again[0]} twice; rename one")
     table.columns = names
-    if SUBJECT not in table and (RID not in table or subjects is None):
+    if SUBJECT not in table and RID not in table:
         raise ValueError(
             f"{path}: has no column {SUBJECT} among {names[:20].tolist()}; download it "
             "again from LONI"
         )
-    own = table[SUBJECT].map(plain) if SUBJECT in table else pd.Series("", table.index)
-    if subjects is not None and RID in table:
-        known = whole_numbers(table[RID].where(own == "", "0"), RID, path)
-        own = own.where(own != "", known.map(subjects)).fillna("")
-    return table.assign(**{SUBJECT: own})[own != ""]
+    own = table[SUBJECT] if SUBJECT in table else pd.Series("", table.index)
+    return table.assign(**{SUBJECT: stated(own.map(plain))})
+
+
+def table_of(
+    path: Path, subjects: Mapping[int, str], known: Collection[str] | None = None
+) -> tuple[pd.DataFrame, int]:
+    """A table with the subject of every row as PTID, and how many rows are of nobody.
+
+    Where a row has no PTID, its RID says who it is (`subjects`). Rows of a RID that is
+    not among them, or of nobody in `known`, are left out. A row keeps its number.
+
+    Raises:
+        ValueError: the file is bad, or a RID is no number, or is not that of the PTID.
+    """
+    table = in_capitals(path)
+    own = table[SUBJECT]
+    if RID in table:
+        rids = stated(table[RID])
+        numbered = whole_numbers(rids[rids != ""], RID, path)
+        by_rid = numbered.map(lambda rid: subjects.get(rid, ""))
+        by_rid = by_rid.astype("str").reindex(table.index, fill_value="")
+        _check_keys(own, numbered, by_rid, path)
+        own = own.where(own != "", by_rid)
+    is_known = own != "" if known is None else own.isin(set(known))
+    return table.assign(**{SUBJECT: own})[is_known], int((~is_known).sum())
+
+
+def _check_keys(
+    own: pd.Series, numbered: pd.Series, by_rid: pd.Series, path: Path
+) -> None:
+    """Stop at a row whose RID is that of another PTID."""
+    odd = (own != "") & (by_rid != "") & (own != by_rid)
+    if odd.any():
+        row = odd.index[odd][0]
+        raise ValueError(
+            f"{path}: {RID} {numbered[row]} in row {row + 1} is {by_rid[row]}, the row "
+            f"says {own[row][:40]!r}; correct one"
+        )
 
 
 def subjects_of(table: pd.DataFrame, path: Path) -> dict[int, str]:
-    """The PTID of every RID.
+    """The PTID of every RID, by rows that state both.
 
     Raises:
-        ValueError: a RID has two.
+        ValueError: a RID has two, or a PTID.
     """
     if RID not in table:
         return {}
-    pairs = table[[RID, SUBJECT]].drop_duplicates()
+    pairs = table[[RID, SUBJECT]].apply(stated)
+    pairs = pairs[(pairs != "").all(axis=1)]
     pairs = pairs.assign(RID=whole_numbers(pairs[RID], RID, path)).drop_duplicates()
-    again = pairs[RID].duplicated(keep=False)
-    if again.any():
-        named = pairs[again].sort_values(RID)
-        raise ValueError(
-            f"{path}: {RID} {named[RID].iloc[0]} is both {named[SUBJECT].iloc[0]} and "
-            f"{named[SUBJECT].iloc[1]}; correct it"
-        )
+    for key, value in ((RID, SUBJECT), (SUBJECT, RID)):
+        again = pairs[key].duplicated(keep=False)
+        if again.any():
+            named = pairs[again].sort_values([key, value])
+            raise ValueError(
+                f"{path}: {key} {named[key].iloc[0]} is both {named[value].iloc[0]} "
+                f"and {named[value].iloc[1]}; correct it"
+            )
     return dict(zip(pairs[RID].tolist(), pairs[SUBJECT].tolist(), strict=True))
 
 
@@ -203,7 +236,7 @@ def whole_numbers(texts: pd.Series, name: str, path: Path) -> pd.Series:
     if odd.any():
         raise ValueError(
             f"{path}: {name} {texts[odd].iloc[0][:40]!r} in row "
-            f"{int(odd.to_numpy().argmax()) + 1} is no whole number; correct it"
+            f"{odd.index[odd][0] + 1} is no whole number; correct it"
         )
     return values.astype(np.int64)
 

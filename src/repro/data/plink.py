@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Bool, Float16, Int
 
 from repro.data.places import inside, regular_file
+from repro.records import told
 
 MAGIC = b"\x6c\x1b"
 SNP_MAJOR = b"\x01"
@@ -49,12 +50,13 @@ class _Set:
     usable: pd.DataFrame  # name, a1 and a2; the index is the place in the .bed
 
 
-def read(root: Path) -> Genotypes | None:
+def read(root: Path, fewest: int = 0) -> Genotypes | None:
     """The SNPs that all sets below `root` have with the same alleles; None without any.
 
     Sets are joined by the name of a SNP, as positions differ between assemblies. One
     that counts the other allele, or states the other strand, is turned to the first
-    set. A person of two sets is taken from the first.
+    set. A person of two sets is taken from the first. Counts of people below
+    `fewest` are not told.
 
     Source: the PLINK 1 binary format, cog-genomics.org/plink/1.9/formats#bed.
     Departure: the released preparation takes SNPs out of .bim alone.
@@ -84,12 +86,12 @@ def read(root: Path) -> Genotypes | None:
     )
     names = tuple(f"{name}_{first.at[name, 'a1']}" for name in kept)
     twice = int((~once).sum())
-    told = f"genetic: {twice} people of two sets, taken from the first"
+    shared = f"genetic: {told(twice, fewest)} people of two sets, taken from the first"
     return Genotypes(
         [person for person, is_first in zip(people, once, strict=True) if is_first],
         names,
         copies[once],
-        (note, *([told] if twice else [])),
+        (note, *([shared] if twice else [])),
     )
 
 

@@ -281,6 +281,46 @@ def test_the_genotype_of_apoe_is_one_word_of_any_visit(
     ]
 
 
+def test_diagnoses_of_a_rid_alone_are_of_its_subject(root: Path):
+    rows = [{**row(1, DIAGNOSIS=3), "PTID": ""}, row(1, "m12", DIAGNOSIS=2)]
+    strange = {**row(77, DIAGNOSIS=3), "PTID": ""}
+    write(root, LABEL, [*rows, strange, *diagnoses()[1:]])
+    dataset = found(root)
+    assert dataset.samples["y"][0] == 2 and len(dataset.samples) == COUNT
+    said = f"{LABEL}: 1 rows left out, of no PTID and an unknown RID"
+    assert said in dataset.notes
+
+
+def test_what_belongs_to_nobody_is_counted(root: Path):
+    write(root, LABEL, diagnoses()[:28])
+    notes = found(root).notes
+    assert "genetic: 2 genotyped people whom DXSUM does not name" in notes
+    assert f"{IMAGE}: 2 rows left out, DXSUM does not name their subject" in notes
+    proteins = "UPENNBIOMK_ROCHE_ELECSYS_09Sep2024.csv: 2 rows left out"
+    assert any(note.startswith(proteins) for note in notes)
+
+
+def test_few_real_subjects_are_not_counted_in_notes(root: Path):
+    write(root, LABEL, [row(1, DIAGNOSIS=""), *diagnoses()[1:28]])
+    dataset = read(root, CLASSES, "baseline", fewest=10)
+    said = "fewer than 10 subjects left out, without a diagnosis at the baseline"
+    assert dataset.notes[0] == said and dataset.fewest == 10
+    assert "fewer than 10 genotyped people whom" in "|".join(dataset.notes)
+
+
+def test_rows_without_a_date_are_counted_as_published(root: Path):
+    undated = row(1, "m12", DIAGNOSIS=2, EXAMDATE="")
+    write(root, LABEL, [*diagnoses(), undated])
+    assert f"{LABEL}: 1 rows without a date" in found(root, "published").notes
+
+
+def test_failures_of_other_visits_and_people_are_not_counted(root: Path):
+    rows = [{**one, "OVERALLQC": "Pass"} for one in regions()]
+    later = row(1, "m12", ST29SV=1, OVERALLQC="Fail")
+    write(root, IMAGE, [*rows, later])
+    assert not any("failed quality" in note for note in found(root).notes)
+
+
 def test_real_files_are_not_called_simulated(root: Path):
     with pytest.raises(ValueError, match="the simulator did not write it, 30 subjects"):
         read(root, CLASSES, "baseline", simulated=True)

@@ -50,7 +50,7 @@ def test_marks_quotes_and_ends_of_lines_do_not_matter(
     path = tmp_path / "a.csv"
     rows = [row(1, NOTE='a "b", c'), row(2, NOTE="")]
     path.write_bytes(start + csv_bytes(rows, end))
-    table = table_of(path)
+    table, _ = table_of(path, {})
     assert table["PTID"].tolist() == [subject(1), subject(2)]
     assert table["NOTE"].tolist() == ['a "b", c', ""]
     assert "UPDATE_STAMP" in table  # the columns are in capitals
@@ -59,10 +59,19 @@ def test_marks_quotes_and_ends_of_lines_do_not_matter(
 def test_rows_of_a_rid_alone_are_those_of_its_subject(tmp_path: Path):
     rows = [{"RID": 2, "TAU": 5}, {"RID": 1, "TAU": 6}, {"RID": 9, "TAU": 7}]
     path = write(tmp_path, "a.csv", rows)
-    table = table_of(path, {1: subject(1), 2: subject(2)})
+    table, unknown = table_of(path, {1: subject(1), 2: subject(2)})
     assert table["PTID"].tolist() == [subject(2), subject(1)]  # nobody knows 9
+    assert unknown == 1
+    write(tmp_path, "a.csv", [{"TAU": 5}])
     with pytest.raises(ValueError, match="has no column PTID"):
-        table_of(path)
+        table_of(path, {})
+
+
+def test_rows_of_a_rid_of_another_ptid_are_refused(tmp_path: Path):
+    path = write(tmp_path, "a.csv", [row(1), {**row(2), "RID": 1}])
+    said = "RID 1 in row 2 is 011_S_0001, the row says '011_S_0002'"
+    with pytest.raises(ValueError, match=said):
+        table_of(path, {1: subject(1)})
 
 
 def test_a_rid_of_two_subjects_is_refused():
@@ -70,6 +79,10 @@ def test_a_rid_of_two_subjects_is_refused():
     with pytest.raises(ValueError, match="RID 1 is both a and b"):
         subjects_of(table, HERE)
     assert subjects_of(table[1:], HERE) == {1: "b", 2: "c"}
+    with pytest.raises(ValueError, match="PTID b is both 1 and 2"):
+        subjects_of(table.assign(PTID=["a", "b", "b"])[1:], HERE)
+    blank = table.assign(PTID=["", "b", ""], RID=["1", "1", "-4"])
+    assert subjects_of(blank, HERE) == {1: "b"}
 
 
 @pytest.mark.parametrize(
