@@ -17,10 +17,18 @@ from repro.data.adni_tables import (
     SUBJECT,
     Visit,
     at_visit,
+    contradicted,
     first_stated,
     numbers,
 )
-from repro.data.adni_values import BORN, ages, in_common_units, with_units, with_years
+from repro.data.adni_values import (
+    BORN,
+    ages,
+    in_common_units,
+    with_alleles,
+    with_units,
+    with_years,
+)
 from repro.data.mimiciv.splits import patient_split
 from repro.data.preparing import presence
 from repro.data.spelling import plain
@@ -174,7 +182,11 @@ def _stated(
             notes.append(f"{modality}: no file {asked.family}, left out")
             continue
         path, table = found
+        if asked.family == "APOERES":
+            table = with_alleles(table, path)
         rows = at_visit(table, "published" if asked.fixed else cohort.visit, path)
+        if cohort.visit == "published" and (undated := int(rows["day"].isna().sum())):
+            notes.append(f"{path.name}: {cohort.told(undated)} rows without a date")
         rows = rows[rows[SUBJECT].isin(cohort.subjects)]
         own, texts, said = _of_table(rows, asked, cohort, path)
         values |= own
@@ -190,6 +202,12 @@ def _of_table(
     names, notes = [*asked.numbers, *asked.words], []
     if lacking := [name for name in names if name not in rows]:
         notes.append(f"{path.name} has no {', '.join(lacking)}")
+    differing = contradicted(rows, names, path)
+    if differing:
+        notes.append(
+            f"{path.name}: {cohort.told(differing)} subjects of two rows that differ, "
+            "entered at one time for one visit; the smaller word counts"
+        )
     rows, lost = with_units(rows)
     notes += [
         f"{cohort.told(count)} values of {name} left out, in no known unit "

@@ -19,6 +19,7 @@ Visit = Literal["baseline", "published"]
 BASELINE = ("bl", "sc", "scmri")
 DATES = ("EXAMDATE", "VISDATE", "USERDATE")  # of a visit, by the first stated
 STAMP = "UPDATE_STAMP"
+MOST = 0.05  # share of subjects whose rows may contradict each other
 SUBJECT, RID = "PTID", "RID"
 _BOUND = re.compile(r"[<>]\s*(?=[\d.])")  # of an assay: beyond what it can measure
 
@@ -155,9 +156,36 @@ def at_visit(table: pd.DataFrame, visit: Visit, path: Path) -> pd.DataFrame:
         table = table.assign(rank=codes.map({c: k for k, c in enumerate(BASELINE)}))
         table = table[table["rank"].notna()]
         order = ["entered", "day"]
+    # The order in the file decides nothing: of two at once the smaller comes first.
     by = [SUBJECT, "rank", *order]
-    ascending = [True, True, False, False]
+    tied = table.duplicated(by, keep=False)
+    words = table[tied].drop(columns=["day", "entered", "rank"]).astype("str")
+    tie = pd.Series(["\x1f".join(own) for own in words.to_numpy()], words.index, "str")
+    table = table.assign(tie=tie.reindex(table.index, fill_value=""))
+    by, ascending = [*by, "tie"], [True, True, False, False, True]
     return table.sort_values(by, ascending=ascending, kind="stable")
+
+
+def contradicted(rows: pd.DataFrame, names: Sequence[str], path: Path) -> int:
+    """Subjects of two rows of one visit, entered at one time, that state other words.
+
+    Raises:
+        ValueError: there are more than a small share, and more than one.
+    """
+    there = [name for name in names if name in rows]
+    if not there or rows.empty:
+        return 0
+    texts = rows[there].apply(stated)
+    key = [rows[name] for name in (SUBJECT, "rank", "day", "entered")]
+    counts = texts.mask(texts == "").groupby(key, dropna=False).nunique()
+    differing = counts[(counts > 1).any(axis=1)].index.get_level_values(0).unique()
+    if len(differing) > max(1, MOST * rows[SUBJECT].nunique()):
+        raise ValueError(
+            f"{path}: {len(differing) / rows[SUBJECT].nunique():.0%} of the subjects "
+            f"(first {differing[0]}) have two rows of one visit, entered at one time, "
+            f"that differ in {', '.join(there[:3])} and so on; leave the right ones"
+        )
+    return len(differing)
 
 
 def visits(table: pd.DataFrame, path: Path) -> pd.Series:

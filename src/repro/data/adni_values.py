@@ -77,6 +77,27 @@ def with_years(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table.assign(BORN=born)
 
 
+def with_alleles(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """APGEN1 and APGEN2 of every row, from GENOTYPE (3/4) where that is stated.
+
+    Raises:
+        ValueError: a genotype is none.
+    """
+    if "GENOTYPE" not in table:
+        return table
+    texts = stated(table["GENOTYPE"])
+    odd = (texts != "") & ~texts.str.fullmatch(r"[234]/[234]")
+    if odd.any():
+        raise ValueError(
+            f"{path}: GENOTYPE {texts[odd].iloc[0][:40]!r} in row "
+            f"{odd.index[odd][0] + 1} is none like 3/4; correct it"
+        )
+    for name, place in (("APGEN1", 0), ("APGEN2", 2)):
+        before = table[name] if name in table else pd.Series("", table.index)
+        table = table.assign(**{name: texts.str.get(place).fillna(before)})
+    return table
+
+
 def ages(
     born: pd.DataFrame, days: pd.Series, path: Path
 ) -> Float[np.ndarray, " subjects"]:

@@ -321,6 +321,15 @@ def test_failures_of_other_visits_and_people_are_not_counted(root: Path):
     assert not any("failed quality" in note for note in found(root).notes)
 
 
+def test_the_genotype_of_apoe_in_one_column(root: Path):
+    name = "APOERES_09Sep2024.csv"
+    write(root, name, [{"RID": 3, "VISCODE": "v01", "GENOTYPE": "4/3"}])
+    assert fields(found(root), "biospecimen").words["APOE"][2] == "3/4"
+    write(root, name, [{"RID": 3, "VISCODE": "v01", "GENOTYPE": "e3"}])
+    with pytest.raises(ValueError, match="GENOTYPE 'e3' in row 1 is none like 3/4"):
+        found(root)
+
+
 def test_real_files_are_not_called_simulated(root: Path):
     with pytest.raises(ValueError, match="the simulator did not write it, 30 subjects"):
         read(root, CLASSES, "baseline", simulated=True)

@@ -8,6 +8,7 @@ import pytest
 
 from repro.data.adni_tables import (
     at_visit,
+    contradicted,
     first_stated,
     found,
     numbers,
@@ -147,6 +148,20 @@ def test_the_day_of_a_row_is_the_first_it_states():
     ordered = at_visit(rows, "published", HERE)
     assert ordered["X"].tolist() == ["later", "now", "none"]
     assert ordered["day"].isna().tolist() == [False, False, True]
+
+
+def test_of_two_rows_at_once_the_order_decides_nothing_and_they_are_counted():
+    rows = table(*[row(k, X=1) for k in range(1, 31)], row(1, X=3), row(2, X=""))
+    for own in (rows, rows[::-1]):
+        ordered = at_visit(own, "baseline", HERE)
+        assert ordered["X"].iloc[:2].tolist() == ["1", "3"]
+        assert contradicted(ordered, ["X"], HERE) == 1
+    more = pd.concat([rows, table(row(3, X=4))], ignore_index=True)
+    with pytest.raises(ValueError, match=r"7% of the subjects .first 011_S_0001"):
+        contradicted(at_visit(more, "baseline", HERE), ["X"], HERE)
+    corrected = table(*[row(k, X=k, update_stamp=f"201{k}-01-01") for k in (1, 2)])
+    corrected["PTID"] = subject(1)
+    assert contradicted(at_visit(corrected, "baseline", HERE), ["X"], HERE) == 0
 
 
 def test_a_time_that_is_none_is_refused():
