@@ -48,7 +48,7 @@ def read(
 ) -> Dataset:
     """Image, genetic, clinical and biospecimen fields of subjects, and diagnoses.
 
-    At the `baseline` fields and diagnosis are those of that visit (bl, else sc); as
+    At the `baseline` fields and diagnosis are those of that visit; as
     `published` they are the latest ones of subjects whose diagnosis never changes. A
     modality without a file is left out, which is a note, and a subject of whom it
     states nothing lacks it. Numbers and words are as stated: nothing is fitted. Notes
