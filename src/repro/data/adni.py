@@ -1,6 +1,7 @@
 """Reader of ADNI: diagnoses, and what tables and PLINK sets say of every subject."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,14 +11,23 @@ from jaxtyping import Float
 
 from repro.data import adni_fields, plink
 from repro.data.adni_cohort import Cohort, diagnosed, is_made_up
-from repro.data.adni_fields import BIOSPECIMEN, CLINICAL, UNITS, UNSTATED, Table
+from repro.data.adni_drugs import NAMES, telling_words
+from repro.data.adni_fields import BIOSPECIMEN, CLINICAL, LABEL, UNITS, UNSTATED, Table
 from repro.data.adni_tables import (
     SUBJECT,
     Visit,
     at_visit,
+    contradicted,
     first_stated,
-    in_common_units,
     numbers,
+)
+from repro.data.adni_values import (
+    BORN,
+    ages,
+    in_common_units,
+    with_alleles,
+    with_units,
+    with_years,
 )
 from repro.data.mimiciv.splits import patient_split
 from repro.data.preparing import presence
@@ -25,19 +35,24 @@ from repro.data.spelling import plain
 from repro.records import Dataset, Fields
 
 GENETIC = "genetic"
-BORN = ("PTDOBYY", "PTDOB")  # a year, or a month and a year
-FAILED = "Fail"  # OVERALLQC of a segmentation that cannot be used
+FAILED = "fail"  # OVERALLQC of a segmentation that cannot be used
 
 
 def read(
-    root: Path, classes: Sequence[str], visit: Visit, *, simulated: bool = False
+    root: Path,
+    classes: Sequence[str],
+    visit: Visit,
+    *,
+    simulated: bool = False,
+    fewest: int = 0,
 ) -> Dataset:
     """Image, genetic, clinical and biospecimen fields of subjects, and diagnoses.
 
-    At the `baseline` fields and diagnosis are those of that visit (bl, else sc); as
+    At the `baseline` fields and diagnosis are those of that visit; as
     `published` they are the latest ones of subjects whose diagnosis never changes. A
     modality without a file is left out, which is a note, and a subject of whom it
-    states nothing lacks it. Numbers and words are as stated: nothing is fitted.
+    states nothing lacks it. Numbers and words are as stated: nothing is fitted. Notes
+    say no count of real subjects below `fewest`.
 
     Source: adni.loni.usc.edu; the tables that Flex-MoE (arXiv:2410.08245) lists.
     Departure: image is the FreeSurfer table, as the RAVENS maps of the paper cannot be
@@ -46,7 +61,7 @@ def read(
         ValueError: a file is bad, or there twice, or holds nobody with a diagnosis, a
             diagnosis is unknown, or the files are called simulated and are not.
     """
-    cohort, notes = diagnosed(root, visit)
+    cohort, notes = diagnosed(root, visit, fewest)
     made_up = is_made_up(cohort, simulated=simulated)
     modalities: dict[str, Fields] = {}
     for name, reader in READERS.items():
@@ -57,8 +72,10 @@ def read(
     if not modalities:
         raise ValueError(f"{root}: has none of {', '.join(READERS)}; give some tables")
     there = np.any([presence(fields) for fields in modalities.values()], axis=0)
+    notes += cohort.unknown_notes()
     if not there.all():
-        notes.append(f"{int((~there).sum())} subjects left out, without any modality")
+        count = cohort.told(int((~there).sum()))
+        notes.append(f"{count} subjects left out, without any modality")
     ids = np.array(cohort.subjects)[there]
     y = cohort.rows["y"].to_numpy(np.int64)[there]
     split = patient_split(np.arange(len(ids)), y, np.ones(len(ids), bool), seed=0)
@@ -71,6 +88,7 @@ def read(
         task="classification",
         classes=len(classes),
         notes=tuple(notes),
+        fewest=cohort.fewest,
     )
 
 
@@ -89,24 +107,33 @@ def _image(cohort: Cohort) -> tuple[Fields | None, list[str]]:
     if not names:
         raise ValueError(f"{path}: has no column like ST29SV; give FreeSurfer's table")
     quality = table.get("OVERALLQC", pd.Series("", table.index))
-    bad = quality.str.strip() == FAILED
-    rows = at_visit(table[~bad], cohort.visit, path)
+    table = table.assign(failed=quality.str.strip().str.lower() == FAILED)
+    rows = at_visit(table, cohort.visit, path)
+    rows = rows[rows[SUBJECT].isin(cohort.subjects)]
+    bad = rows["failed"]
+    rows = rows[~bad]
     values, _ = numbers(first_stated(rows, names, cohort.subjects), path)
-    told = f"image: {int(bad.sum())} segmentations of failed quality left out"
+    told = (
+        f"image: {cohort.told(int(bad.sum()))} segmentations of failed quality left out"
+    )
     own = dict(zip(names, values.T, strict=True))
     return _fields(own, {}, cohort), [told] if bad.any() else []
 
 
 def _genetic(cohort: Cohort) -> tuple[Fields | None, list[str]]:
     """Copies of one allele of every SNP."""
-    genotypes = plink.read(cohort.root)
+    genotypes = plink.read(cohort.root, cohort.fewest)
     if genotypes is None:
         return None, ["genetic: no .bed, .bim and .fam, left out"]
     places = pd.Index(genotypes.people).get_indexer(pd.Index(cohort.subjects))
     copies = np.where((places >= 0)[:, None], genotypes.copies[places], np.nan)
     words = pd.DataFrame(index=range(len(places)))
     fields = Fields(genotypes.names, copies.astype(np.float16), words)
-    return fields, list(genotypes.notes)
+    notes = list(genotypes.notes)
+    if strangers := len({*genotypes.people} - cohort.known):
+        told = cohort.told(strangers)
+        notes.append(f"genetic: {told} genotyped people whom {LABEL} does not name")
+    return fields, notes
 
 
 def _clinical(cohort: Cohort) -> tuple[Fields | None, list[str]]:
@@ -155,20 +182,48 @@ def _stated(
             notes.append(f"{modality}: no file {asked.family}, left out")
             continue
         path, table = found
+        if asked.family == "APOERES":
+            table = with_alleles(table, path)
         rows = at_visit(table, "published" if asked.fixed else cohort.visit, path)
-        units = [unit for name, (unit, *_) in UNITS.items() if name in asked.numbers]
-        names = [*asked.numbers, *asked.words]
-        if lacking := [name for name in names if name not in rows]:
-            notes.append(f"{modality}: {path.name} has no {', '.join(lacking)}")
-        texts = first_stated(rows, [*names, *units], cohort.subjects)
-        stated, bounds = numbers(texts[[*asked.numbers]], path)
-        if bounds:
-            notes.append(f"{modality}: {bounds} values beyond what the assay measures")
-        own = pd.DataFrame(stated, columns=list(asked.numbers), index=texts.index)
-        own = in_common_units(own, texts[units])
-        values |= {name: own[name].to_numpy() for name in own}
-        words |= {name: texts[name].tolist() for name in asked.words}
+        if cohort.visit == "published" and (undated := int(rows["day"].isna().sum())):
+            notes.append(f"{path.name}: {cohort.told(undated)} rows without a date")
+        rows = rows[rows[SUBJECT].isin(cohort.subjects)]
+        own, texts, said = _of_table(rows, asked, cohort, path)
+        values |= own
+        words |= texts
+        notes += [f"{modality}: {one}" for one in said]
     return values, words, notes
+
+
+def _of_table(
+    rows: pd.DataFrame, asked: Table, cohort: Cohort, path: Path
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]], list[str]]:
+    """Numbers and words of the fields of one table, and notes."""
+    names, notes = [*asked.numbers, *asked.words], []
+    if lacking := [name for name in names if name not in rows]:
+        notes.append(f"{path.name} has no {', '.join(lacking)}")
+    differing = contradicted(rows, names, path)
+    if differing:
+        notes.append(
+            f"{path.name}: {cohort.told(differing)} subjects of two rows that differ, "
+            "entered at one time for one visit; the smaller word counts"
+        )
+    rows, lost = with_units(rows)
+    notes += [
+        f"{cohort.told(count)} values of {name} left out, in no known unit "
+        f"({UNITS[name][0]})"
+        for name, count in lost.items()
+    ]
+    units = [unit for name, (unit, _) in UNITS.items() if name in asked.numbers]
+    texts = first_stated(rows, [*names, *units], cohort.subjects)
+    stated, bounds = numbers(texts[[*asked.numbers]], path)
+    if bounds:
+        notes.append(f"{cohort.told(bounds)} values beyond what the assay measures")
+    own = pd.DataFrame(stated, columns=list(asked.numbers), index=texts.index)
+    own = in_common_units(own, texts[units])
+    values = {str(name): own[name].to_numpy() for name in own}
+    codes = {name: texts[name].str.removesuffix(".0").tolist() for name in asked.words}
+    return values, codes, notes
 
 
 def _age(cohort: Cohort) -> Float[np.ndarray, " subjects"] | None:
@@ -177,13 +232,11 @@ def _age(cohort: Cohort) -> Float[np.ndarray, " subjects"] | None:
     if found is None:
         return None
     path, table = found
-    born = [name for name in BORN if name in table]
-    if not born:
+    if not {*BORN} & {*table}:
         return None
-    rows = at_visit(table, cohort.visit, path)
-    texts = first_stated(rows, born[:1], cohort.subjects)
-    years, _ = numbers(texts.apply(lambda column: column.str[-4:]), path)
-    return cohort.rows["day"].dt.year.to_numpy(np.float64) - years[:, 0]
+    rows = at_visit(with_years(table, path), cohort.visit, path)
+    born = first_stated(rows, ["BORN"], cohort.subjects)
+    return ages(born, cohort.rows["day"], path)
 
 
 def _drugs(cohort: Cohort) -> tuple[list[str] | None, list[str]]:
@@ -197,10 +250,19 @@ def _drugs(cohort: Cohort) -> tuple[list[str] | None, list[str]]:
     rows = at_visit(table, cohort.visit, path)
     names = rows["CMMED"].map(plain).str.lower().str.replace("|", " ", regex=False)
     rows = rows.assign(CMMED=names)[~names.isin([u.lower() for u in UNSTATED])]
-    telling = rows["CMMED"].str.contains("|".join(adni_fields.DEMENTIA_DRUGS))
+    words = rows["CMMED"].map(telling_words)
+    telling = words.map(bool)
     kept = rows[~telling].groupby(SUBJECT)["CMMED"]
     joined = kept.agg(lambda own: "|".join(sorted(set(own))))
-    note = f"clinical: {int(telling.sum())} entries of drugs against dementia left out"
+    note = f"clinical: {cohort.told(int(telling.sum()))} entries of drugs against "
+    note += "dementia left out"
+    # Names in full are known; what is only like one is told, for whoever reads it.
+    like = Counter(w for own in words for w in own if not any(n in w for n in NAMES))
+    if like:
+        met = ", ".join(
+            f"{word} {cohort.told(count)}" for word, count in sorted(like.items())
+        )
+        note += f"; of them misspelled or cut: {met}"
     return joined.reindex(cohort.subjects).fillna("").tolist(), [note]
 
 

@@ -11,13 +11,6 @@ UNSTATED = ("", "-4", "-1", "-4.0", "-1.0", "NA")
 REGION = r"ST\d+(CV|TA|SV)"
 # When symptoms began and when a diagnosis was made: they tell the diagnosis.
 LEAKING = ("PTCOGBEG", "PTADDX", "PTADBEG")
-# Drugs against dementia, by substance and by brand: whoever takes one was diagnosed.
-DEMENTIA_DRUGS = (
-    *("donepezil", "aricept", "galantamine", "razadyne", "reminyl"),
-    *("rivastigmine", "exelon", "memantine", "namenda", "namzaric"),
-    *("tacrine", "cognex", "aducanumab", "aduhelm", "lecanemab", "leqembi"),
-    *("donanemab", "kisunla"),
-)
 
 
 @dataclass(frozen=True)
@@ -64,10 +57,10 @@ BIOSPECIMEN = (
     Table("APOERES", words=("APGEN1", "APGEN2"), fixed=True),
 )
 FAMILIES = (LABEL, IMAGE, DRUGS, *(t.family for t in (*CLINICAL, *BIOSPECIMEN)))
-# Field: the column of its unit, the code of the other unit, and what makes kg, cm and
-# degrees Celsius of it (a factor and a shift).
+# Field: the column of its unit, and what makes kg, cm and degrees Celsius of every
+# unit (a factor and a shift).
 UNITS = {
-    "VSWEIGHT": ("VSWTUNIT", "1", 0.45359237, 0.0),
-    "VSHEIGHT": ("VSHTUNIT", "1", 2.54, 0.0),
-    "VSTEMP": ("VSTMPUNT", "1", 5 / 9, -160 / 9),
+    "VSWEIGHT": ("VSWTUNIT", {"1": (0.45359237, 0.0), "2": (1.0, 0.0)}),
+    "VSHEIGHT": ("VSHTUNIT", {"1": (2.54, 0.0), "2": (1.0, 0.0)}),
+    "VSTEMP": ("VSTMPUNT", {"1": (5 / 9, -160 / 9), "2": (1.0, 0.0)}),
 }

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float16, Int
 
+from repro.data import plink_joining
 from repro.data.places import inside, regular_file
+from repro.records import told
 
 MAGIC = b"\x6c\x1b"
 SNP_MAJOR = b"\x01"
@@ -46,15 +48,16 @@ class _Set:
     bed: Path
     people: list[str]
     total: int
-    usable: pd.DataFrame  # name, a1 and a2; the index is the place in the .bed
+    usable: pd.DataFrame  # chromosome, a1 and a2; the index is the place in the .bed
 
 
-def read(root: Path) -> Genotypes | None:
+def read(root: Path, fewest: int = 0) -> Genotypes | None:
     """The SNPs that all sets below `root` have with the same alleles; None without any.
 
     Sets are joined by the name of a SNP, as positions differ between assemblies. One
     that counts the other allele, or states the other strand, is turned to the first
-    set. A person of two sets is taken from the first.
+    set. A person of two sets is taken from the first, and what that lacks from the
+    next. Counts of people below `fewest` are not told.
 
     Source: the PLINK 1 binary format, cog-genomics.org/plink/1.9/formats#bed.
     Departure: the released preparation takes SNPs out of .bim alone.
@@ -65,32 +68,46 @@ def read(root: Path) -> Genotypes | None:
     if not stems:
         return None
     sets, counted = _sets(sorted(stems), root)
+    kept, others, note = _common(sets, counted, root)
+    people, copies = _stacked(sets, kept, others)
+    singles, copies, compared, differing = plink_joining.together(people, copies)
+    plink_joining.refuse_most(differing, compared, "genotypes of people twice", root)
+    names = tuple(f"{name}_{sets[0].usable.at[name, 'a1']}" for name in kept)
+    twice = len(people) - len(singles)
+    shared = f"genetic: {told(twice, fewest)} people of two sets, taken from the first"
+    if differing:
+        shared += f"; {told(differing, fewest)} genotypes of theirs differ"
+    return Genotypes(singles, names, copies, (note, *([shared] if twice else [])))
+
+
+def _common(
+    sets: Sequence[_Set], counted: str, root: Path
+) -> tuple[list[str], list[np.ndarray], str]:
+    """SNPs of all sets, which of them each set turns, and what was left out."""
     first = sets[0].usable
     common = [name for name in first.index if all(name in s.usable.index for s in sets)]
-    first = first.loc[common]
-    turns = [turned(first, one.usable.loc[common]) for one in sets]
+    parts = [one.usable.loc[common] for one in sets]
+    turns = [turned(parts[0], part) for part in parts]
     is_same = np.all([is_known for is_known, _ in turns], axis=0)
     if not is_same.any():
         raise ValueError(
             f"{root}: no SNP stands with the same alleles in all of "
             f"{', '.join(one.bed.name for one in sets)}; give sets of one study"
         )
-    kept = np.array(common)[is_same].tolist()
-    people, copies = _stacked(sets, kept, [is_other[is_same] for _, is_other in turns])
-    once = ~pd.Index(people).duplicated()
+    is_moved = plink_joining.on_two([part["chromosome"] for part in parts])
+    moved, what = int(is_moved.sum()), "SNPs on two chromosomes by name"
+    plink_joining.refuse_most(moved, len(common), what, root)
+    is_kept = is_same & ~is_moved
     note = (
-        f"genetic: {len(kept)} SNPs in all of {len(sets)} sets; left out "
+        f"genetic: {int(is_kept.sum())} SNPs in all of {len(sets)} sets; left out "
         f"{counted}, {int((~is_same).sum())} of other alleles in another set"
     )
-    names = tuple(f"{name}_{first.at[name, 'a1']}" for name in kept)
-    twice = int((~once).sum())
-    told = f"genetic: {twice} people of two sets, taken from the first"
-    return Genotypes(
-        [person for person, is_first in zip(people, once, strict=True) if is_first],
-        names,
-        copies[once],
-        (note, *([told] if twice else [])),
-    )
+    if lone := len({name for one in sets for name in one.usable.index}) - len(common):
+        note += f", {lone} in some sets only"
+    if moved:
+        note += f", {moved} on another chromosome in another set"
+    kept = np.array(common)[is_kept].tolist()
+    return kept, [is_other[is_kept] for _, is_other in turns], note
 
 
 def bed_copies(
@@ -176,7 +193,11 @@ def _sets(stems: Sequence[Path], root: Path) -> tuple[list[_Set], str]:
         nameless += int((is_base & ~has_name).sum())
         either += int((has_name & is_either).sum())
         usable = bim[is_base & has_name & ~is_either]
-        table = usable[["a1", "a2"]].assign(place=usable.index).set_axis(usable["name"])
+        table = (
+            usable[["chromosome", "a1", "a2"]]
+            .assign(place=usable.index)
+            .set_axis(usable["name"])
+        )
         sets.append(_Set(parts[".bed"], fam["person"].tolist(), len(bim), table))
     return sets, (
         f"{odd} with alleles other than {''.join(BASES)}, {nameless} of no name of "

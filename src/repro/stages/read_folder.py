@@ -69,7 +69,9 @@ def _read(source: FolderSet, folder: Path) -> Dataset:
         case "mmimdb_files":
             return mmimdb_files.read(root, source.classes, simulated=simulated)
         case "adni":
-            return adni.read(root, source.classes, source.visit, simulated=simulated)
+            return adni.read(
+                root, source.classes, source.visit, simulated=simulated, fewest=FEWEST
+            )
         case "mimiciv_mortality":
             return mortality.read(root, _visit_rules(source), folder)
 

@@ -8,9 +8,9 @@ import pytest
 
 from repro.data.adni_tables import (
     at_visit,
+    contradicted,
     first_stated,
     found,
-    in_common_units,
     numbers,
     subjects_of,
     table_of,
@@ -25,6 +25,7 @@ HERE = Path("here.csv")
     "name",
     [
         *("DXSUM.csv", "DXSUM_09Sep2024.csv", "DXSUM_PDXCONV_ADNIALL.csv"),
+        *("All_Subjects_DXSUM_15Oct2024.csv", "DXSUM_09Sep2024 (1).csv"),
         *("DXSUM_PDXCONV_01Jun2024.csv", "DXSUM_PDXCONV_ADNIALL_1Jun2024.csv"),
     ],
 )
@@ -36,9 +37,9 @@ def test_a_table_is_found_whatever_the_day_of_its_download(name: str, tmp_path: 
 
 def test_no_file_is_none_and_two_of_one_family_are_refused(tmp_path: Path):
     assert found(tmp_path, "DXSUM") is None
-    for day in ("09Sep2024", "10Oct2025"):
+    for day in ("09Sep2024", "09Sep2024 (1)"):
         (tmp_path / f"DXSUM_{day}.csv").touch()
-    with pytest.raises(ValueError, match=r"DXSUM_09Sep2024.csv and DXSUM_10Oct2025"):
+    with pytest.raises(ValueError, match=r"09Sep2024 \(1\).csv and DXSUM_09Sep2024"):
         found(tmp_path, "DXSUM")
 
 
@@ -50,7 +51,7 @@ def test_marks_quotes_and_ends_of_lines_do_not_matter(
     path = tmp_path / "a.csv"
     rows = [row(1, NOTE='a "b", c'), row(2, NOTE="")]
     path.write_bytes(start + csv_bytes(rows, end))
-    table = table_of(path)
+    table, _ = table_of(path, {})
     assert table["PTID"].tolist() == [subject(1), subject(2)]
     assert table["NOTE"].tolist() == ['a "b", c', ""]
     assert "UPDATE_STAMP" in table  # the columns are in capitals
@@ -59,10 +60,19 @@ def test_marks_quotes_and_ends_of_lines_do_not_matter(
 def test_rows_of_a_rid_alone_are_those_of_its_subject(tmp_path: Path):
     rows = [{"RID": 2, "TAU": 5}, {"RID": 1, "TAU": 6}, {"RID": 9, "TAU": 7}]
     path = write(tmp_path, "a.csv", rows)
-    table = table_of(path, {1: subject(1), 2: subject(2)})
+    table, unknown = table_of(path, {1: subject(1), 2: subject(2)})
     assert table["PTID"].tolist() == [subject(2), subject(1)]  # nobody knows 9
+    assert unknown == 1
+    write(tmp_path, "a.csv", [{"TAU": 5}])
     with pytest.raises(ValueError, match="has no column PTID"):
-        table_of(path)
+        table_of(path, {})
+
+
+def test_rows_of_a_rid_of_another_ptid_are_refused(tmp_path: Path):
+    path = write(tmp_path, "a.csv", [row(1), {**row(2), "RID": 1}])
+    said = "RID 1 in row 2 is 011_S_0001, the row says '011_S_0002'"
+    with pytest.raises(ValueError, match=said):
+        table_of(path, {1: subject(1)})
 
 
 def test_a_rid_of_two_subjects_is_refused():
@@ -70,6 +80,10 @@ def test_a_rid_of_two_subjects_is_refused():
     with pytest.raises(ValueError, match="RID 1 is both a and b"):
         subjects_of(table, HERE)
     assert subjects_of(table[1:], HERE) == {1: "b", 2: "c"}
+    with pytest.raises(ValueError, match="PTID b is both 1 and 2"):
+        subjects_of(table.assign(PTID=["a", "b", "b"])[1:], HERE)
+    blank = table.assign(PTID=["", "b", ""], RID=["1", "1", "-4"])
+    assert subjects_of(blank, HERE) == {1: "b"}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +133,37 @@ def test_the_second_code_of_a_visit_counts_and_the_first_where_it_is_empty():
         visits(rows[[]], HERE)
 
 
+@pytest.mark.parametrize("word", ["", "NA", "-4", " na "])
+def test_a_visit_is_told_by_its_first_code_where_the_second_is_missing(word: str):
+    rows = pd.DataFrame({"VISCODE": ["bl", "sc"], "VISCODE2": [word.upper(), "m12"]})
+    assert visits(rows, HERE).tolist() == ["bl", "m12"]
+
+
+def test_the_day_of_a_row_is_the_first_it_states():
+    rows = table(
+        row(1, X="later", EXAMDATE="", VISDATE="-4", USERDATE="2013-01-01"),
+        row(1, X="now", EXAMDATE="2011-01-01", USERDATE="2014-01-01"),
+        row(1, X="none", EXAMDATE="", USERDATE=""),
+    )
+    ordered = at_visit(rows, "published", HERE)
+    assert ordered["X"].tolist() == ["later", "now", "none"]
+    assert ordered["day"].isna().tolist() == [False, False, True]
+
+
+def test_of_two_rows_at_once_the_order_decides_nothing_and_they_are_counted():
+    rows = table(*[row(k, X=1) for k in range(1, 31)], row(1, X=3), row(2, X=""))
+    for own in (rows, rows[::-1]):
+        ordered = at_visit(own, "baseline", HERE)
+        assert ordered["X"].iloc[:2].tolist() == ["1", "3"]
+        assert contradicted(ordered, ["X"], HERE) == 1
+    more = pd.concat([rows, table(row(3, X=4))], ignore_index=True)
+    with pytest.raises(ValueError, match=r"7% of the subjects .first 011_S_0001"):
+        contradicted(at_visit(more, "baseline", HERE), ["X"], HERE)
+    corrected = table(*[row(k, X=k, update_stamp=f"201{k}-01-01") for k in (1, 2)])
+    corrected["PTID"] = subject(1)
+    assert contradicted(at_visit(corrected, "baseline", HERE), ["X"], HERE) == 0
+
+
 def test_a_time_that_is_none_is_refused():
     with pytest.raises(ValueError, match="EXAMDATE 'March' is no date"):
         at_visit(table(row(1, EXAMDATE="March")), "baseline", HERE)
@@ -149,13 +194,3 @@ def test_a_word_that_is_no_number_is_refused(word: str):
     texts = pd.DataFrame({"TAU": ["1", word]}, index=["a", "b"])
     with pytest.raises(ValueError, match=r"TAU of b is '.*', not a number"):
         numbers(texts, HERE)
-
-
-def test_pounds_inches_and_fahrenheit_become_kilograms_and_so_on():
-    values = pd.DataFrame(
-        {"VSWEIGHT": [150.0, 70], "VSHEIGHT": [70.0, 170], "VSTEMP": [98.6, 36.5]}
-    )
-    units = pd.DataFrame({n: ["1", "2"] for n in ("VSWTUNIT", "VSHTUNIT", "VSTMPUNT")})
-    common = in_common_units(values, units)
-    expected = [[68.0388555, 177.8, 37.0], [70, 170, 36.5]]
-    np.testing.assert_allclose(common, expected, rtol=1e-9)

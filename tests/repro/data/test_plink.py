@@ -152,6 +152,7 @@ def test_a_snp_on_both_strands_is_kept_in_a_set_of_its_own(tmp_path: Path):
 
 def test_a_person_of_two_sets_is_taken_from_the_first(tmp_path: Path):
     one, two = np.zeros((5, 4), int), np.ones((5, 4), int)
+    two[0] = 0
     write_set(tmp_path, "a", PEOPLE, SNPS, one)
     write_set(tmp_path, "b", [PEOPLE[2], "x1", "x2", "x3", "x4"], SNPS, two)
     genotype = found(tmp_path)
