@@ -93,9 +93,15 @@ def _presence_notes(dataset: Dataset, samples: pd.DataFrame, where: str) -> list
                 "learnt from it: correct the file"
             )
         if not there.all():
-            count = told(int((~there).sum()), dataset.fewest)
-            notes.append(f"{name}: absent in {count} samples")
+            notes.append(f"{name}: absent in {_absent(there, dataset.fewest)} samples")
     return notes
+
+
+def _absent(there: np.ndarray, fewest: int) -> str:
+    """How many are absent; of few who are present the number would follow from it."""
+    if 0 < int(there.sum()) < fewest:
+        return f"all but fewer than {fewest}"
+    return told(int((~there).sum()), fewest)
 
 
 def _check_samples(samples: pd.DataFrame, where: str) -> None:

@@ -160,8 +160,9 @@ def _visits(params: Params) -> str:
         "(admissions, laboratory values, ICD-9 and ICD-10 codes, discharge summaries), "
         "made by `dvc repro pipelines/folders/dvc.yaml:simulate_folder@mortality`.",
         "## Size",
-        f"{params.active.pictures.visits:,} patients whose label is known, and others "
-        "who are left out for one visit, age or dates. "
+        f"{params.active.pictures.visits:,} patients whose label is known, of whom a "
+        "few show no modality and are left out, and others who are left out for one "
+        "visit, age or dates. "
         f"{percent(planted.positives)} die within a year after the index visit.",
         "## What is planted",
         "A score whose highest share dies. The summaries of index visits name the end "

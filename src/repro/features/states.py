@@ -72,10 +72,11 @@ def refuse_other_sizes(where: str, encoder: Encoder, model: PreTrainedModel) -> 
 def lower_states(
     encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool], where: str
 ) -> tuple[Ragged, dict[str, int | str]]:
-    """States of all tokens below the trained layers, once for each distinct text.
+    """States of all tokens below the trained layers, computed once for each text.
 
-    Nothing of them is random: the frozen layers run without dropout. `where` is what
-    the encoder is called in errors.
+    Every sample has its own copy of the states of its text. Nothing of them is random:
+    the frozen layers run without dropout. `where` is what the encoder is called in
+    errors.
 
     Shape: one row per token, none for an empty text; float32.
 
@@ -93,6 +94,8 @@ def lower_states(
     )
     none = np.zeros((0, model.config.hidden_size), np.float32)
     rows = [found.get(text, none) for text in texts]
+    tokens = sum(map(len, rows))  # one copy for each sample, of a text that comes twice
+    _refuse_large(tokens, model.config.hidden_size, where, encoder)
     offsets = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
     about: dict[str, int | str] = {
         "features": model.config.hidden_size,

@@ -21,6 +21,7 @@ from repro.figures.canvas import (
 from repro.params import Params
 from repro.records import decoded
 from repro.results.runs import Run, trained_run
+from repro.results.small_cells import of_patients
 
 FIRST = "first"  # in params: the row that the caption names
 SUM = "sum"
@@ -70,9 +71,15 @@ def explained(params: Params, address: str) -> Explained:
     """What the fusion that names a run says of test rows, with its first seed.
 
     Raises:
-        ValueError: the run is of another task, or experts.parquet lacks a row.
+        ValueError: the run is of real patients, whose rows nobody is shown, or of
+            another task, or experts.parquet lacks a row.
     """
     run = trained_run(params, address)
+    if of_patients(params, run.dataset, simulated=run.simulated):
+        raise ValueError(
+            f"{run.folder}: dataset {run.dataset} is of real patients, and a row tells "
+            "of one; give a run of other data"
+        )
     if run.report.data.task != "multilabel":
         raise ValueError(
             f"{run.folder}: task {run.report.data.task}; give a run of a data set with "

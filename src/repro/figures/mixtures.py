@@ -22,6 +22,7 @@ from repro.metrics.scores import known_metric
 from repro.params import Params
 from repro.results.mixtures import SCORED, Mixture, mixture_of, scores_alone
 from repro.results.runs import Run
+from repro.results.small_cells import FEWEST, of_patients
 from repro.tables.i2moe_cells import BACKBONE, FULL, GROUP, first_lines, row_run
 
 POINTS = 41  # of a density
@@ -42,15 +43,18 @@ def mixtures(params: Params) -> Iterator[tuple[str, Run, Mixture]]:
 def weight_series(params: Params) -> pd.DataFrame:
     """Density of the weights of every expert over test rows, by seed and of all seeds.
 
-    `weight` runs from the least to the greatest; `mean` is that of the rows.
+    `weight` runs from the least to the greatest; `mean` is that of the rows. Of real
+    patients `FEWEST` rows at least lie at either end and beyond.
     """
     tables = []
     for _, run, found in mixtures(params):
         parts = {str(s): w for s, w in zip(found.seeds, found.weights, strict=True)}
         parts[ALL_SEEDS] = found.weights.reshape(-1, len(found.experts))
+        is_told = not of_patients(params, run.dataset, simulated=run.simulated)
         for seed, weights in parts.items():
+            least = 1 if is_told else FEWEST * len(weights) // len(found.y)
             for e, expert in enumerate(found.experts):
-                table = density(weights[:, e])
+                table = density(weights[:, e], least)
                 about = {"dataset": run.dataset, "simulated": run.simulated}
                 about |= {"expert": expert, "seed": seed}
                 tables.append(table.assign(**about, mean=weights[:, e].mean()))
@@ -58,17 +62,22 @@ def weight_series(params: Params) -> pd.DataFrame:
     return pd.concat(tables)[names] if tables else pd.DataFrame(columns=names)
 
 
-def density(values: Float[np.ndarray, " rows"]) -> pd.DataFrame:
-    """Gaussian kernel density between the least and greatest value.
+def density(values: Float[np.ndarray, " rows"], least: int = 1) -> pd.DataFrame:
+    """Gaussian kernel density between the `least`-th value from below and from above.
 
-    A single value has a density of 1 there and nowhere else.
+    A single value has a density of 1 there and nowhere else; too few for both ends
+    have one at their mean, and fewer than `least` none at all.
 
     >>> density(np.array([0.25, 0.25]))["weight"].tolist()
     [0.25]
     """
-    if np.ptp(values) < 1e-9:
-        return pd.DataFrame({"weight": values[:1], "density": [1.0]})
-    grid = np.linspace(values.min(), values.max(), POINTS)
+    if len(values) < 2 * least:
+        mean = [values.mean()] if len(values) >= least else []
+        return pd.DataFrame({"weight": mean, "density": np.ones(len(mean))})
+    low, high = np.sort(values)[[least - 1, -least]]
+    if high - low < 1e-9:
+        return pd.DataFrame({"weight": [low], "density": [1.0]})
+    grid = np.linspace(low, high, POINTS)
     return pd.DataFrame({"weight": grid, "density": gaussian_kde(values)(grid)})
 
 

@@ -14,7 +14,7 @@ from repro.files import read_arrays, read_json
 from repro.models.batch import Inputs, Sequences
 from repro.models.predictor import EVALUATION, Predictor
 from repro.params.naming import unknown
-from repro.report import read_report, report_path
+from repro.report import Report, read_report, report_path
 from repro.training.checkpoint import load_parameters, stored_snapshots
 from repro.training.description import (
     SCALES,
@@ -29,6 +29,8 @@ from repro.training.description import (
 from repro.training.prediction import predict
 from repro.training.weighting.application import Applied
 from repro.training.weighting.inference import Snapshot
+
+NOT_OF_ROWS = ("pictures", "fields")  # kinds that only folders have
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def _runs() -> Collection[str]:
 
 def _why_not(run: str) -> str:
     """Why a run left nothing that can be applied to rows."""
-    setup = read_report(run).setup
+    report = read_report(run)
+    setup = report.setup
     if setup is None:
         return "has no network and keeps no checkpoint; choose a run of base or btw"
     if "query_times" in setup.tokens:
@@ -89,10 +92,24 @@ def _why_not(run: str) -> str:
             "trained its text encoder along, which is not applied to new rows; set "
             "finetune: none for the encoder and train again"
         )
+    if _is_of_other_features(report):
+        return (
+            f"is of {report.dataset}, whose pictures, fields or notes are not made "
+            "into features of new rows; no setting changes that"
+        )
     return (
         "keeps no checkpoint that new rows fit; set checkpoints: true (and no noise) "
         "for its cell in params.yaml and train again"
     )
+
+
+def _is_of_other_features(report: Report) -> bool:
+    """Whether a folder gave a modality that is made into vectors, if that is known."""
+    path = paths.prepared(report.dataset) / "meta.json"
+    kinds = read_json(path).get("kinds", {}) if path.is_file() else {}
+    own = {name: kinds.get(name) for name in report.data.modalities}
+    has_notes = any(k == "text" and name != "text" for name, k in own.items())
+    return has_notes or bool(set(own.values()) & set(NOT_OF_ROWS))
 
 
 def load(run: str, name: str, sha256: str | None = None) -> Stored:

@@ -17,6 +17,7 @@ NOTE = (
     f"cells of fewer than {FEWEST} patients, and others from which they would follow, "
     "are left out"
 )
+CLINICAL = ("adni", "mimiciv_mortality")  # layouts of folders
 Cell = tuple[str, str, str]  # cohort, row, column
 
 
@@ -27,6 +28,19 @@ def protects(params: Params, dataset: str, *, simulated: bool) -> bool:
     """
     is_asked = params.clinical.small_cells == "suppress"
     return dataset in params.datasets.stays and not simulated and is_asked
+
+
+def of_patients(params: Params, dataset: str, *, simulated: bool) -> bool:
+    """Whether rows are of real patients, who are not told by fewer than `FEWEST`.
+
+    Data of anyone may be shown whole where `small_cells` of the stays or of the visits
+    says so.
+    """
+    folder = params.datasets.folders.get(dataset)
+    if folder is None:
+        return protects(params, dataset, simulated=simulated)
+    is_open = folder.visits is not None and folder.visits.small_cells == "show"
+    return folder.layout in CLINICAL and not simulated and not is_open
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,8 @@ def scored(
 
 def with_entries(rows: pd.DataFrame, entries: Sequence[Entry]) -> pd.DataFrame:
     """The rows of a block with more entries of it, below its own."""
+    if not entries:
+        return rows
     first = rows.iloc[0]
     about = {name: first[name] for name in BLOCK}
     more = pd.DataFrame([asdict(entry) for entry in entries]).assign(**about)

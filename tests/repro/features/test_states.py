@@ -108,6 +108,15 @@ def test_states_that_are_too_large_are_refused(
         lower_states(tuned(), TEXTS, [True] * len(TEXTS), WHERE)
 
 
+def test_copies_of_a_text_count_as_they_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, _ = lower_states(tuned(), TEXTS, [True] * len(TEXTS), WHERE)
+    monkeypatch.setattr(states, "MOST_BYTES", found.values.nbytes)
+    with pytest.raises(ValueError, match=r"last_k = 1: states of \d+ tokens"):
+        lower_states(tuned(), TEXTS * 2, [True] * len(TEXTS) * 2, WHERE)
+
+
 def test_no_text_at_all_has_no_states() -> None:
     found, _ = lower_states(tuned(), ["", " "], [True, True], WHERE)
     assert found.values.shape == (0, 16) and found.lengths.tolist() == [0, 0]

@@ -207,3 +207,10 @@ def test_a_genre_that_nobody_gets_says_so(films: SimpleNamespace) -> None:
     said = [[t.get_text() for t in axis.texts] for axis in figure.axes]
     assert said[2] == ["never rightly\npredicted"]
     assert figure.axes[0].get_title() == "Drama, b"
+
+
+def test_nobody_is_shown_a_row_of_a_real_patient(study: SimpleNamespace) -> None:
+    study.write_runs(study.params, data={"simulated": False})
+    for name in ("mortality", "adni"):
+        with pytest.raises(ValueError, match=f"{name} is of real patients, and a row"):
+            explained(study.params, f"experts/{name}/i2moe")

@@ -25,6 +25,28 @@ def test_a_density_spans_its_values() -> None:
     assert middle["density"] == pytest.approx(gaussian_kde(values)(middle["weight"])[0])
 
 
+def test_a_density_of_patients_leaves_ten_at_either_end() -> None:
+    values = np.random.default_rng(1).beta(2, 5, size=80)
+    ends = np.sort(values)[[9, -10]]
+    assert density(values, 10)["weight"].iloc[[0, -1]].tolist() == ends.tolist()
+    few = density(values[:15], 10)
+    assert few["weight"].tolist() == [values[:15].mean()]
+    assert density(values[:9], 10).empty
+
+
+def test_weights_of_real_patients_tell_of_no_one(study: SimpleNamespace) -> None:
+    study.write_runs(study.params, data={"simulated": False})
+    series = weight_series(study.params)
+    table = read_table(paths.run("experts/mortality/i2moe") / "experts.parquet")
+    table = table[table["method"] == "concat_transformer"]
+    own = series[series["dataset"] == "mortality"]
+    assert len(own)
+    for (expert, seed), rows in table.groupby(["expert", "seed"]):
+        shown = own[(own["expert"] == expert) & (own["seed"] == str(seed))]["weight"]
+        assert (rows["weight"] <= shown.min()).sum() >= 10
+        assert (rows["weight"] >= shown.max()).sum() >= 10
+
+
 def test_every_expert_has_a_violin_of_each_seed_and_of_all(
     study: SimpleNamespace,
 ) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from repro import paths
+from repro.files import write_json
 from tests.repro.predict.made_runs import predict
 
 
@@ -99,6 +101,31 @@ def test_runs_that_rows_do_not_fit_say_why(
     tea: Path, changed: Path, setup: dict, said: str
 ) -> None:
     report(changed, **setup)
+    with pytest.raises(ValueError, match=said):
+        predict("own/tea", tea)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kinds", "said"),
+    [
+        (
+            "adni",
+            {"image": "fields", "genetic": "vector"},
+            "is of adni, whose pictures",
+        ),
+        ("mortality", {"lab": "vector", "note": "text"}, "is of mortality, whose"),
+        ("mortality", {"lab": "vector", "code": "vector"}, "set checkpoints: true"),
+        ("mosi", {"text": "text", "audio": "vector"}, "set checkpoints: true"),
+    ],
+)
+def test_what_no_setting_mends_is_not_offered(
+    tea: Path, changed: Path, dataset: str, kinds: dict[str, str], said: str
+) -> None:
+    (changed / "checkpoint.json").unlink()
+    content = json.loads((changed / "report.json").read_text())
+    content["dataset"], content["data"]["modalities"] = dataset, list(kinds)
+    (changed / "report.json").write_text(json.dumps(content))
+    write_json(paths.prepared(dataset) / "meta.json", {"kinds": kinds})
     with pytest.raises(ValueError, match=said):
         predict("own/tea", tea)
 

@@ -8,8 +8,18 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
+from repro.params import load
 from repro.records import SPLITS
-from repro.results.small_cells import ALL, FEWEST, TOTAL, Cell, hidden_cells, protects
+from repro.results.small_cells import (
+    ALL,
+    FEWEST,
+    TOTAL,
+    Cell,
+    hidden_cells,
+    of_patients,
+    protects,
+)
+from tests.pipeline_graph import ROOT
 from tests.repro.small_study import small_params
 
 COLUMNS = (ALL, *SPLITS)
@@ -140,3 +150,21 @@ def test_only_real_patients_are_protected() -> None:
     shown = params.clinical.model_copy(update={"small_cells": "show"})
     params = params.model_copy(update={"clinical": shown})
     assert not protects(params, "icu_all", simulated=False)
+
+
+def test_folders_of_patients_are_protected_unless_open() -> None:
+    params = load(ROOT / "params.yaml")
+    real = [
+        name
+        for name in (*params.datasets.folders, "icu_all", "mosi")
+        if of_patients(params, name, simulated=False)
+    ]
+    assert real == ["adni", "mortality", "icu_all"]
+    assert not of_patients(params, "mortality", simulated=True)
+    folder = params.datasets.folders["mortality"]
+    assert folder.visits is not None
+    rules = folder.visits.model_copy(update={"small_cells": "show"})
+    folders = {"mortality": folder.model_copy(update={"visits": rules})}
+    datasets = params.datasets.model_copy(update={"folders": folders})
+    told = params.model_copy(update={"datasets": datasets})
+    assert not of_patients(told, "mortality", simulated=False)

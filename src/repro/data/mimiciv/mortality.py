@@ -248,6 +248,12 @@ def _notes(
         f"summaries: {rules.notes}; categories of codes: {versions[0]} of ICD-9 and "
         f"{versions[1]} of ICD-10, those of the index visit included",
     ]
+    differ = counts[visits.PATIENTS]["noted"].get(visits.DIFFER, 0)
+    if differ:
+        notes.append(
+            f"days of death of {told(differ, fewest)} patients differ by more than "
+            f"{visits.APART}; the earliest counts"
+        )
     if not simulated:
         notes.append(
             "the 9,003 patients of I2MoE cannot be derived from what it says, so its "

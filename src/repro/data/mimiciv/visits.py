@@ -28,6 +28,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 DAYS = 365  # after the day of the discharge; the last one belongs to the year
 ADULT = 18  # years
 FEWEST_VISITS = 2  # survived
+APART = 1  # days between two dates of one death that are no disagreement
+DIFFER = "days_of_death_differ"  # among what is noted of patients
 _PATIENT = {
     "subject_id": Cell(WHOLE),
     "anchor_age": Cell(WHOLE),
@@ -85,7 +87,8 @@ def index_visits(patients: Source, admissions: Source) -> Visits:
     A visit in which the patient died is no index visit and does not count as one of
     the two: who had one visit alone and died in the next would be in the data because
     of that death. The label is whether the patient died within 365 days after the day
-    of the discharge; without a dod the day of a death in hospital counts.
+    of the discharge, by the earliest of dod, every deathtime and the discharge from a
+    fatal visit.
 
     Source: I2MoE, appendix E.2.
     Departure: its 9,003 patients cannot be derived from what it says.
@@ -124,6 +127,10 @@ def closed(visits: Visits) -> dict[str, dict[str, Any]]:
         visits.books, (visits.patients, _placed(visits)), strict=True
     ):
         book.add(rows)
+    used = visits.patients.filter(pl.col("fate") == "used")
+    differ = int((used["apart"] > APART).sum())
+    if differ:
+        visits.books[0].note(**{DIFFER: differ})
     return {book.source.name: book.closed() for book in visits.books}
 
 
@@ -180,19 +187,33 @@ def _labelled(people: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
             pl.col("dischtime").last().dt.date().alias("discharged"),
         )
     )
-    in_hospital = (
-        visits.filter(pl.col("fate") == "died_in_visit")
-        .group_by("subject_id")
-        .agg(in_hospital=pl.coalesce("deathtime", "dischtime").dt.date().min())
-    )
     joined = people.join(last, "subject_id", "left", maintain_order="left")
-    joined = joined.join(in_hospital, "subject_id", "left", maintain_order="left")
-    died = pl.coalesce(pl.col("dod").dt.date(), "in_hospital")
-    days = (died - pl.col("discharged")).dt.total_days()
-    age = pl.col("anchor_age") + pl.col("year") - pl.col("anchor_year")
-    joined = joined.with_columns(days=days, age=age)
+    joined = joined.join(_deaths(visits), "subject_id", "left", maintain_order="left")
+    dod = pl.col("dod").dt.date()
+    died, at_last = pl.min_horizontal(dod, "first"), pl.max_horizontal(dod, "last")
+    joined = joined.with_columns(
+        days=(died - pl.col("discharged")).dt.total_days(),
+        apart=(at_last - died).dt.total_days(),
+        age=pl.col("anchor_age") + pl.col("year") - pl.col("anchor_year"),
+    )
     return joined.with_columns(
         fate=_patient_fate(), y=(pl.col("days") <= DAYS).fill_null(False).cast(pl.Int64)
+    )
+
+
+def _deaths(visits: pl.DataFrame) -> pl.DataFrame:
+    """First and last day on which visits say that a patient died, and if one does."""
+    is_fatal = pl.col("fate") == "died_in_visit"
+    days = visits.select(
+        "subject_id",
+        told=pl.col("deathtime").dt.date(),
+        left=pl.when(is_fatal).then(pl.col("dischtime").dt.date()),
+        died=is_fatal | (pl.col("hospital_expire_flag") == 1).fill_null(False),
+    )
+    return days.group_by("subject_id").agg(
+        first=pl.min_horizontal(pl.col("told").min(), pl.col("left").min()),
+        last=pl.max_horizontal(pl.col("told").max(), pl.col("left").max()),
+        died=pl.col("died").any(),
     )
 
 
@@ -211,6 +232,8 @@ def _patient_fate() -> pl.Expr:
         .then(pl.lit("no_age"))
         .when(pl.col("age") < ADULT)
         .then(pl.lit("no_adult"))
+        .when(pl.col("died").fill_null(False) & pl.col("days").is_null())
+        .then(pl.lit("no_day_of_death"))
         .when(pl.col("days") < 0)
         .then(pl.lit("died_before_discharge"))
         .otherwise(pl.lit("used"))

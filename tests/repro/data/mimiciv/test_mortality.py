@@ -163,6 +163,19 @@ def test_counts_of_few_real_patients_are_not_said(tmp_path: Path):
     assert not any("absent in 1 " in note for note in quiet.notes)
 
 
+def test_few_who_have_a_modality_are_not_told_by_those_who_lack_it(tmp_path: Path):
+    content = rows()
+    dataset = made(tmp_path / "whole", content)
+    train = dataset.samples["id"][dataset.samples["split"] == "train"].tolist()
+    content["note/discharge"] = [
+        row for row in content["note/discharge"] if row.split(",")[1] in train[:4]
+    ]
+    few = made(tmp_path / "few", content)
+    assert "note: absent in 36 samples" in check(few, "here", "refuse", TITLES).notes
+    quiet = check(replace(few, fewest=10), "here", "refuse", TITLES)
+    assert "note: absent in all but fewer than 10 samples" in quiet.notes
+
+
 def test_tables_that_lack_are_named_in_one_sentence(tmp_path: Path):
     root = write_visits(tmp_path / "raw")
     (root / "hosp/diagnoses_icd.csv").unlink()

@@ -69,6 +69,34 @@ def test_a_visit_that_ends_in_death_is_dropped_and_dates_it(tmp_path: Path):
     assert closed(found)[ADMISSIONS]["fates"]["died_in_visit"] == 3
 
 
+def test_the_earliest_day_of_a_death_counts(tmp_path: Path):
+    """A dod of another century, a deathtime after a discharge, one before both."""
+    died = f"{day(30)} 12:00:00"
+    fatal = visit(1, 3, 20, 30, died=died, flag="1")
+    late = visit(2, 2, -5, 0, died=f"{day(2)} 10:00:00")
+    people = [patient(1, "2300-01-01"), patient(2), patient(3, day(20)), patient(4)]
+    people += [patient(5, day(31)), patient(6, day(32))]
+    first = [visit(2, 1, -60, -50), late, *two(3), visit(3, 3, 400, 430, flag="1")]
+    other = [*two(4), visit(4, 3, -30, -20, flag="1")]  # and two visits after it
+    near = [*two(5), visit(5, 3, 20, 30, died=died), *two(6)]
+    near += [visit(6, 3, 20, 30, died=died)]
+    found = read(tmp_path, people, [*two(1), fatal, *first, *other, *near])
+    labels = [(1, 1), (2, 1), (3, 1), (5, 1), (6, 1)]
+    assert found.labelled.rows() == labels
+    counts = closed(found)[PATIENTS]
+    assert counts["fates"] == {"died_before_discharge": 1, "used": 5}
+    assert counts["noted"] == {"days_of_death_differ": 3}  # of 1, 3 and 6
+
+
+def test_a_death_of_no_day_is_no_label(tmp_path: Path):
+    undated = "1,13,2180-02-01 00:00:00,,,URGENT,1"
+    found = read(tmp_path, [patient(1), patient(2)], [*two(1), undated, *two(2)])
+    assert found.labelled.rows() == [(2, 0)]
+    counts = closed(found)[PATIENTS]
+    assert counts["fates"] == {"no_day_of_death": 1, "used": 1}
+    assert counts["noted"] == {}
+
+
 def test_a_fatal_visit_is_not_one_of_the_two(tmp_path: Path):
     fatal = visit(1, 2, 20, 30, flag="1")
     people = [patient(1, day(30)), patient(2), patient(3, day(9)), patient(4)]
