@@ -82,7 +82,9 @@ def test_masks_are_set_against_noise(study: SimpleNamespace) -> None:
 
 def test_the_shares_of_agreement_sum_to_all_rows(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    found = ours(table3(study.params), "enrico")
+    rows = table3(study.params)
+    found = ours(rows, "enrico")
+    assert "our reading of the paper" in rows["notes"].iloc[0]
     row = "concat_transformer_i2moe"
     shares = found.loc[row]
     assert shares.loc[list(SHARES), "mean"].sum() == pytest.approx(100)
