@@ -19,6 +19,7 @@ COLUMNS = [
     "metric",
     "mean",
     "sd",
+    "variance",
 ]
 WITHOUT = "w/o "  # before the name of a removed modality
 
@@ -28,7 +29,8 @@ def printed(paper: str) -> pd.DataFrame:
 
     `dataset` is empty in a table of one data set, `alpha` NaN and `without` empty in a
     table that varies neither, `sd` NaN where none is printed. Data sets have their
-    names in params.yaml and metrics our units; of a printed variance `sd` is the root.
+    names in params.yaml and metrics our units. A printed variance is in `variance`, not
+    in `sd`: rounded to two digits its root says little.
 
     Raises:
         ValueError: the file is missing or names a method that has no code name.
@@ -53,9 +55,11 @@ def _in_our_terms(rows: pd.DataFrame, content: Mapping[str, Any]) -> pd.DataFram
     headline = rows["metric"].str.partition("_vs_")[0]
     factor = headline.map(content.get("scales", {})).astype(np.float64).fillna(1.0)
     is_variance = rows["table"].isin(content.get("variances", []))
-    sd = rows["sd"].where(~is_variance, np.sqrt(rows["sd"]))
+    variance = rows["sd"].where(is_variance) * factor**2
+    sd = rows["sd"].mask(is_variance)
     dataset = rows["dataset"].map(lambda name: keys.get(name, name))
-    return rows.assign(dataset=dataset, mean=rows["mean"] * factor, sd=sd * factor)
+    mean, sd = rows["mean"] * factor, sd * factor
+    return rows.assign(dataset=dataset, mean=mean, sd=sd, variance=variance)
 
 
 def contents(paper: str) -> dict[str, Any]:

@@ -16,13 +16,14 @@ UNKNOWN = "none"
 
 @dataclass(frozen=True)
 class Condition:
-    """What a fact must be; `says` is the sentence when it is not."""
+    """What a fact must be, of one `method` or of all; `says` tells where it is not."""
 
     fact: str
     says: str = "{fact} {found}, paper {paper}"
     paper: str | None = None
     has: str | None = None
     at_least: int | None = None
+    method: str | None = None
 
     def failing(self, facts: Facts) -> str | None:
         """The sentence, or None when it holds or has no say.
@@ -64,7 +65,8 @@ class Conditions:
         """Why a number cannot be set beside the paper, or None when it can."""
         if method in self.unstated:
             return self.unstated[method]
-        found = (condition.failing(facts) for condition in self.every)
+        asked = (c for c in self.every if c.method in (None, method))
+        found = (condition.failing(facts) for condition in asked)
         return next((sentence for sentence in found if sentence is not None), None)
 
 

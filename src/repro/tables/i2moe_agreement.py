@@ -30,7 +30,8 @@ from repro.tables.rows import Entry, summary_entry
 RIGHT = {"multilabel": "exact_match"}  # of the other tasks: accuracy
 NOTE = (
     "agree: all experts alone decide alike (class, sign or set of labels); right: the "
-    "mixture decides as the label says; the four shares sum to 100"
+    "mixture decides as the label says; the four shares sum to 100; what agree "
+    "and right mean is our reading of the paper"
 )
 FEW = (
     f"where one share is of fewer than {FEWEST} patients in a seed all four are left "

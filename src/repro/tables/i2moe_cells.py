@@ -11,6 +11,7 @@ from repro.params import Params
 from repro.results.published import contents, keys_of_datasets
 from repro.results.runs import Run, read_run, trained_run
 from repro.tables.blocks import left_out
+from repro.tables.labels import LABELS
 from repro.tables.lines import (
     Line,
     baseline_lines,
@@ -27,6 +28,7 @@ from repro.tables.rows import (
     Entry,
     frame,
     joined,
+    joined_notes,
 )
 
 PAPER, GROUP = "i2moe", "experts"
@@ -55,6 +57,10 @@ SHOWN = {
 BLOCK = (
     *("block", "dataset", "source", "protocol", "simulated", "modalities"),
     "notes",
+)
+VARIANCE = (
+    "the paper prints a variance behind ± here (released scripts), to two digits, of "
+    "which 0.00 is any sd up to 0.07"
 )
 SIZES = (
     "interaction experts are set against the same fusion without them, which has the "
@@ -94,11 +100,24 @@ def printed_block(params: Params, table: str, name: str, key: str) -> pd.DataFra
         for told in printed_table(PAPER, table, key).rows.to_dict("records")
     ]
     note = f"no number of ours: {why} experts/{key} in params.yaml"
+    note = joined_notes(note, *variances(table, key))
     if not entries:
         return pd.DataFrame()
     about = contents(PAPER)["datasets"][name]["modalities"]
     block = Block(name, PRINTED_ALONE, "", False, ", ".join(about), note)
     return frame(block, entries)
+
+
+def variances(table: str, key: str) -> Iterator[str]:
+    """What stands behind ± where the paper prints a variance there, as a note."""
+    told = printed_table(PAPER, table, key).rows
+    told = told[told["variance"].notna()]
+    parts = [
+        f"{row['name']} {LABELS[row['metric']]} {row['variance']:.2f}"
+        for row in told.to_dict("records")
+    ]
+    if parts:
+        yield f"{VARIANCE}: {', '.join(parts)}"
 
 
 def measured(run: Run) -> Run:

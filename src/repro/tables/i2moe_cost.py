@@ -21,6 +21,7 @@ from repro.tables.i2moe_cells import (
     blocks,
     plain_runs,
     row_run,
+    variances,
 )
 from repro.tables.lines import printed_table
 from repro.tables.rows import Entry, frame, joined_notes
@@ -28,13 +29,12 @@ from repro.tables.rows import Entry, frame, joined_notes
 EXPERTS = f"{BACKBONE}_{FULL}"
 AT_PRINTED_SIZES = "_printed_sizes"  # after the code of a row
 NOTES = (
-    "seconds of CPU for one seed: a fit by its epochs, valid predicted in each, and "
+    "seconds of CPU for one seed: a fit by the epochs that it ran, valid predicted in "
+    "each, and "
     "one prediction of test; several seeds are trained at once, other fits beside them",
     "parameters of ours count encoders of sequences, those of the paper none",
     "at the paper's sizes: parameters by formula, those of which the modules have as "
     "many; of IMDB, MOSI and ENRICO other sizes than Table 7 gives",
-    "what the paper prints behind ± here is a variance (released scripts); shown is "
-    "its root",
 )
 
 
@@ -59,7 +59,10 @@ def _block(params: Params, key: str) -> pd.DataFrame | None:
     hardware = read_json(paths.timing(_cell(experts)))["hardware"]
     shown = ", ".join(f"{part} {value}" for part, value in sorted(hardware.items()))
     notes = joined_notes(
-        *NOTES, f"measured on {shown}, printed on an A100", block.notes
+        *NOTES,
+        *variances("table6", key),
+        f"measured on {shown}, printed on an A100",
+        block.notes,
     )
     return frame(replace(block, notes=notes), [*beside, *more])
 
@@ -79,11 +82,25 @@ def _measured(run: Run, row: str, name: str) -> Iterator[Entry]:
             f"{paths.timing(_cell(run))}: no seconds and test_seconds of {BACKBONE} of "
             f"{address}; train the cell again"
         )
-    seeds, epochs = len(setup.seeds), int(setup.training["epochs"])
-    yield Entry(row, name, "epoch_s", mean=trained / seeds / epochs)
-    yield Entry(row, name, "inference_s", mean=tested / seeds)
+    yield Entry(row, name, "epoch_s", mean=trained / _epochs(run))
+    yield Entry(row, name, "inference_s", mean=tested / len(setup.seeds))
     count = run.report.methods[BACKBONE].parameters
     yield Entry(row, name, "parameters", mean=float(count))
+
+
+def _epochs(run: Run) -> int:
+    """Epochs that the seeds ran together, fewer than asked for where they stop early.
+
+    Raises:
+        ValueError: the history holds none.
+    """
+    count = int((run.read("history")["method"] == BACKBONE).sum())
+    if not count:
+        raise ValueError(
+            f"{run.folder}/history.parquet: no epochs of {BACKBONE}; train the cell "
+            "again"
+        )
+    return count
 
 
 def _cell(run: Run) -> str:
@@ -133,7 +150,4 @@ def _beside(told: pd.DataFrame, entry: Entry) -> Entry:
     key = (entry.row, entry.metric)
     if key not in told.index:
         return entry
-    mean, sd = (float(np.float64(told.loc[key, name])) for name in ("mean", "sd"))
-    return replace(
-        entry, published_mean=mean, published_sd=None if np.isnan(sd) else sd
-    )
+    return replace(entry, published_mean=float(np.float64(told.loc[key, "mean"])))

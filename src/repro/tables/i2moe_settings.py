@@ -13,14 +13,15 @@ from repro.tables.i2moe_cells import FULL, GROUP, PAPER
 from repro.tables.rows import PlainTable
 
 NONE_HERE = "none"
+HEAD_LAYERS = 1  # a linear one, of every fusion that has the setting printed
 DATA = ("modality",)  # printed among the settings, but of the data
 NOTES = (
-    "printed, and what is in force here where it differs; no cell: nothing is trained "
-    "on these data here",
+    "printed, and what is in force here where it differs; no cell: experts of that "
+    "fusion are not trained on these data here",
     "the paper prints the four tables without captions; which is of which fusion "
     "follows from the released scripts",
     f"{NONE_HERE}: there is nothing here that it could be: a modality has the tokens "
-    "and the encoder of the preset, and a fusion one linear head, or its own",
+    "and the encoder of the preset",
 )
 
 
@@ -53,10 +54,10 @@ def _cell(printed: object, ours: Mapping[str, Any] | None, name: str) -> str:
 def settings(params: Params, key: str, fusion: str) -> Mapping[str, Any] | None:
     """Settings of interaction experts of a fusion by their printed names.
 
-    None where no cell trains on the data set; those that have no counterpart lack.
+    None where no cell trains them on the data set; those without a counterpart lack.
     """
     recipe = params.recipes.get(f"{GROUP}/{key}/{FULL}")
-    if recipe is None or fusion not in params.models(recipe.dataset).fusions:
+    if recipe is None or fusion not in recipe.trains:
         return None
     models, asked = params.models(recipe.dataset), recipe.interaction or Interaction()
     sizes, training = models.fusions[fusion], models.training
@@ -69,6 +70,7 @@ def settings(params: Params, key: str, fusion: str) -> Mapping[str, Any] | None:
         "train_epochs": training.epochs * recipe.times_epochs,
         "batch_size": training.batch,
         "hidden_dim": models.tokens.width,
+        "num_layers_pred": HEAD_LAYERS,
         **_of_sizes(sizes),
     }
 

@@ -138,7 +138,7 @@ def numbered(
         own = [replace(e, alpha=row.alpha, remark=row.remark) for e in own]
         entries += own if beside is None else _beside(row, own, found, beside)
     if beside is not None:
-        entries += _printed_only(beside.rows, found)
+        entries += _printed_only(beside.rows, found, entries)
     return frame(replace(block, notes=notes), entries)
 
 
@@ -195,20 +195,28 @@ def _judged(
     )
 
 
-def _printed_only(rows: pd.DataFrame, found: Sequence[Line]) -> Iterator[Entry]:
-    """Rows of the paper that are not trained here."""
-    ours = {(row.method, row.without, row.label) for row in found}
+def _printed_only(
+    rows: pd.DataFrame, found: Sequence[Line], known: Sequence[Entry]
+) -> Iterator[Entry]:
+    """Printed rows that are not trained here, and differences that are not tested."""
+    ours = {(row.method, row.without, row.label): row for row in found}
+    shown = {(entry.row, entry.metric) for entry in known}
     for told in rows.to_dict("records"):
         method, without, alpha = told["method"], told["without"], told["alpha"]
         label = _given(alpha)
-        if (method, without, label) in ours:
-            continue
+        own = ours.get((method, without, label))
+        if own and (
+            (own.row, told["metric"]) in shown or not is_difference(told["metric"])
+        ):
+            continue  # beside our number, or of a metric that the table leaves out
         row, name = method, told["name"]
         if without:
             row, name = f"{row}_without_{without.lower()}", f"{name} without {without}"
         if label is not None:
             row, name = f"{row}_{label:g}", f"{name}, alpha {label:g}"
         mean, sd = float(told["mean"]), _given(told["sd"])
+        if own:
+            row, name = own.row, own.name
         metric = told["metric"]
         yield Entry(row, name, metric, published_mean=mean, published_sd=sd)
 

@@ -1,12 +1,18 @@
 """A bad value of a preset stops with its file and the key as it stands there."""
 
 import re
+import shlex
 from pathlib import Path
+from shutil import copy, copytree
 
 import pytest
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides
 
 from repro.params import load
 from repro.params.presets import Encoder
+from repro.results.published import contents
+from repro.tables.i2moe_settings import settings
 from tests.repro.params.test_study import TEXT, written
 
 
@@ -86,3 +92,24 @@ def test_what_is_trained_is_written_as_ever(
     assert again.model_dump() == content and again.tuned == tuned
     assert made.is_frozen == (tuned is False)
     assert "finetune" not in made.model_dump(exclude={"finetune"})
+
+
+def test_the_told_command_gives_enrico_the_settings_of_table7(tmp_path: Path) -> None:
+    (told,) = re.findall(
+        r"^dvc exp run .*experts@enrico$", Path("docs/presets.md").read_text(), re.M
+    )
+    copytree("presets", tmp_path / "presets")
+    copy("params.yaml", tmp_path)
+    words = shlex.split(told)
+    given = [words[k + 1] for k, word in enumerate(words) if word == "-S"]
+    for file, changes in to_path_overrides(given).items():
+        apply_overrides(tmp_path / file, changes)
+    params = load(tmp_path / "params.yaml")
+    here = settings(params, "enrico", "concat_transformer")
+    printed = contents("i2moe")["hyperparameters"]["table7"]["values"]["ENRICO"]
+    assert here is not None and params.preset == "paper"
+    # What the settings hold and the paper prints; one linear head is no setting.
+    assert {n: v for n, v in here.items() if n != "num_layers_pred"} == {
+        name: printed[name] for name in here if name != "num_layers_pred"
+    }
+    assert set(here) >= {"train_epochs", "batch_size", "hidden_dim", "num_heads"}

@@ -262,6 +262,25 @@ def test_conditions_agree_with_the_paper_preset_and_the_printed_counts(
         assert {k: str(known[k]) for k in SIZES} == {k: facts[k] for k in SIZES}
 
 
+def test_experts_of_a_fusion_have_the_settings_of_its_own_table() -> None:
+    told = contents("i2moe")
+    tables = {f"table{k}": told["hyperparameters"][f"table{k}"] for k in range(7, 11)}
+    for name, own in tables.items():
+        method = told["methods"][own["backbone"]]
+        table = "table1" if name == "table7" else "table2"
+        for data, values in own["values"].items():
+            asked = conditions("i2moe", table, told["datasets"][data]["key"])
+            of = [c for c in asked.every if c.method in (None, method)]
+            for fact, printed in (("epochs", "train_epochs"), ("batch", "batch_size")):
+                (one,) = [c for c in of if c.fact == fact]
+                assert one.paper == str(values[printed]), (name, data, fact)
+    facts = {"preset": "paper", "seeds": "3", "split sizes": "947/219/292"}
+    asked = conditions("i2moe", "table2", "enrico")
+    table8 = facts | {"epochs": "30", "batch": "8"}
+    assert asked.failing(table8, "switchgate_i2moe") is None
+    assert asked.failing(table8, "interpretcc_i2moe") == "epochs 30, paper 60"
+
+
 @pytest.mark.parametrize(
     ("condition", "holds", "fails"),
     [

@@ -16,6 +16,7 @@ from repro.tables.i2moe_agreement import table3
 from repro.tables.i2moe_cost import count_at_printed_sizes, table6
 from repro.tables.i2moe_settings import hyperparameters, settings
 from tests.repro.made_runs import change_report, change_table
+from tests.repro.made_timing import write_history
 from tests.repro.tables.test_i2moe_fusions import without
 
 SHARES = ("disagree_right", "disagree_wrong", "agree_right", "agree_wrong")
@@ -54,6 +55,9 @@ def test_with_two_modalities_less_forward_is_the_full_model(
     assert alike["mean"].equals(full["mean"])
     assert alike["remark"].eq("identical by construction").all()
     assert not alike.index.str.contains("_vs_").any()
+    beside = rows[rows["dataset"] == "enrico"].set_index(["row", "metric"])
+    lost = beside.loc[("less_forward", "accuracy_vs_i2moe")]
+    assert lost["published_mean"] == -1.3 and np.isnan(lost["mean"])
     note = rows.loc[rows["dataset"] == "enrico", "notes"].iloc[0]
     assert "identical by construction: Less-Forward" in note
     other = rows.loc[rows["dataset"] == "mosi", "notes"].iloc[0]
@@ -82,7 +86,9 @@ def test_masks_are_set_against_noise(study: SimpleNamespace) -> None:
 
 def test_the_shares_of_agreement_sum_to_all_rows(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    found = ours(table3(study.params), "enrico")
+    rows = table3(study.params)
+    found = ours(rows, "enrico")
+    assert "our reading of the paper" in rows["notes"].iloc[0]
     row = "concat_transformer_i2moe"
     shares = found.loc[row]
     assert shares.loc[list(SHARES), "mean"].sum() == pytest.approx(100)
@@ -116,11 +122,16 @@ def test_seconds_are_of_one_seed_and_epoch(study: SimpleNamespace) -> None:
     told["test_seconds"][address]["concat_transformer"] = 0.6
     write_json(path, told)
     change_report(address, methods={"concat_transformer": {"parameters": 47572}})
+    write_history(address, ["concat_transformer"], epochs=5)
     found = ours(table6(study.params), "enrico").loc["concat_transformer_i2moe"]
-    assert found.loc["epoch_s", "mean"] == pytest.approx(72 / 3 / 12)  # seeds, epochs
+    # A training that stops early: 12 epochs are configured, 5 of them were run.
+    assert found.loc["epoch_s", "mean"] == pytest.approx(72 / 3 / 5)
     assert found.loc["inference_s", "mean"] == pytest.approx(0.2)
     assert found.loc["parameters", "mean"] == 47572
-    assert found.loc["epoch_s", "published_sd"] == pytest.approx(0.03**0.5)
+    assert found.loc["epoch_s", "published_mean"] == 6.17
+    assert np.isnan(found.loc["epoch_s", "published_sd"])  # a variance is printed
+    shown = "MulT train, an epoch (s) 0.02, MulT inference (s) 0.00"
+    assert shown in found["notes"].iloc[0]
     del told["test_seconds"][address]
     write_json(path, told)
     with pytest.raises(ValueError, match=r"timing/experts/enrico\.json: no seconds"):
@@ -142,16 +153,22 @@ def test_formulas_give_the_ten_printed_counts(study: SimpleNamespace) -> None:
 
 
 def test_settings_are_those_in_force(study: SimpleNamespace) -> None:
-    found = settings(study.params, "mosi", "switchgate")
+    found = settings(study.params, "mosi", "concat_transformer")
     training = study.params.models("mosi").training
     assert found is not None and found["interaction_loss_weight"] == 0.005
+    assert found["num_layers_pred"] == 1  # one linear head
+    assert settings(study.params, "mosi", "switchgate") is None  # MOSI trains no such
     assert found["train_epochs"] == training.epochs
     own = settings(study.params, "enrico", "switchgate")
     assert own is not None and own["train_epochs"] == 3 * training.epochs
     rows = hyperparameters(without(study.params, "adni")).rows
     strength = rows[rows["setting"] == "interaction loss weight"].set_index("fusion")
     assert strength.loc["I2MoE-MulT", "MOSI"] == "0.005"
-    assert strength.loc["I2MoE-MoE++", "MOSI"] == "0.001 (here 0.005)"
+    assert strength.loc["I2MoE-InterpretCC", "MOSI"] == "0.001 (here 0.005)"
+    assert strength.loc["I2MoE-MoE++", "MOSI"] == "0.001 (no cell)"
+    heads = rows[rows["setting"] == "num layers pred"].set_index("fusion")
+    assert heads.loc["I2MoE-MulT", "ENRICO"] == "2 (here 1)"
+    assert heads.loc["I2MoE-SwitchGate", "ENRICO"] == "1"
     assert strength.loc["I2MoE-MulT", "ADNI"] == "0.5 (no cell)"
     assert len(rows) == 3 * 14 + 11  # InterpretCC has fewer
 
