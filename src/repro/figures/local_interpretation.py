@@ -18,6 +18,7 @@ from repro.figures.canvas import (
     said_in_words,
     shared_legend,
 )
+from repro.figures.mixtures import expert_colors
 from repro.params import Params
 from repro.records import decoded
 from repro.results.runs import Run, trained_run
@@ -264,13 +265,14 @@ def genre_panels(
             axis.set_axis_off()
             axis.text(0.5, 0.5, "never rightly\npredicted", ha="center", va="center")
             continue
-        colors = [PALETTE[k % len(PALETTE)] for k in range(len(own))]
-        axis.bar(range(len(own)), own["part"], color=colors)
+        axis.bar(range(len(own)), own["part"], color=expert_colors(list(own["expert"])))
         axis.axhline(0, color=GRAY, linewidth=0.8)
         axis.set_xticks([])
-    names = [titled(expert) for expert in dict.fromkeys(series["expert"])]
-    marks = [Patch(color=PALETTE[k % len(PALETTE)]) for k in range(len(names))]
-    figure.legend(marks, names, loc="outside lower center", ncols=ACROSS)
+    experts = list(dict.fromkeys(series["expert"]))
+    marks = [Patch(color=color) for color in expert_colors(experts)]
+    figure.legend(
+        marks, list(map(titled, experts)), loc="outside lower center", ncols=ACROSS
+    )
     first = series.iloc[0]
     name = heading(params, str(first["dataset"]), bool(first["simulated"]))
     figure.suptitle(f"{name}: {title}")

@@ -1,6 +1,7 @@
 """Weights of interaction experts on test, and scores of each expert alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,18 @@ def density(values: Float[np.ndarray, " rows"], least: int = 1) -> pd.DataFrame:
     return pd.DataFrame({"weight": grid, "density": gaussian_kde(values)(grid)})
 
 
+def expert_colors(experts: Sequence[str]) -> list[str]:
+    """A color per expert; synergy and redundancy have theirs in every panel.
+
+    >>> expert_colors(["unique_text", "synergy"]) == [PALETTE[0], PALETTE[3]]
+    True
+    """
+    *first, synergy, redundancy, last = PALETTE
+    kept = {"synergy": synergy, "redundancy": redundancy}
+    others = cycle([*first, last])
+    return [kept[name] if name in kept else next(others) for name in experts]
+
+
 def weight_violins(series: pd.DataFrame, params: Params, title: str) -> Figure:
     """A panel per data set: a violin per expert, a line per seed, means marked."""
     if series.empty:
@@ -88,9 +101,10 @@ def weight_violins(series: pd.DataFrame, params: Params, title: str) -> Figure:
     figure, axes = _grid(series, 2.6)
     for axis, (dataset, part) in zip(axes, _by_dataset(series), strict=False):
         experts = list(dict.fromkeys(part["expert"]))
+        colors = expert_colors(experts)
         for e, expert in enumerate(experts):
             own = part[part["expert"] == expert]
-            _violin(axis, own, float(e), PALETTE[e % len(PALETTE)])
+            _violin(axis, own, float(e), colors[e])
         axis.axhline(1 / len(experts), color=GRAY, linestyle="--", linewidth=0.8)
         _experts_across(axis, experts)
         axis.set_title(heading(params, dataset, bool(part["simulated"].iloc[0])))
@@ -150,7 +164,7 @@ def alone_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
             experts["mean"],
             width=0.6,
             yerr=experts["sd"].fillna(0.0),
-            color=[PALETTE[e % len(PALETTE)] for e in range(len(experts))],
+            color=expert_colors(list(experts.index)),
             error_kw={"elinewidth": 1.0, "capsize": 2.5, "ecolor": "#333333"},
         )
         level = found["mean"]
@@ -169,7 +183,7 @@ def alone_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
 
 def _experts_across(axis: Axes, experts: list[str]) -> None:
     shown = [name.replace("unique_", "unique\n") for name in experts]
-    axis.set_xticks(range(len(experts)), shown, fontsize=7.5)
+    axis.set_xticks(range(len(experts)), shown, fontsize=7.5 if len(shown) < 6 else 6)
     axis.set_xlim(-0.6, len(experts) - 0.4)
     axis.grid(axis="x", visible=False)
 
