@@ -56,7 +56,8 @@ NOTES = (
     "masked: other rows' values tell of another label there, so that an expert that "
     "does what its name says has to react; so does one without specialisation",
     "leaning: what share of the reaction of a uniqueness expert to other rows' values "
-    "is to its own modality, and the mean over these experts; {chance} is none",
+    "is to its own modality, and the mean over these experts; {chance} is none. The "
+    "losses ask for it: it tells that they act, not that weights name what rows need",
     "removing: accuracy lost without the expert of the highest weight, beyond that "
     "without any one; 0 where others make up for it, too, and a large loss does not "
     "say that experts do what their names say",
