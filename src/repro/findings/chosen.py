@@ -55,5 +55,19 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "named": "rows with an expert",
     }
 )
+# Tables with a control of their own, which is no oracle: the row and what it shows.
+OWN_CONTROLS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "i2moe_probe": (
+            "untrained",
+            "No oracle row; the control is I2MoE, untrained: experts as drawn react "
+            "to any change, so that what survives of theirs shows that the probe sees "
+            "values of other rows, and lean nowhere. It says nothing of removing.",
+        ),
+    }
+)
 # The row whose weights are the planted reliability.
 CONTROL = "oracle"
+# Tables with a row more that is one.
+MORE_CONTROLS: Mapping[str, str] = MappingProxyType({"i2moe_coupling": "posterior"})
+PLANTED = "planted"  # the same where it is no row of a model

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from repro.findings.chosen import CONTROL, EVERY, STATED, WORDS
+from repro.findings.chosen import CONTROL, EVERY, MORE_CONTROLS, PLANTED, STATED, WORDS
 from repro.metrics.scores import SCORES, Metric, known_metric, metric_names
 from repro.params import Params
 from repro.tables.labels import GAIN, OWN, UNWEIGHTED, VERSUS, is_difference
 
 MINUS = "_minus_"
+OUTSIDE = "outside"  # without experts, of what weights change there and inside
 # block -> row -> metric -> numbers
 Tree = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 
@@ -19,7 +20,9 @@ class Comparison:
 
     `numbers` are those of metrics/*.json. A gain is positive where the row is better,
     another difference is the row minus its reference. `group` holds what shares a
-    metric, a reference and, of other fusions, a site, and so a positive control.
+    metric, a reference and, of other fusions, a site, and so a positive control. What
+    is a change is no difference of two models but of what the weights of one method,
+    the subject, change in two places.
     """
 
     where: str
@@ -30,6 +33,7 @@ class Comparison:
     is_gain: bool
     is_control: bool
     group: tuple[str, str, str]
+    is_change: bool = False
 
     @property
     def is_lower_better(self) -> bool:
@@ -106,9 +110,13 @@ def _comparison(
         metric = known_metric(headline)
         key = _reference(row, against, rows)
         reference = row_name(key, params) if key else "its unweighted fusion"
-        subject, is_control = row_name(row, params), CONTROL in row.split("_")
+        subject, is_control = row_name(row, params), _is_control(table, row)
         place = _without_method(row, params) if against == UNWEIGHTED else ""
-        if MINUS in row:  # the code names both
+        if against == OUTSIDE and MINUS in row:
+            code = row.rpartition(f"{MINUS}{OUTSIDE}_")[2]
+            subject, reference, key = row_name(code, params), against, against
+            is_control = code == PLANTED
+        elif MINUS in row:  # the code names both
             code, _, key = row.partition(MINUS)
             subject, reference = row_name(code, params), row_name(key, params)
     if metric is None:
@@ -125,7 +133,12 @@ def _comparison(
         is_gain=name.endswith(GAIN),
         is_control=is_control,
         group=(metric.name, key, place),
+        is_change=key == OUTSIDE,
     )
+
+
+def _is_control(table: str, row: str) -> bool:
+    return CONTROL in row.split("_") or row == MORE_CONTROLS.get(table)
 
 
 def _without_method(row: str, params: Params) -> str:

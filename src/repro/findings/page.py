@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
-from repro.findings.chosen import HEADLINES, SILENT, Headline
+from repro.findings.chosen import HEADLINES, OWN_CONTROLS, SILENT, Headline
 from repro.findings.comparisons import Comparison, Tree, comparisons, row_name
 from repro.findings.provenance import Provenance
 from repro.findings.sentences import control_sentence, is_negative, sentence
@@ -25,7 +25,8 @@ Written by `dvc repro results` from `metrics/*.json`; every sentence has its num
 from there, and an edit here is overwritten.
 
 - **worse**, **better**: Holm-adjusted p below 0.05, over all tested differences of the
-  table and data set. **No difference seen**: not below. **Not tested**: no claim.
+  table and data set; **higher**, **lower**: the same where neither is better. **No
+  difference seen**: not below. **Not tested**: no claim.
 - [interval]: {level:g} %, seeds and test groups both drawn, for each difference by
   itself. Seed SE: sd over seeds of the difference, by the root of their number.
 - A control is the row whose weights are the planted reliability: 1 or 0, so that
@@ -97,7 +98,8 @@ def stated(
             return Stated([NO_PROVENANCE.format(block=block)], [])
         before.append(f"Provenance: {known[block]}.")
     if not any(c.is_control for c in found):
-        before.append(NO_CONTROL)
+        row, says = OWN_CONTROLS.get(table, ("", ""))
+        before.append(says if row in tree[block] else NO_CONTROL)
     return Stated(before, list(_sentences(found)))
 
 

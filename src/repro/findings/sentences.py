@@ -58,7 +58,12 @@ def untested(found: Comparison) -> str:
 
 
 def sentence(found: Comparison) -> str:
-    """What one comparison says: worse or better, no difference seen, or not tested."""
+    """What one comparison says: worse or better, no difference seen, or not tested.
+
+    Where no direction is better: higher or lower.
+    """
+    if found.is_change:
+        return _change(found)
     pair, title = f"{found.subject} and {found.reference}", found.metric.title
     if reason := untested(found):
         difference = _signed(found, found.numbers["mean"])
@@ -68,17 +73,23 @@ def sentence(found: Comparison) -> str:
         told = f"{title} {_with_interval(found, numbers)}, {_evidence(found, numbers)}"
         return f"No difference seen between {pair}: {told}{_beside(numbers)}."
     word = "better" if is_better(found) else "worse"
+    if found.metric.is_neutral:
+        word = "higher" if numbers.mean > 0 else "lower"
     told = f"{_size(found, numbers)} ({_evidence(found, numbers)})"
     return f"{found.subject} is {word} than {found.reference} by {told}."
 
 
 def control_sentence(control: Comparison) -> str:
     """What the oracle of a table shows, and so what the table can show."""
+    if control.is_change:
+        return f"Control: {_change(control)}"
     start = f"Control ({control.subject}): the oracle"
     if reason := untested(control):
         return f"{start} is not tested ({reason})."
     numbers = _tested(control)
     evidence = _evidence(control, numbers)
+    if control.metric.is_neutral:
+        return _neutral_control(control, numbers)
     if numbers.is_significant and is_better(control):
         told = f"{_size(control, numbers)} ({evidence})"
         return f"{start} gains {told}: the table can show a good weighting."
@@ -94,6 +105,35 @@ def control_sentence(control: Comparison) -> str:
     )
 
 
+def _change(found: Comparison) -> str:
+    """By how much more weights change a metric inside experts than without."""
+    title, start = found.metric.title, f"The change of {found.metric.title} by weights"
+    of, places = f"({found.subject})", "inside experts than without"
+    if reason := untested(found):
+        difference = _signed(found, found.numbers["mean"])
+        return f"{start} {of} {places}: not tested ({reason}); {title} {difference}."
+    numbers = _tested(found)
+    evidence = _evidence(found, numbers)
+    if not numbers.is_significant:
+        told = f"{title} {_with_interval(found, numbers)}, {evidence}"
+        return (
+            f"{start} {of} is not seen to be other {places}: {told}{_beside(numbers)}."
+        )
+    word = "higher" if numbers.mean > 0 else "lower"
+    return f"{start} {of} is {word} {places} by {_size(found, numbers)} ({evidence})."
+
+
+def _neutral_control(control: Comparison, numbers: Tested) -> str:
+    """Whether a table can show a difference of which no direction is better."""
+    start, evidence = f"Control ({control.subject}):", _evidence(control, numbers)
+    if not numbers.is_significant:
+        told = f"{control.metric.title} {_with_interval(control, numbers)}, {evidence}"
+        return f"{start} no difference seen ({told}): this table cannot show one."
+    word = "higher" if numbers.mean > 0 else "lower"
+    told = f"{word} than {control.reference} by {_size(control, numbers)}"
+    return f"{start} {told} ({evidence}): the table can show such a difference."
+
+
 def is_better(found: Comparison) -> bool:
     """Whether the difference is an improvement, by the direction of its metric."""
     return (found.numbers["mean"] < 0) == found.is_lower_better
@@ -103,7 +143,8 @@ def is_negative(found: Comparison) -> bool:
     """Whether a test found the row worse, or no different."""
     if untested(found):
         return False
-    return not (_tested(found).is_significant and is_better(found))
+    is_good = is_better(found) or found.metric.is_neutral
+    return not (_tested(found).is_significant and is_good)
 
 
 def _tested(found: Comparison) -> Tested:

@@ -40,7 +40,7 @@ class Metric:
     `name` of a metric of each class ends in its number: recall_0. `about` says below a
     table what it is, where its title does not. A detail stands in a table of its own.
     Ranks over samples of several models mean nothing, so that cross-validated runs have
-    no metric that is `of_one_model`.
+    no metric that is `of_one_model`. Of a neutral one neither direction is better.
     """
 
     name: str
@@ -51,14 +51,17 @@ class Metric:
     is_detail: bool = False
     of_one_model: bool = False
     of_each_class: bool = False
+    is_neutral: bool = False
 
     @property
     def label(self) -> str:
-        """Title with the direction that is better.
+        """Title with the direction that is better, if one is.
 
         >>> Metric("mae", "MAE", 3, lower_is_better=True).label
         'MAE ↓'
         """
+        if self.is_neutral:
+            return self.title
         return f"{self.title} {'↓' if self.lower_is_better else '↑'}"
 
 
@@ -271,9 +274,10 @@ OF_EXPLANATIONS = (
     Metric("top_one", "mean top-1 of mechanisms", 3),
     Metric("reliable", "mean AUROC of reliability", 3),
     Metric("largest", "mean AUROC of the largest part", 3),
-    Metric("sure", "highest weight", 3),
-    Metric("survival", "mean surviving share", 3),
-    Metric("removal", "cost of removing the top expert (%)", 2),
+    Metric("sure", "highest weight", 3, is_neutral=True),
+    Metric("leaning", "leaning of uniqueness experts", 3),
+    Metric("survival", "surviving share of uniqueness experts", 3, is_neutral=True),
+    Metric("removal", "cost of removing the top expert (%)", 2, is_neutral=True),
 )
 
 

@@ -78,7 +78,7 @@ def own_statistics(probe: Probe, rows: PlantedRows) -> dict[str, Statistic]:
     """The same of a uniqueness expert in rows that need it, its modality masked.
 
     There an expert that does what its name says has to react to other rows' values:
-    they tell of another label. The positive control of the probe.
+    they tell of another label. So does an expert without specialisation.
     """
     found = {}
     for m, name in enumerate(rows.experts[: len(probe.modalities)]):

@@ -30,7 +30,8 @@ class PlantedParts:
     """Test rows in a fixed order: where modalities are noise, and parts of the label.
 
     `parts` are sizes: of the unique part of each modality, of synergy, of what all
-    share. A modality that a row lacks is not `present`.
+    share. A modality that a row lacks is not `present`. The posterior of reliability,
+    given what the modalities show, is there where the simulation records it.
     """
 
     modalities: tuple[str, ...]
@@ -39,6 +40,7 @@ class PlantedParts:
     present: Bool[np.ndarray, "samples modalities"]
     reliable: Bool[np.ndarray, "samples modalities"]
     parts: Float[np.ndarray, "samples parts"]
+    posterior: Float[np.ndarray, "samples modalities"] | None = None
 
     @property
     def largest(self) -> Bool[np.ndarray, "samples modalities"]:
@@ -62,6 +64,7 @@ def planted_parts(
         raise ValueError(f"{place}: holds nothing of {lost[0]}; simulate the data anew")
     truth = truth.loc[rows.id]
     names = [*(f"{UNIQUE}{name}" for name in modalities), SYNERGY, SHARED]
+    is_known = {f"posterior_{name}" for name in modalities} <= set(truth.columns)
     return PlantedParts(
         modalities=tuple(modalities),
         ids=rows.id,
@@ -69,6 +72,7 @@ def planted_parts(
         present=_columns(truth, "present", modalities).astype(bool),
         reliable=_columns(truth, "reliable", modalities).astype(bool),
         parts=np.abs(truth[names].to_numpy(np.float64)),
+        posterior=_columns(truth, "posterior", modalities) if is_known else None,
     )
 
 

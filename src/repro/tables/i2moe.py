@@ -78,7 +78,8 @@ def probe(params: Params) -> pd.DataFrame:
 def _probed(params: Params, address: str, rows: PlantedRows) -> Probed:
     run = trained_run(params, address)
     told = explanation_of(run.read("experts"), rows, rows.experts)
-    return Probed(told, probe_of(run.read("probe"), rows))
+    tested = run.predictions(run.methods[0])
+    return Probed(told, probe_of(run.read("probe"), rows), tested)
 
 
 def _planted_cells(params: Params) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from repro.metrics.bootstrap import Resampled
 from repro.params import Params
-from repro.results.runs import Run, trained_run
+from repro.results.runs import Run, refuse_unpaired, trained_run
 from repro.tables.blocks import block_of, left_out, tested_note
 from repro.tables.labels import UNWEIGHTED, difference_metric
 from repro.tables.lines import Line, line, lines
@@ -33,11 +33,16 @@ WEIGHT_NOTES = (
     "not, and that site is left out",
     "each weighted row is set against its own unweighted model; inside minus outside: "
     "what weights change in I2MoE less what they change without experts",
-    "nothing to undo: no change is seen without experts, nor inside; seen inside "
-    "alone: none without, one inside, whether or not the two differ; undone: inside "
-    "experts none is left, and the difference of the two is seen; not undone: inside "
-    "experts it is seen, too, and no difference of the two; else undecided; seen: "
-    "Holm-adjusted p < 0.05",
+    "no change seen: neither without experts nor inside; seen inside alone: none "
+    "without, one inside, whether or not the two differ; undone: none is seen inside, "
+    "and the difference of the two is; undone in part: both are, and that inside is "
+    "smaller; turned round: it has the other sign inside; more inside: it is larger "
+    "there; not undone: it is seen inside, too, no difference of the two is, and the "
+    "interval of that leaves out that nothing is left; no undoing seen: the same, but "
+    "the interval holds it; else undecided; one seed: not tested; seen: Holm-adjusted "
+    "p < 0.05",
+    "weights reach the experts and the re-weighter of their outputs: which of the two "
+    "undoes or adds something this table cannot tell",
 )
 
 
@@ -96,7 +101,12 @@ def weighted_entries(params: Params, found: Sequence[Line]) -> list[Entry]:
     """Metrics, differences to the unweighted models, and differences of those.
 
     Rows are `concat_transformer` and `i2moe`, alone and followed by a method.
+
+    Raises:
+        ValueError: samples, labels or seeds of two rows differ.
     """
+    for row in found:
+        refuse_unpaired(row.predictions, found[0].predictions)
     drawn = resampled_rows(found, params.statistics)
     headline = found[0].run.score.headline.name
     entries = [
@@ -163,20 +173,30 @@ def answer(outside: Entry, inside: Entry, between: Entry) -> str:
     >>> unseen = replace(seen, mean=0.01, p_holm=0.9)
     >>> answer(seen, unseen, replace(seen, mean=-0.09))
     'undone'
-    >>> answer(seen, seen, unseen), answer(unseen, seen, unseen)
-    ('not undone', 'seen inside alone')
+    >>> narrow = replace(unseen, lower=-0.02, upper=0.04)
+    >>> answer(seen, seen, narrow), answer(seen, seen, replace(narrow, lower=-0.2))
+    ('not undone', 'no undoing seen')
     """
     found = (outside, inside, between)
     if any(entry.p_holm is None for entry in found):
         return "not tested"
     before, after, change = (_sign(entry) for entry in found)
     if before == 0:
-        return "seen inside alone" if after else "nothing to undo"
+        return "seen inside alone" if after else "no change seen"
     if change == -before:
         return {before: "undone in part", 0: "undone"}.get(after, "turned round")
-    if after == before:
-        return "more inside" if change == before else "not undone"
-    return "undecided"
+    if after != before:
+        return "undecided"
+    if change == before:
+        return "more inside"
+    return "not undone" if _is_some_left(outside, between) else "no undoing seen"
+
+
+def _is_some_left(outside: Entry, between: Entry) -> bool:
+    """Whether the interval of a gap leaves out that all of a change is undone."""
+    if outside.mean is None or between.lower is None or between.upper is None:
+        return False
+    return not between.lower <= -outside.mean <= between.upper
 
 
 def _sign(entry: Entry) -> int:

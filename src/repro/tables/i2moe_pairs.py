@@ -12,6 +12,7 @@ from repro.metrics.resampling import mean_statistic
 from repro.params import Params
 from repro.results.comparing import LEAST_SEEDS
 from repro.results.explanations import Explanation, PlantedRows
+from repro.tables.i2moe_truth import ORACLE
 from repro.tables.labels import difference_metric, size_note
 from repro.tables.rows import (
     Block,
@@ -30,8 +31,13 @@ NOTES = (
     "most there is a wrong name; weighs most: share of the rows in which an expert "
     "does",
     "highest weight: mean over rows; one expert of {experts} weighs 1/{experts} at "
-    "least. Where it is as high as in rows that have an expert, a model is as sure of "
-    "a wrong name as of a right one",
+    "least. No direction is better by itself: lower than in rows that have an expert, "
+    "whether that is the one named there or not, is right",
+    "accuracy stands beside that of the most frequent class of the same rows",
+)
+CONTROL_NOTE = (
+    "exact posterior: the control; it gives each expert the probability of its own "
+    "mechanism alone, which need not sum to 1, so that all are low where none fits"
 )
 
 
@@ -40,15 +46,17 @@ def pairs_block(
 ) -> list[pd.DataFrame]:
     """The block on rows without an expert; none where every mechanism has one.
 
-    Of `explanations`, by code name, those by weights of experts.
+    Of `explanations`, by code name, those by weights of experts and the posterior.
     """
     kinds = _kinds(params, rows)
     told = {row: of for row, of in explanations.items() if of.logits is not None}
     if len(kinds) < 2 or not told:
         return []
-    entries, tests = list[Entry](), list[Entry]()
-    for row, of in told.items():
-        entries += _shares(params, row, of, rows, kinds)
+    known = {row: of for row, of in explanations.items() if row == ORACLE}
+    entries, tests = list(_most_frequent(rows, kinds)), list[Entry]()
+    for row, of in (told | known).items():
+        if row not in known:  # in rows without an expert all are alike: none is first
+            entries += _shares(params, row, of, rows, kinds)
         sure, differences = _sureness(params, row, of, rows, kinds)
         entries += sure
         tests += differences
@@ -60,7 +68,10 @@ def pairs_block(
         modalities=", ".join(name[7:] for name in rows.experts[:-2]),
         notes=joined_notes(
             size_note(len(rows.ids), "samples", len(rows.ids), "samples"),
-            *(note.format(experts=len(rows.experts)) for note in NOTES),
+            *(
+                note.format(experts=len(rows.experts))
+                for note in (*NOTES, *([CONTROL_NOTE] if known else []))
+            ),
         ),
     )
     return [frame(block, [*entries, *holm_adjusted(tests)])]
@@ -75,6 +86,16 @@ def _kinds(params: Params, rows: PlantedRows) -> dict[str, Bool[np.ndarray, " ro
         if own.any():
             found[known[number]] = own
     return found
+
+
+def _most_frequent(
+    rows: PlantedRows, kinds: Mapping[str, np.ndarray]
+) -> Iterator[Entry]:
+    """Accuracy of naming the most frequent class of the rows of each kind."""
+    for kind, own in kinds.items():
+        right = 100 * np.bincount(rows.y[own]).max() / own.sum()
+        title = f"most frequent class, {_where(kind)}"
+        yield Entry(f"majority_in_{kind}", title, "accuracy", mean=float(right))
 
 
 def _shares(
@@ -129,5 +150,8 @@ def _sureness(
 
 def _row(params: Params, row: str, kind: str) -> tuple[str, str]:
     """Code and name of one explanation in rows of one kind."""
-    where = "rows with an expert" if kind == NAMED else kind.replace("_", " ")
-    return f"{row}_in_{kind}", f"{params.names.get(row, row)}, {where}"
+    return f"{row}_in_{kind}", f"{params.names.get(row, row)}, {_where(kind)}"
+
+
+def _where(kind: str) -> str:
+    return "rows with an expert" if kind == NAMED else kind.replace("_", " ")

@@ -1,6 +1,6 @@
 """Table of I2MoE: do experts use what modalities say, or only detect the masks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from repro.results.probes import (
     sensitivity,
     survival_statistics,
 )
+from repro.results.runs import Predictions, refuse_unpaired
 from repro.tables.labels import difference_metric, size_note
 from repro.tables.rows import (
     Block,
@@ -39,7 +40,8 @@ from repro.tables.rows import (
 from repro.tables.tested import tested_difference
 
 MASKS = (NOISE, OTHERS, "mean", "zero", FLOOR)
-TESTED = ("survival", "removal")
+TESTED = ("leaning", "survival", "removal")
+UNTRAINED = "untrained"
 NOTES = (
     "moves: mean distance of an expert's logits for rows with a modality replaced from "
     "those for intact rows, over modalities and rows: by noise, as in training; by "
@@ -47,24 +49,36 @@ NOTES = (
     "each with dropout of its own, which the losses cannot tell from a mask",
     "survives: what is left of the reaction to noise when other rows' values stand "
     "there; near 0 an expert detects noise and uses no information; above 1 it reacts "
-    "to other rows more",
+    "to other rows more. No direction is better: experts without any specialisation "
+    "react to every change, and the redundancy expert is meant to move least. Tested "
+    "is the mean over uniqueness experts alone",
     "in its rows: the same of a uniqueness expert in rows that need it, its modality "
     "masked: other rows' values tell of another label there, so that an expert that "
-    "does what its name says has to react; the positive control. Leaning: what share "
-    "of its reaction to other rows' values is to its own modality; {chance} is none",
-    "untrained: experts as they were drawn, all alike, so that they react to any "
-    "change and lean nowhere; the negative control",
+    "does what its name says has to react; so does one without specialisation",
+    "leaning: what share of the reaction of a uniqueness expert to other rows' values "
+    "is to its own modality, and the mean over these experts; {chance} is none. The "
+    "losses ask for it: it tells that they act, not that weights name what rows need",
     "removing: accuracy lost without the expert of the highest weight, beyond that "
-    "without any one; 0: weights say nothing of what experts do",
+    "without any one; 0 where others make up for it, too, and a large loss does not "
+    "say that experts do what their names say",
+)
+UNTRAINED_NOTE = (
+    "untrained: experts as they were drawn, all alike. They react to any change, so "
+    "that what survives of theirs shows that the probe sees values of other rows (the "
+    "positive control of survival), and lean nowhere (the negative one of leaning)"
 )
 
 
 @dataclass(frozen=True)
 class Probed:
-    """One run with experts: what it says of the rows, and how its experts move."""
+    """One run with experts: what it says of the rows, and how its experts move.
+
+    `predictions` tell which rows and seeds it can be set against.
+    """
 
     explanation: Explanation
     probe: Probe
+    predictions: Predictions
 
 
 def probe_block(
@@ -80,33 +94,53 @@ def probe_block(
     for row, run in found.items():
         survival = _drawn(params, survival_statistics(run.probe, rows), rows)
         removal = {"removal": removal_statistic(run.explanation, rows)}
+        leaning = _drawn(params, leaning_statistics(run.probe, rows), rows)
         means[row] = _drawn(params, removal, rows)
-        if survival:
-            means[row]["survival"] = _mean(list(survival.values()))
+        if leaning:
+            means[row]["leaning"] = _mean(list(leaning.values()))
+        unique = [survival[name] for name in rows.experts[:-2] if name in survival]
+        if unique:
+            means[row]["survival"] = _mean(unique)
         title = params.names.get(row, row)
         entries += [
             _entry(params, row, title, metric, value)
             for metric, value in means[row].items()
         ]
-        entries += _of_experts(params, row, run.probe, rows, survival)
-    tests = [
-        tested_difference(
-            params.statistics,
-            row,
-            params.names.get(row, row),
-            difference_metric(metric, reference),
-            means[row][metric] - means[reference][metric],
-        )
-        for reference in against
-        for row in found
-        if row not in against[: against.index(reference) + 1]
-        for metric in TESTED
-        if metric in means[row] and metric in means[reference]
-    ]
-    return frame(_block(rows), [*entries, *holm_adjusted(tests)])
+        shares = {"share": survival, "leaning": leaning}
+        entries += _of_experts(params, row, run.probe, rows, shares)
+    tests = list(_tests(params, found, means, against))
+    return frame(_block(rows, found), [*entries, *holm_adjusted(tests)])
 
 
-def _block(rows: PlantedRows) -> Block:
+def _tests(
+    params: Params,
+    found: Mapping[str, Probed],
+    means: Mapping[str, Mapping[str, Resampled]],
+    against: Sequence[str],
+) -> Iterator[Entry]:
+    """Every run against each reference, two references once.
+
+    Raises:
+        ValueError: two runs hold other rows or seeds.
+    """
+    for k, reference in enumerate(against):
+        for row in found:
+            if row in against[: k + 1]:
+                continue
+            refuse_unpaired(found[row].predictions, found[reference].predictions)
+            for metric in TESTED:
+                if metric not in means[row] or metric not in means[reference]:
+                    continue
+                yield tested_difference(
+                    params.statistics,
+                    row,
+                    params.names.get(row, row),
+                    difference_metric(metric, reference),
+                    means[row][metric] - means[reference][metric],
+                )
+
+
+def _block(rows: PlantedRows, found: Mapping[str, Probed]) -> Block:
     chance, count = f"1/{len(rows.experts) - 2}", len(rows.ids)
     return Block(
         dataset=rows.dataset,
@@ -117,6 +151,7 @@ def _block(rows: PlantedRows) -> Block:
         notes=joined_notes(
             size_note(count, "samples", count, "samples"),
             *(note.format(chance=chance) for note in NOTES),
+            *([UNTRAINED_NOTE] if UNTRAINED in found else []),
         ),
     )
 
@@ -126,15 +161,12 @@ def _of_experts(
     row: str,
     probe: Probe,
     rows: PlantedRows,
-    survival: Mapping[str, Resampled],
+    shares: Mapping[str, Mapping[str, Resampled]],
 ) -> Iterator[Entry]:
     """Sensitivities and surviving shares, an expert a row."""
     title = params.names.get(row, row)
-    named = {
-        "share": survival,
-        "own": _drawn(params, own_statistics(probe, rows), rows),
-        "leaning": _drawn(params, leaning_statistics(probe, rows), rows),
-    }
+    own = _drawn(params, own_statistics(probe, rows), rows)
+    named = {**shares, "own": own}
     moves = {m: sensitivity(probe, m) for m in MASKS if m in probe.distance}
     for e, expert in enumerate(rows.experts):
         code, name = f"{row}_{expert}", f"{title}, {expert.replace('_', ' ')}"

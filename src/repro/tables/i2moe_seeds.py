@@ -73,7 +73,12 @@ def expert_weights(run: Run) -> Float[np.ndarray, "seeds samples experts"]:
     table = table[table["method"] == method]
     wide = table.pivot(index=["seed", "id"], columns="expert", values="weight")
     seeds = wide.index.get_level_values("seed").nunique()
-    if len(wide) % seeds or wide.isna().to_numpy().any():
+    ids = wide.index.get_level_values("id").to_numpy()
+    is_even = len(ids) % seeds == 0
+    if is_even:
+        by_seed = ids.reshape(seeds, -1)
+        is_even = bool((by_seed == by_seed[0]).all())
+    if not is_even or wide.isna().to_numpy().any():
         raise ValueError(
             f"{run.folder}/experts.parquet: seeds hold different rows or experts; "
             "train the cell again"

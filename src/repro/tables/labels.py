@@ -24,8 +24,8 @@ PROBES = {
     "mean_moves": "by the mean",
     "zero_moves": "by zeros",
     "dropout_moves": "floor",
-    "probe_share": "survives ↑",
-    "probe_own": "survives in its rows ↑",
+    "probe_share": "survives",
+    "probe_own": "survives in its rows",
     "probe_leaning": "leaning ↑",
 }
 # Numbers that are no score of predictions, in the order of their columns.
@@ -64,7 +64,7 @@ SUFFIX_LABELS = {
     "_told": "AUROC ↑",
     "_rows": "accuracy in its rows (%)",
     "_follows": "follows its share ↑",
-    "_survives": "survives ↑",
+    "_survives": "survives",
     "_largest": "largest part AUROC ↑",
     "_likeness": "likeness to I2MoE",
     "_tops": "weighs most",

@@ -37,9 +37,9 @@ from repro.tables.rows import (
 from repro.tables.tested import tested_difference
 
 EXPERTS, EQUAL = "i2moe", "uniform"
-# Controls: each knows one of the two, and is tested in that alone.
+# What is asked for itself, as weights: 1 by construction, so that none is tested.
 RELIABILITY, LARGEST = "oracle", "oracle_largest"
-UNASKED = ((RELIABILITY, "largest"), (LARGEST, "reliable"))
+KNOWABLE = "posterior"  # the control: of reliability, what modalities let one know
 TWO = "two_explanations"  # the block of these rows
 BOTH = ("reliable", "largest")  # what weights are asked for, mean over modalities
 TRUTH_NOTES = (
@@ -49,8 +49,16 @@ TRUTH_NOTES = (
     "weights of I2MoE are those of the uniqueness expert of a modality; likeness: "
     "Spearman over rows of the weights of a row of this table and those of I2MoE "
     "without weights inside",
-    "planted reliability and planted largest part are controls: each knows one of the "
-    "two; equal weights are higher in rows that lack a modality",
+    "planted reliability and planted largest part are what is asked for itself, 1 by "
+    "construction: they check how it is scored, not what weights could tell, and are "
+    "not tested; equal weights are higher in rows that lack a modality",
+    "a modality that alone predicts nothing cannot be explained: that weights do not "
+    "tell where it is noise is nothing against them",
+)
+CONTROL_NOTE = (
+    "posterior reliability: the control; the exact probability that a modality is no "
+    "noise, for one who knows the law and the latents behind what all modalities show: "
+    "the most that weights could tell of reliability. Of the largest part there is none"
 )
 
 
@@ -71,6 +79,8 @@ def two_explanations(
         if method in inside.report.methods:
             found[f"{EXPERTS}_{code}"] = uniqueness_weights(inside, method, rows)
     found[LARGEST] = np.broadcast_to(rows.largest.astype(np.float64), own.shape)
+    if rows.posterior is not None:
+        found[KNOWABLE] = np.broadcast_to(rows.posterior, own.shape)
     block = Block(
         dataset=TWO,
         source=source_of(experts),
@@ -85,6 +95,7 @@ def two_explanations(
                 params.dataset(dataset).groups,
             ),
             *TRUTH_NOTES,
+            *([CONTROL_NOTE] if KNOWABLE in found else []),
         ),
     )
     return frame(block, told_entries(params, found, rows))
@@ -116,11 +127,8 @@ def told_entries(
     tests: list[Entry] = []
     for row, against in _pairs(found):
         for target in BOTH:
-            is_other = (row, target) in (
-                (RELIABILITY, "largest"),
-                (LARGEST, "reliable"),
-            )
-            if target in means[row] and not is_other:
+            is_asked = row != KNOWABLE or target == "reliable"
+            if target in means[row] and is_asked:
                 pair = means[row][target] - means[against][target]
                 name, metric = _title(params, row), difference_metric(target, against)
                 tests.append(tested_difference(statistics, row, name, metric, pair))
@@ -128,11 +136,13 @@ def told_entries(
 
 
 def _pairs(found: Mapping[str, Weights]) -> Iterator[tuple[str, str]]:
-    """Every kind against equal weights, and both of BTW against those of I2MoE."""
+    """Every kind against equal weights, BTW and the control against those of I2MoE."""
     for row in found:
+        if row in (RELIABILITY, LARGEST):
+            continue
         if row != EQUAL:
             yield row, EQUAL
-        if row in ("instance", "bi_level"):
+        if row in ("instance", "bi_level", KNOWABLE):
             yield row, EXPERTS
 
 

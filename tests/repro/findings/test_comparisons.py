@@ -91,3 +91,30 @@ def test_a_contrast_names_both_of_its_rows(params) -> None:
     (found,) = comparisons("btw_contrasts", "mosi__simulated", tree, params)
     assert found.subject == "contribution, BTW"
     assert found.reference == "contribution, equal weights"
+
+
+def test_what_weights_change_in_two_places_has_one_control(params) -> None:
+    metric = "mae_vs_outside"
+    rows = {
+        f"inside_{code}_minus_outside_{code}": {metric: numbers(0.09, 0.001)}
+        for code in ("planted", "instance", "bi_level")
+    }
+    tree = {"mosi__simulated": rows}
+    found = comparisons("i2moe_coupling", "mosi__simulated", tree, params)
+    assert {c.subject: c.is_control for c in found} == {
+        "planted reliability": True,
+        "BTW-local (KL)": False,
+        "BTW": False,
+    }
+    assert len({c.group for c in found}) == 1 and all(c.is_change for c in found)
+
+
+def test_labels_as_weights_are_no_control_where_the_posterior_is(params) -> None:
+    metric = "reliable_vs_uniform"
+    rows = {name: {metric: numbers(0.2, 0.01)} for name in ("posterior", "bi_level")}
+    tree = {"two_explanations__simulated": rows | {"uniform": {}}}
+    found = comparisons("i2moe_coupling", "two_explanations__simulated", tree, params)
+    assert {c.subject: c.is_control for c in found} == {
+        "posterior reliability": True,
+        "BTW": False,
+    }

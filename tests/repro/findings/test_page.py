@@ -93,6 +93,19 @@ def test_a_table_whose_oracle_gains_nothing_says_so(params) -> None:
     assert "No oracle row: this table has no positive control." in page(without, params)
 
 
+def test_a_probe_names_its_own_control(params) -> None:
+    metric = "leaning_vs_untrained"
+    rows = {"untrained": {}, "i2moe": {metric: numbers(0.4, 0.001)}}
+    block = "planted_uniform__simulated"
+    text = page({"i2moe_probe": {block: rows}}, params)
+    assert "the control is I2MoE, untrained" in text
+    assert "this table has no positive control" not in text
+    without = {"no_interaction": {}, "i2moe": {"leaning_vs_no_interaction": {}}}
+    without["i2moe"]["leaning_vs_no_interaction"] = numbers(0.4, 0.001)
+    text = page({"i2moe_probe": {block: without}}, params)
+    assert "this table has no positive control" in text
+
+
 def test_a_claim_against_a_row_without_a_control_says_so(params) -> None:
     metric = "auroc_vs_fusemoe"
     rows = {"fusemoe": {}, "fusemoe_zero": {}, "oracle": {metric: numbers(0.1, 0.001)}}

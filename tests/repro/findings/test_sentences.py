@@ -146,3 +146,52 @@ def test_a_control_that_gains_before_holm_only_says_so(params) -> None:
     told = control_sentence(control)
     assert "the oracle gains by its own interval, not after Holm" in told
     assert "MAE -0.080 [-0.100, -0.060]" in told and "hardly shows" in told
+
+
+def probed(params: Params, metric: str, row: str, given: dict[str, float]):
+    """The one comparison of a row of explanations."""
+    rows = {row: {metric: given}, metric.partition("_vs_")[2]: {}}
+    (found,) = comparisons("i2moe_x", "b__simulated", {"b__simulated": rows}, params)
+    return found
+
+
+@pytest.mark.parametrize(("mean", "word"), [(-0.2, "lower"), (0.2, "higher")])
+def test_a_neutral_difference_is_neither_better_nor_worse(params, mean, word) -> None:
+    found = probed(
+        params, "survival_vs_untrained", "no_interaction", numbers(mean, 0.01)
+    )
+    assert sentence(found) == (
+        f"No-Interaction is {word} than I2MoE, untrained by 0.200 surviving share of "
+        "uniqueness experts [0.180, 0.220] (6 seeds, seed SE 0.004, Holm p 0.010)."
+    )
+    assert not is_negative(found)
+    assert found.metric.label == "surviving share of uniqueness experts"
+
+
+def test_a_neutral_control_shows_a_difference_or_none(params) -> None:
+    row = "oracle_mechanism_in_pair"
+    shown = probed(params, "sure_vs_named", row, numbers(-0.9, 0.001))
+    assert control_sentence(shown).endswith("the table can show such a difference.")
+    assert "lower than rows with an expert by 0.900" in control_sentence(shown)
+    none = probed(params, "sure_vs_named", row, numbers(-0.01, 0.4))
+    assert control_sentence(none).endswith("this table cannot show one.")
+
+
+@pytest.mark.parametrize(("mean", "word"), [(-0.09, "lower"), (0.09, "higher")])
+def test_a_change_in_two_places_compares_no_models(params, mean, word) -> None:
+    code = "inside_{0}_minus_outside_{0}"
+    row = code.format("bi_level")
+    found = probed(params, "mae_vs_outside", row, numbers(mean, 0.001))
+    assert sentence(found) == (
+        f"The change of MAE by weights (BTW) is {word} inside experts than without by "
+        "0.090 MAE [0.070, 0.110] (6 seeds, seed SE 0.004, Holm p 0.001)."
+    )
+    unseen = probed(
+        params, "mae_vs_outside", code.format("planted"), numbers(mean, 0.2)
+    )
+    assert control_sentence(unseen).startswith(
+        "Control: The change of MAE by weights (planted reliability) is not seen to be "
+        f"other inside experts than without: MAE {mean:+.3f}"
+    )
+    one = probed(params, "mae_vs_outside", row, numbers(mean, 0.001, n=1))
+    assert "not tested (one seed)" in sentence(one)

@@ -61,7 +61,15 @@ def test_rows_without_an_expert_are_told_by_who_weighs_most(
     wide = block.pivot(index="row", columns="metric", values="mean")
     tops = [name for name in wide if name.endswith("_tops")]
     assert len(tops) == 5
-    assert wide[tops].sum(axis=1).to_numpy() == pytest.approx(1.0)
+    told = wide[wide.index.str.startswith("i2moe")]
+    assert told[tops].sum(axis=1).to_numpy() == pytest.approx(1.0)
+    control = wide.loc["oracle_mechanism_in_synergy_m1_m2"]
+    assert wide.loc["oracle_mechanism_in_named", "sure"] == 1.0
+    assert control["sure"] == 0.0 and control["sure_vs_named"] == -1.0
+    assert 50 <= wide.loc["majority_in_named", "accuracy"] < 70
+    assert {"majority_in_synergy_m1_m2", "i2moe_in_synergy_m1_m2"} <= set(
+        wide["accuracy"].dropna().index
+    )
     lost = wide.loc["i2moe_in_synergy_m1_m2"]
     assert lost["sure_vs_named"] < 0 < wide.loc["i2moe_in_named", "sure"]
     assert lost["sure"] > 1 / 5

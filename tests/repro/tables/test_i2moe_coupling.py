@@ -1,6 +1,7 @@
 """Weights inside experts: a made run that undoes them, and one that does not."""
 
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.tables.i2moe_coupling import answer, coupling
+from repro.tables.i2moe_coupling import WEIGHT_NOTES, answer, coupling
 from repro.tables.rows import Entry
 from tests.repro.made_runs import change_table
 
@@ -49,7 +50,7 @@ def made(study: SimpleNamespace, outside: float, inside: float) -> pd.DataFrame:
         (0.4, 0.0, "undone"),
         (0.4, 0.4, "not undone"),
         (0.4, 0.2, "undone in part"),
-        (0.0, 0.0, "nothing to undo"),
+        (0.0, 0.0, "no change seen"),
         (0.0, 0.4, "seen inside alone"),
         (0.2, 0.6, "more inside"),
     ],
@@ -76,6 +77,29 @@ def test_one_holm_family_holds_all_differences(study: SimpleNamespace) -> None:
     assert least["p_holm"] == pytest.approx(min(1, 9 * least["p"]), abs=1e-12)
 
 
+def test_every_answer_is_told_below_the_table() -> None:
+    told = " ".join(WEIGHT_NOTES)
+    made = [
+        Entry("a", "a", "m", mean=m, p_holm=p) for m in (1.0, -1.0) for p in (0.01, 1.0)
+    ]
+    made = [replace(entry, lower=-4.0, upper=4.0) for entry in made]
+    made += [replace(made[1], lower=-0.1, upper=0.1), Entry("a", "a", "m", mean=1.0)]
+    answers = {answer(*three) for three in product(made, repeat=3)}
+    assert len(answers) == 10
+    assert all(word in told for word in answers), answers
+
+
+def test_rows_of_other_seeds_are_refused(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+
+    def later(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(seed=table["seed"] + 7)
+
+    change_table(INSIDE, later)
+    with pytest.raises(ValueError, match="has seeds"):
+        coupling(study.params)
+
+
 def test_both_explanations_stand_beside_the_truth(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     table = coupling(study.params)
@@ -89,6 +113,12 @@ def test_both_explanations_stand_beside_the_truth(study: SimpleNamespace) -> Non
     differences = set(two.loc[two["row"] == "bi_level", "metric"])
     assert {"reliable_vs_uniform", "largest_vs_i2moe"} <= differences
     assert two.loc[two["metric"] == "reliable", "lower"].notna().all()
+    labels = two[two["row"].isin(["oracle", "oracle_largest"])]
+    assert not labels["metric"].str.contains("_vs_").any()  # 1 by construction
+    known = two[two["row"] == "posterior"].set_index("metric")
+    assert 0.5 < known.loc["reliable", "mean"] <= 1.0
+    tested = {name for name in known.index if "_vs_" in name}
+    assert tested == {"reliable_vs_uniform", "reliable_vs_i2moe"}
 
 
 def test_one_seed_is_not_answered() -> None:
@@ -97,6 +127,11 @@ def test_one_seed_is_not_answered() -> None:
     seen = replace(entry, p_holm=0.001)
     unseen = replace(seen, p_holm=0.4)
     assert answer(seen, unseen, unseen) == "undecided"
+    wide = replace(unseen, lower=-0.15, upper=0.05)
+    assert answer(seen, seen, wide) == "no undoing seen"
+    narrow = replace(unseen, lower=-0.09, upper=0.05)
+    assert answer(seen, seen, narrow) == "not undone"
+    assert answer(seen, seen, unseen) == "no undoing seen"  # no interval, no claim
     assert answer(seen, replace(seen, mean=-0.1), replace(seen, mean=-0.2)) == (
         "turned round"
     )
