@@ -132,6 +132,9 @@ def test_seconds_are_of_one_seed_and_epoch(study: SimpleNamespace) -> None:
     assert np.isnan(found.loc["epoch_s", "published_sd"])  # a variance is printed
     shown = "MulT train, an epoch (s) 0.02, MulT inference (s) 0.00"
     assert shown in found["notes"].iloc[0]
+    write_history(address, ["switchgate"])
+    with pytest.raises(ValueError, match=r"history\.parquet: no epochs of concat_tr"):
+        table6(study.params)
     del told["test_seconds"][address]
     write_json(path, told)
     with pytest.raises(ValueError, match=r"timing/experts/enrico\.json: no seconds"):
