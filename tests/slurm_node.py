@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
@@ -51,9 +51,17 @@ def installed() -> bool:
     return os.geteuid() == 0 and all(_program(name) for name in PROGRAMS)
 
 
+class NoSlurmError(RuntimeError):
+    """Slurm is installed, and this machine does not let it run."""
+
+
 @contextmanager
 def node(folder: Path) -> Iterator[Path]:
-    """A Slurm that runs as long as the block; gives its configuration."""
+    """A Slurm that runs as long as the block; gives its configuration.
+
+    Raises:
+        NoSlurmError: its daemons do not start here.
+    """
     for name in ("state", "spool", "munge"):
         (folder / name).mkdir(parents=True)
     # munged wants a socket that everybody may reach, below folders nobody may write.
@@ -72,7 +80,10 @@ def node(folder: Path) -> Iterator[Path]:
     )
     started: list[Path] = []
     try:
-        _start(folder, started)
+        try:
+            _start(folder, started)
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            raise NoSlurmError(f"a Slurm of a node does not start: {error}") from error
         yield conf
     finally:
         for file in reversed(started):
@@ -100,7 +111,8 @@ def end(file: Path, sign: int = signal.SIGTERM) -> None:
     if not file.is_file():
         return
     pid = int(file.read_text())
-    os.kill(pid, sign)
+    with suppress(ProcessLookupError):
+        os.kill(pid, sign)
     wait_for(lambda: not _lives(pid))
 
 
