@@ -17,6 +17,8 @@ from tests.repro.made_screens import picture
 SMALL = presets.Pictures(
     screens=100,
     films=200,
+    subjects=100,
+    visits=100,
     encoder="pixels",
     weights="none",
     width=6,
