@@ -23,6 +23,11 @@ NOT_DETERMINISTIC = (
 )
 
 
+def cells(group: str) -> Path:
+    """The recipes of one group of training cells."""
+    return Path("cells") / f"{group}.yaml"
+
+
 def preset(name: str) -> Path:
     """Sizes and settings of one preset."""
     return Path("presets") / f"{name}.yaml"

@@ -141,19 +141,18 @@ def test_deps_exist_or_are_made():
 
 
 def test_params_exist():
-    presets = {
-        path: yaml_content(ROOT / path)
-        for path in ("presets/default.yaml", "presets/tiny.yaml", "presets/paper.yaml")
-    }
+    groups = {f"cells/{group}.yaml" for group in PARAMS.cells}
+    presets = [f"presets/{name}.yaml" for name in ("default", "tiny", "paper")]
+    content = {path: yaml_content(ROOT / path) for path in (*presets, *groups)}
     for stage in EVERY:
         for name in stage.params:
             file, colon, key = name.rpartition(":")
             if not colon:
                 lookup(CONTENT, name)
                 continue
-            assert file == f"presets/{PARAMS.preset}.yaml", stage.address
-            for content in presets.values():
-                lookup(content, key)
+            assert file in {presets[0], *groups}, stage.address
+            for path in [file] if file in groups else presets:
+                lookup(content[path], key)
 
 
 def test_training_follows_the_sizes_of_its_own_fusions_only():
@@ -162,7 +161,7 @@ def test_training_follows_the_sizes_of_its_own_fusions_only():
         named = {
             p.rpartition(".")[2]
             for p in stage.params
-            if "yaml:" in p and ".fusions." in p
+            if p.startswith("presets/") and ".fusions." in p
         }
         assert named == built, stage.address
 
@@ -227,7 +226,9 @@ def test_every_cell_of_params_is_a_stage_that_lists_it():
     assert {f"draws/{name}" for name in draws} == drawn
     assert set(named) == cells - drawn
     for cell, stage in named.items():
-        assert f"cells.{cell.replace('/', '.')}" in stage.params, cell
+        group = cell.partition("/")[0]
+        key = f"cells/{group}.yaml:cells.{cell.replace('/', '.')}"
+        assert key in stage.params, cell
         assert f"runs/{cell}" in stage.cached and f"timing/{cell}.json" in stage.cached
 
 

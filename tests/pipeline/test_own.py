@@ -98,7 +98,7 @@ def write_data(folder: Path, classes: int) -> None:
 
 
 def add(clone: Clone, name: str, facts: Mapping[str, Any]) -> None:
-    """Add a data set and a cell that trains everything on it, by params.yaml alone."""
+    """Add a data set and a cell that trains everything on it, by settings alone."""
     write_data(clone.path / f"data/raw/{name}", len(facts.get("classes", ())))
     entry = {
         "tokens": "last_state",
@@ -110,7 +110,7 @@ def add(clone: Clone, name: str, facts: Mapping[str, Any]) -> None:
     change(clone, "params.yaml", "datasets", "files", **{name: entry})
     trains = ["unimodal", "moe", "late_fusion", "instance", "bi_level"]
     cell = {"dataset": name, "fusion": "moe", "trains": trains}
-    change(clone, "params.yaml", "cells", "own", **{name: cell})
+    change(clone, "cells/own.yaml", "cells", "own", **{name: cell})
 
 
 def test_data_sets_of_ones_own_come_out_under_their_own_name(other: Clone) -> None:
@@ -140,7 +140,7 @@ def test_a_fusion_of_ones_own_touches_no_other_cell(other: Clone) -> None:
     change(other, "presets/tiny.yaml", "last_state", "fusions", **sizes)
     trains = ["unimodal", "toy", "bi_level"]
     cell = {"dataset": "mosi", "fusion": "toy", "trains": trains}
-    change(other, "params.yaml", "cells", "own", toy=cell)
+    change(other, "cells/own.yaml", "cells", "own", toy=cell)
     status = other.run("dvc status")
     named = {line.rstrip(":") for line in status.splitlines() if line[:1].strip()}
     asked = {name for name in named if name.endswith("attribution_more")}
@@ -163,7 +163,7 @@ def test_what_a_fusion_cannot_do_stops_before_training(
 ) -> None:
     trains = ["unimodal", fusion, "instance"]
     cell = {"dataset": "mosi", "fusion": fusion, "trains": trains}
-    change(other, "params.yaml", "cells", "own", odd=cell)
+    change(other, "cells/own.yaml", "cells", "own", odd=cell)
     done = other.run("python -m repro.stages.train own/odd", expect=1)
     assert message in done and "Traceback" not in done
     assert not (other.path / "runs/own/odd").exists()

@@ -17,7 +17,7 @@ from repro.models.fusions.interface import (
 )
 from repro.models.interactions.experts import expert_names
 from repro.params import Params
-from repro.params.cells import Recipe, key_of
+from repro.params.cells import Recipe, place_of
 from repro.params.interactions import Interaction
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def refuse_unlearnable(
     """
     if recipe.interaction is None:
         return
-    where = f"params.yaml: {key_of(address)}"
+    where = place_of(address)
     there = inputs.present[train].any(0).tolist()
     absent = [n for n, some in zip(inputs.names, there, strict=True) if not some]
     if absent:

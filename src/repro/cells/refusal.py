@@ -7,7 +7,7 @@ from repro import paths
 from repro.models.architecture import sizes_of
 from repro.models.fusions.interface import fusion_class, no_experts, refusal
 from repro.params import Params
-from repro.params.cells import UNIMODAL, Recipe, key_of
+from repro.params.cells import UNIMODAL, Recipe, place_of
 from repro.params.naming import unknown
 
 
@@ -31,7 +31,7 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
         ValueError: names the run, the fusion and what can be used instead, or the
             preset with sizes that are not those of the fusion.
     """
-    where = f"params.yaml: {key_of(address)}"
+    where = place_of(address)
     tokens = params.dataset(recipe.dataset).tokens
     missing = params.missing_of(recipe)
     needs_text = fusion_class(recipe.fusion).needs_text if recipe.built else "never"
@@ -81,4 +81,4 @@ def refuse_lacking(
     odd = [name for name in recipe.without if name not in modalities]
     if odd and recipe.dataset in params.datasets.of_files:
         reason = unknown(f"modality of {recipe.dataset}", odd[0], modalities)
-        raise ValueError(f"params.yaml: {key_of(address)}.without: {reason}")
+        raise ValueError(f"{place_of(address)}.without: {reason}")

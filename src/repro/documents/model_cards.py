@@ -14,7 +14,7 @@ from repro.results.comparing import LEAST_SEEDS, drawn, interval
 from repro.results.runs import Run, seed_metrics, trained_run
 from repro.tables.rendering import dataset_title, markdown_table, plain
 
-NONE = "These runs keep no checkpoints (`checkpoints: false` in params.yaml)."
+NONE = "These runs keep no checkpoints (`checkpoints: false`)."
 GROUPS = ("base", "fusions", "btw")  # cells whose models Table 3 shows
 WRITTEN = (
     "Written by `dvc repro cards` from `report.json` and the predictions of the runs; "

@@ -40,7 +40,9 @@ def check(params: Params) -> None:
     _check_encoder(params, "encoder", params.encoder)
     for name in params.datasets.planted:
         _check_planted(params, name)
-    for address, recipe in params.recipes.items():
+    # What others use first, so that a fault is told where it is made.
+    ordered = sorted(params.recipes.items(), key=lambda pair: bool(pair[1].uses))
+    for address, recipe in ordered:
         _check_recipe(params, address, recipe)
 
 

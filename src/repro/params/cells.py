@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from repro import paths
 from repro.params.interactions import Interaction
 from repro.params.naming import sentence
 from repro.params.strict import Name, Positive, Share, Strict
@@ -141,7 +142,7 @@ class Cell(Recipe):
 
 
 def key_of(address: str) -> str:
-    """Where params.yaml states a run.
+    """Where the file of its group states a run.
 
     >>> key_of("base/mosi"), key_of("sweep/mosi/alpha_03")
     ('cells.base.mosi', 'cells.sweep.mosi.rows.alpha_03')
@@ -150,11 +151,20 @@ def key_of(address: str) -> str:
     return ".".join(["cells", group, cell, *(["rows", *row] if row else [])])
 
 
+def place_of(address: str) -> str:
+    """The file that states a run, and where in it.
+
+    >>> place_of("base/mosi")
+    'cells/base.yaml: cells.base.mosi'
+    """
+    return f"{paths.cells(address.partition('/')[0])}: {key_of(address)}"
+
+
 Cells = Mapping[str, Mapping[str, Cell]]
 
 
 def recipes(cells: Cells) -> dict[str, Recipe]:
-    """Every run of every cell by its address, in the order of params.yaml."""
+    """Every run of every cell by its address, in the order of the groups."""
     return {
         address: recipe
         for group, named in cells.items()

@@ -1,4 +1,4 @@
-"""params.yaml and its preset, read and checked; bad values stop here."""
+"""params.yaml, its preset and the cells, read and checked; bad values stop here."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml and its preset with DVC's own parser.
+    """Read and check params.yaml, its preset and cells/ with DVC's own parser.
 
     Raises:
         ValueError: a file is missing, or a field is unknown, has the wrong type or is
@@ -31,15 +31,18 @@ def load(path: Path = paths.PARAMS) -> Params:
     if not _NAME.fullmatch(name) or not preset.is_file():
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
+    content |= {"active": _content(preset), "cells": _cells(path)}
     try:
-        params = Params.model_validate({**content, "active": _content(preset)})
+        params = Params.model_validate(content)
     except ValidationError as error:
         told = [_told(path, preset, detail) for detail in error.errors()]
         raise ValueError("\n".join(told)) from None
     try:
         agreement.check(params)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; correct it there") from None
+        group = re.match(r"cells\.(\w+)\.", str(error))
+        where = path.parent / paths.cells(group[1]) if group else path
+        raise ValueError(f"{where}: {error}; correct it there") from None
     return params
 
 
@@ -49,8 +52,32 @@ def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
     kind: type[BaseModel] = Params
     if loc[:1] == ("active",):
         where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
+    elif loc[:1] == ("cells",) and len(loc) > 1:
+        where = paths.cells(str(loc[1]))
     told = sentence(kind, {**detail, "loc": loc})
     return f"{where}: {told}; correct it there"
+
+
+def _cells(path: Path) -> dict[str, Any]:
+    """The groups of cells beside params.yaml, each from the file of its name."""
+    found: dict[str, Any] = {}
+    for file in sorted((path.parent / paths.cells("any").parent).glob("*.yaml")):
+        told = _content(file)
+        groups = told.get("cells")
+        if set(told) != {"cells"} or not isinstance(groups, dict):
+            raise ValueError(f"{file}: it holds one key, `cells`; correct it there")
+        if set(groups) != {file.stem}:
+            names = ", ".join(map(str, groups)) or "nothing"
+            raise ValueError(
+                f"{file}: cells: it holds {names}; the group of a file has its name, "
+                f"{file.stem}: correct it there"
+            )
+        found |= groups
+    if not found:
+        raise ValueError(
+            f"{path.parent / 'cells'}: no file of cells; restore it from git"
+        )
+    return found
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Params(Strict):
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
-        """Every run by its address, in the order of params.yaml."""
+        """Every run by its address, in the order of the groups."""
         return recipes(self.cells)
 
     def recipe(self, address: str) -> Recipe:
@@ -98,7 +98,7 @@ class Params(Strict):
             ValueError: there is none of that address; names the nearest.
         """
         if address not in self.recipes:
-            raise ValueError(f"params.yaml: {unknown('run', address, self.recipes)}")
+            raise ValueError(f"cells: {unknown('run', address, self.recipes)}")
         return self.recipes[address]
 
     def runs_of(self, cell: str) -> dict[str, Recipe]:
@@ -109,14 +109,10 @@ class Params(Strict):
         """
         group, _, key = cell.partition("/")
         if group not in self.cells:
-            raise ValueError(
-                f"params.yaml: cells: {unknown('group', group, self.cells)}"
-            )
+            raise ValueError(f"cells: {unknown('group', group, self.cells)}")
         if key not in self.cells[group]:
             known = self.cells[group]
-            raise ValueError(
-                f"params.yaml: cells.{group}: {unknown('cell', key, known)}"
-            )
+            raise ValueError(f"{paths.cells(group)}: {unknown('cell', key, known)}")
         return dict(self.cells[group][key].recipes(cell))
 
     def dataset(self, name: str) -> FileSet | FolderSet | Cohort:

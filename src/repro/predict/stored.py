@@ -99,7 +99,7 @@ def _why_not(run: str) -> str:
         )
     return (
         "keeps no checkpoint that new rows fit; set checkpoints: true (and no noise) "
-        "for its cell in params.yaml and train again"
+        "for its cell and train again"
     )
 
 

@@ -12,7 +12,7 @@ from repro.files import read_table
 from repro.metrics.bootstrap import Summary, summary
 from repro.metrics.scores import SCORES, Score
 from repro.params import Params
-from repro.params.cells import key_of
+from repro.params.cells import place_of
 from repro.report import Report, read_report, report_path
 from repro.results.folds import parts_of
 
@@ -115,7 +115,7 @@ def trained_run(params: Params, address: str) -> Run:
     if run.report.alpha not in (None, wanted):
         raise ValueError(
             f"{report_path(address)}: alpha={run.report.alpha}, but "
-            f"{key_of(address)} asks for {wanted}; train the cell again"
+            f"{place_of(address)} asks for {wanted}; train the cell again"
         )
     return run
 

@@ -57,6 +57,8 @@ def stage_files(root: Path) -> list[Path]:
 def stages(root: Path) -> list[Stage]:
     """All stages of all files, with `foreach` and variables filled in."""
     params = yaml_content(root / paths.PARAMS)
+    for file in sorted((root / paths.cells("any").parent).glob("*.yaml")):
+        params.setdefault("cells", {}).update(yaml_content(file)["cells"])
     return [
         stage for file in stage_files(root) for stage in _of_file(root, file, params)
     ]

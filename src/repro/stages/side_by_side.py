@@ -34,7 +34,15 @@ from repro.stages.known import Known  # noqa: E402
 from repro.stages.schedule import Executor, run  # noqa: E402
 from repro.stages.slurm import MINUTES, Asked  # noqa: E402
 
-COPIED = ("dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data/published")
+COPIED = (
+    "dvc.yaml",
+    "pipelines",
+    "params.yaml",
+    "cells",
+    "presets",
+    "none",
+    "data/published",
+)
 HERE, SLURM, PROCESSES = "local", "slurm", "processes"
 OF_SLURM = ("partition", "minutes", "cpus", "memory", "gpus")
 MOST = 50  # jobs of Slurm at once

@@ -99,7 +99,7 @@ def printed_block(params: Params, table: str, name: str, key: str) -> pd.DataFra
         )
         for told in printed_table(PAPER, table, key).rows.to_dict("records")
     ]
-    note = f"no number of ours: {why} experts/{key} in params.yaml"
+    note = f"no number of ours: {why} experts/{key}"
     note = joined_notes(note, *variances(table, key))
     if not entries:
         return pd.DataFrame()

@@ -164,7 +164,7 @@ def joined(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
     found = list(blocks)
     if not found:
         raise ValueError(
-            "params.yaml: cells: no data set of this table has the cells that "
+            "cells: no data set of this table has the cells that "
             "it reads; restore them from git"
         )
     return pd.concat(found)

@@ -50,13 +50,14 @@ def test_a_size_that_is_not_the_fusions_is_named_with_its_preset(
 
 def test_a_row_is_named_where_it_stands() -> None:
     recipe = Recipe(dataset="mosi", fusion="mmim", trains=["unimodal"])
-    with pytest.raises(ValueError, match=r"params\.yaml: cells\.a\.b\.rows\.c: fusion"):
+    told = r"cells/a\.yaml: cells\.a\.b\.rows\.c: fusion"
+    with pytest.raises(ValueError, match=told):
         refuse_impossible(small_params((0,)), "a/b/c", recipe)
 
 
 def test_a_modality_that_files_do_not_have_is_named() -> None:
     study = small_study(small_params((0,)))
-    message = r"params\.yaml: cells\.a\.b\.rows\.c\.without: modality of mosi 'vidoe' "
+    message = r"cells/a\.yaml: cells\.a\.b\.rows\.c\.without: modality of mosi 'vidoe' "
     with pytest.raises(ValueError, match=message + r"is unknown; did you mean 'video'"):
         read_again(study, "a/b/c", without=["vidoe"])
 

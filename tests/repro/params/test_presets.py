@@ -99,6 +99,7 @@ def test_the_told_command_gives_enrico_the_settings_of_table7(tmp_path: Path) ->
         r"^dvc exp run .*experts@enrico$", Path("docs/presets.md").read_text(), re.M
     )
     copytree("presets", tmp_path / "presets")
+    copytree("cells", tmp_path / "cells")
     copy("params.yaml", tmp_path)
     words = shlex.split(told)
     given = [words[k + 1] for k, word in enumerate(words) if word == "-S"]

@@ -50,7 +50,7 @@ def test_a_bad_recipe_is_named(recipe: str, parts: list[str], tmp_path: Path) ->
     with pytest.raises(ValueError) as caught:
         loaded(tmp_path, BASE, f"    mosi: {{{recipe}}}")
     message = str(caught.value)
-    for part in ["params.yaml: cells.base.mosi.", *parts]:
+    for part in ["cells/base.yaml: cells.base.mosi.", *parts]:
         assert part in message, message
 
 

@@ -15,16 +15,22 @@ TEXT = (ROOT / "params.yaml").read_text()
 
 
 def loaded(tmp_path: Path, pattern: str, replacement: str) -> Params:
-    """params.yaml with the first match of a pattern replaced."""
-    text, count = re.subn(pattern, replacement, TEXT, count=1, flags=re.MULTILINE)
-    assert count == 1, pattern
-    return written(tmp_path, text)
+    """params.yaml and cells/ with the first match of a pattern replaced."""
+    for file in (ROOT / "params.yaml", *sorted((ROOT / "cells").glob("*.yaml"))):
+        text, count = re.subn(
+            pattern, replacement, file.read_text(), count=1, flags=re.MULTILINE
+        )
+        if count:
+            return written(tmp_path, text, file.relative_to(ROOT))
+    raise AssertionError(pattern)
 
 
-def written(tmp_path: Path, text: str) -> Params:
-    """A params.yaml of that text beside the presets of the repository."""
-    (tmp_path / "params.yaml").write_text(text)
+def written(tmp_path: Path, text: str, place: Path = Path("params.yaml")) -> Params:
+    """The settings of the repository with another text in one file."""
     shutil.copytree(ROOT / "presets", tmp_path / "presets", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "cells", tmp_path / "cells", dirs_exist_ok=True)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / place).write_text(text)
     return load(tmp_path / "params.yaml")
 
 
@@ -210,7 +216,8 @@ def test_a_bad_value_is_named(
     with pytest.raises(ValueError) as caught:
         loaded(tmp_path, pattern, replacement)
     message = str(caught.value)
-    for part in ["params.yaml: ", *parts]:
+    assert re.search(r"(params|cells/\w+)\.yaml: ", message), message
+    for part in parts:
         assert part in message, message
 
 
@@ -234,9 +241,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("btw/nothing", r"cells\.btw: cell 'nothing' is unknown; Known: icu_all, icu_"),
+        (
+            "btw/nothing",
+            r"cells/btw\.yaml: cell 'nothing' is unknown; Known: icu_all, icu_",
+        ),
         ("bwt/mosi", r"group 'bwt' is unknown; did you mean 'btw'\?"),
-        ("base/moci", r"cells\.base: cell 'moci' is unknown; did you mean 'mosi'\?"),
+        (
+            "base/moci",
+            r"cells/base\.yaml: cell 'moci' is unknown; did you mean 'mosi'\?",
+        ),
     ],
 )
 def test_an_unknown_cell_is_named(tmp_path: Path, cell: str, message: str) -> None:
@@ -298,3 +311,26 @@ def test_switches_add_up() -> None:
     }
     with pytest.raises(ValueError, match=r"'-nothing' is no switch; choose from all"):
         switches(["-nothing"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("sweep", "cells: {swep: {}}", "cells: it holds swep; the group of a file"),
+        ("sweep", "cells: []", "it holds one key, `cells`"),
+        ("sweep", "alpha: 0.3\ncells: {sweep: {}}", "it holds one key, `cells`"),
+        ("more", "cells: {more: {a: {dataset: mosy}}}", "'mosy' is unknown"),
+    ],
+)
+def test_a_file_of_cells_is_one_group_of_its_name(
+    name: str, text: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=rf"cells/{name}\.yaml: .*{told}"):
+        written(tmp_path, text, Path(f"cells/{name}.yaml"))
+
+
+def test_no_cells_at_all_are_told(tmp_path: Path) -> None:
+    written(tmp_path, (ROOT / "params.yaml").read_text())
+    shutil.rmtree(tmp_path / "cells")
+    with pytest.raises(ValueError, match=r"cells: no file of cells; restore it from"):
+        load(tmp_path / "params.yaml")

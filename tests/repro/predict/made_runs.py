@@ -78,16 +78,19 @@ USING: dict[str, dict[str, Any]] = {
 def train_all() -> None:
     """Make data, features and runs in the working directory, on the tiny preset."""
     shutil.copytree(ROOT / "presets", "presets")
+    shutil.copytree(ROOT / "cells", "cells")
     shutil.copy(ROOT / paths.PARAMS, paths.PARAMS)
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
     content |= {"preset": "tiny", "seeds": [0, 1]}
     content["datasets"]["files"]["tea"] = TEA
-    content["cells"]["own"] = {n: {"fusion": "moe", **c} for n, c in CELLS.items()}
-    for name, cell in USING.items():
-        content["cells"]["btw"][name] = {"dataset": "tea", "fusion": "moe", **cell}
-    content["cells"]["experts"]["films"] = FILMS
     yaml.dump(content, paths.PARAMS)
+    more = {"own": CELLS, "btw": USING, "experts": {"films": FILMS}}
+    for group, cells in more.items():
+        content = yaml.load(paths.cells(group))
+        about = {} if group == "experts" else {"dataset": "tea", "fusion": "moe"}
+        content["cells"][group] |= {n: {**about, **cell} for n, cell in cells.items()}
+        yaml.dump(content, paths.cells(group))
     write_tea(Path(TEA["path"]))
     simulate.main(["mosi"])
     for name in ("mosi", "tea"):

@@ -253,6 +253,7 @@ def test_conditions_agree_with_the_paper_preset_and_the_printed_counts(
         text.replace("preset: default", "preset: paper")
     )
     shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    shutil.copytree(ROOT / "cells", tmp_path / "cells")
     params = load(tmp_path / "params.yaml")
     sentiment = ("mosi", "moe", MOSI)
     for dataset, fusion, facts in (sentiment, ("icu_all", "fusemoe", COMPLETE)):

@@ -211,6 +211,7 @@ def test_bad_shares_are_refused(shares: dict[str, float], message: str):
 def test_params_that_do_not_fit_the_simulator_are_refused(tmp_path: Path):
     text = (ROOT / "params.yaml").read_text()
     shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    shutil.copytree(ROOT / "cells", tmp_path / "cells")
     path = "path: data/simulated/planted_hidden"
     changes = {
         (path, "path: data/raw/other"): "not what the simulator writes",

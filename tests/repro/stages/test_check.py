@@ -16,6 +16,7 @@ def preset(
 ) -> Path:
     """The file of a preset in force, in a copy of params and presets."""
     shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    shutil.copytree(ROOT / "cells", tmp_path / "cells")
     text = (ROOT / "params.yaml").read_text()
     changed, count = re.subn(r"(?m)^preset: \w+", f"preset: {request.param}", text)
     assert count == 1

@@ -38,6 +38,7 @@ def settings(**clinical: object) -> None:
     content["clinical"] |= clinical
     with paths.PARAMS.open("w") as handle:
         yaml.dump(content, handle)
+    shutil.copytree(ROOT / "cells", "cells", dirs_exist_ok=True)
     paths.preset("tiny").parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / paths.preset("tiny"), paths.preset("tiny"))
 

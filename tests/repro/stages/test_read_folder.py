@@ -27,6 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    shutil.copytree(ROOT / "cells", tmp_path / "cells")
     configure()
     return tmp_path
 
@@ -160,10 +161,12 @@ def test_experts_train_where_modalities_are_missing():
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
     content["seeds"] = [0, 1]
+    yaml.dump(content, paths.PARAMS)
+    content = yaml.load(paths.cells("experts"))
     cell = content["cells"]["experts"]["adni"]
     cell["rows"] = {"i2moe": {"interaction": {}}, "mask_mean": {"interaction": {}}}
     cell["rows"]["mask_mean"]["interaction"]["mask"] = "mean"
-    yaml.dump(content, paths.PARAMS)
+    yaml.dump(content, paths.cells("experts"))
     simulate_folder.main(["adni"])
     read_folder.main(["adni"])
     train.main(["experts/adni"])

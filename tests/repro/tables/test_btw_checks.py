@@ -117,6 +117,7 @@ def test_hyperparameters_agree_only_under_the_paper_preset(
     text = (ROOT / "params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("preset: default", "preset: paper"))
     shutil.copytree(ROOT / "presets", "presets")
+    shutil.copytree(ROOT / "cells", "cells")
     paper = parameters.load()
     assert (hyperparameters(paper).rows["same"] == "yes").all()
     written = write("hyperparameters", paper)

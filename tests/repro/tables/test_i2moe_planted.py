@@ -25,6 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Params]:
         text = (ROOT / "params.yaml").read_text()
         paths.PARAMS.write_text(text.replace("preset: default", "preset: tiny"))
         shutil.copytree(ROOT / "presets", folder / "presets")
+        shutil.copytree(ROOT / "cells", folder / "cells")
         stage.main()
         yield params.load()
 
