@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from repro import paths
 from repro.page import provenance
 from repro.params import load
 from repro.stages.graph import lookup, stage_files, yaml_content
@@ -141,18 +142,15 @@ def test_deps_exist_or_are_made():
 
 
 def test_params_exist():
-    groups = {f"cells/{group}.yaml" for group in PARAMS.cells}
-    presets = [f"presets/{name}.yaml" for name in ("default", "tiny", "paper")]
+    groups = {str(paths.cells(group)) for group in PARAMS.cells}
+    presets = [str(paths.preset(name)) for name in ("default", "tiny", "paper")]
     content = {path: yaml_content(ROOT / path) for path in (*presets, *groups)}
     for stage in EVERY:
         for name in stage.params:
-            file, colon, key = name.rpartition(":")
-            if not colon:
-                lookup(CONTENT, name)
-                continue
-            assert file in {presets[0], *groups}, stage.address
-            for path in [file] if file in groups else presets:
-                lookup(content[path], key)
+            file, _, key = name.rpartition(":")
+            assert file in {"", presets[0], *groups}, stage.address
+            for path in [file] if file in ("", *groups) else presets:
+                lookup(content[path] if path else CONTENT, key)
 
 
 def test_training_follows_the_sizes_of_its_own_fusions_only():
@@ -222,13 +220,12 @@ def test_every_cell_of_params_is_a_stage_that_lists_it():
     named = {stage.cmd.split()[3]: stage for stage in CELLS}
     cells = {f"{group}/{key}" for group, own in PARAMS.cells.items() for key in own}
     drawn = {cell for cell in cells if cell.startswith("draws/")}
-    draws = [s.cmd.split()[3] for s in EVERY if stage_module(s).endswith(".draw")]
-    assert {f"draws/{name}" for name in draws} == drawn
+    draws = [s for s in EVERY if stage_module(s).endswith(".draw")]
+    assert {f"draws/{s.cmd.split()[3]}" for s in draws} == drawn
     assert set(named) == cells - drawn
     for cell, stage in named.items():
-        group = cell.partition("/")[0]
-        key = f"cells/{group}.yaml:cells.{cell.replace('/', '.')}"
-        assert key in stage.params, cell
+        file = paths.cells(cell.partition("/")[0])
+        assert f"{file}:cells.{cell.replace('/', '.')}" in stage.params, cell
         assert f"runs/{cell}" in stage.cached and f"timing/{cell}.json" in stage.cached
 
 

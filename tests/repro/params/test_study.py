@@ -238,25 +238,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "params.yaml")
 
 
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
-        (
-            "btw/nothing",
-            r"cells/btw\.yaml: cell 'nothing' is unknown; Known: icu_all, icu_",
-        ),
-        ("bwt/mosi", r"group 'bwt' is unknown; did you mean 'btw'\?"),
-        (
-            "base/moci",
-            r"cells/base\.yaml: cell 'moci' is unknown; did you mean 'mosi'\?",
-        ),
-    ],
-)
-def test_an_unknown_cell_is_named(tmp_path: Path, cell: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        written(tmp_path, TEXT).runs_of(cell)
-
-
 def test_rows_of_a_cell_differ_in_their_own_fields_only(tmp_path: Path) -> None:
     runs = written(tmp_path, TEXT).runs_of("sweep/mosi")
     assert {a: r.alpha for a, r in runs.items()} == {
@@ -311,26 +292,3 @@ def test_switches_add_up() -> None:
     }
     with pytest.raises(ValueError, match=r"'-nothing' is no switch; choose from all"):
         switches(["-nothing"])
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "told"),
-    [
-        ("sweep", "cells: {swep: {}}", "cells: it holds swep; the group of a file"),
-        ("sweep", "cells: []", "it holds one key, `cells`"),
-        ("sweep", "alpha: 0.3\ncells: {sweep: {}}", "it holds one key, `cells`"),
-        ("more", "cells: {more: {a: {dataset: mosy}}}", "'mosy' is unknown"),
-    ],
-)
-def test_a_file_of_cells_is_one_group_of_its_name(
-    name: str, text: str, told: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match=rf"cells/{name}\.yaml: .*{told}"):
-        written(tmp_path, text, Path(f"cells/{name}.yaml"))
-
-
-def test_no_cells_at_all_are_told(tmp_path: Path) -> None:
-    written(tmp_path, (ROOT / "params.yaml").read_text())
-    shutil.rmtree(tmp_path / "cells")
-    with pytest.raises(ValueError, match=r"cells: no file of cells; restore it from"):
-        load(tmp_path / "params.yaml")
