@@ -1,7 +1,7 @@
 """What params.yaml says of data sets: facts, where each comes from, simulators."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ from repro.params.strict import (
     Width,
 )
 from repro.params.visits import VisitRules
+from repro.params.written import written_draw, written_interactions
 
 Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
@@ -127,6 +128,23 @@ class Datasets(Strict):
     planted: dict[Name, FileSet] = Field(default_factory=dict)
     folders: dict[Name, FolderSet] = Field(default_factory=dict)
     stays: dict[Name, Cohort]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _simulators_are_followed(cls, content: Any) -> Any:
+        """What simulators of this repository write is not told again set by set."""
+        if not isinstance(content, dict):
+            return content
+        made = {"fresh": written_draw, "planted": written_interactions}
+        filled = {
+            kind: {
+                name: fill(str(name), told) if isinstance(told, dict) else told
+                for name, told in content[kind].items()
+            }
+            for kind, fill in made.items()
+            if isinstance(content.get(kind), dict)
+        }
+        return {**content, **filled}
 
     @model_validator(mode="after")
     def _names_are_one_each(self) -> "Datasets":
