@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from repro.data.adni import Visit, read
+from repro.records import Dataset
 from repro.simulation.adni_genetics import bed
 
 Rows = Sequence[Mapping[str, object]]
 CLASSES = ("CN", "MCI", "AD")
 COUNT = 30
+LABEL, IMAGE = "DXSUM_09Sep2024.csv", "UCSFFSX7_09Sep2024.csv"
 # A SNP per line: name, A1, A2.
 SNPS = (("rs1", "A", "C"), ("rs2", "G", "T"), ("rs3", "A", "G"), ("rs4", "C", "T"))
 
@@ -93,3 +96,8 @@ def write_adni(root: Path, count: int = COUNT) -> Path:
     people = [subject(k) for k in range(1, count + 1)]
     write_set(root, "ADNI3_PLINK_Final", people, SNPS, genotypes(count))
     return root
+
+
+def found(root: Path, visit: Visit = "baseline") -> Dataset:
+    """What the reader makes of such a folder."""
+    return read(root, CLASSES, visit)

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from repro.data import adni_fields
-from repro.data.adni import Visit, read
 from repro.data.checking import check
 from repro.data.preparing import presence
 from repro.records import SPLITS, Dataset, Fields
 from tests.repro.made_adni import (
     CLASSES,
     COUNT,
+    IMAGE,
+    LABEL,
     diagnoses,
+    found,
     genotypes,
     regions,
     row,
@@ -23,16 +25,10 @@ from tests.repro.made_adni import (
     write_adni,
 )
 
-LABEL, IMAGE = "DXSUM_09Sep2024.csv", "UCSFFSX7_09Sep2024.csv"
-
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_adni(tmp_path / "adni")
-
-
-def found(root: Path, visit: Visit = "baseline") -> Dataset:
-    return read(root, CLASSES, visit)
 
 
 def fields(dataset: Dataset, name: str) -> Fields:

@@ -4,28 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from repro.data.adni import Visit, read
-from repro.records import Dataset
+from repro.data.adni import read
 from tests.repro.made_adni import (
     CLASSES,
     COUNT,
+    IMAGE,
+    LABEL,
     diagnoses,
+    found,
     row,
     subject,
     write,
     write_adni,
 )
 
-LABEL, IMAGE = "DXSUM_09Sep2024.csv", "UCSFFSX7_09Sep2024.csv"
-
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_adni(tmp_path / "adni")
-
-
-def found(root: Path, visit: Visit = "baseline") -> Dataset:
-    return read(root, CLASSES, visit)
 
 
 @pytest.mark.parametrize("blank", ["", "-4", "-1"])

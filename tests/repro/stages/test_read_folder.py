@@ -1,6 +1,5 @@
 """ENRICO from a raw folder to features and baselines, on the tiny preset."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from repro.records import Ragged
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder, train
 from tests.repro.made_screens import TOPICS, write_screens
+from tests.repro.stages.made_settings import configure, copied_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,19 +25,8 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
-    configure()
+    copied_settings(tmp_path)
     return tmp_path
-
-
-def configure(**changes: object) -> None:
-    yaml = YAML()
-    content = yaml.load(paths.PARAMS)
-    content["preset"] = "tiny"
-    content["datasets"]["folders"]["enrico"].update(changes)
-    yaml.dump(content, paths.PARAMS)
 
 
 def test_the_simulated_folder_goes_through():
@@ -56,7 +45,7 @@ def test_the_simulated_folder_goes_through():
 
 
 def test_the_published_split_of_the_simulated_folder(folder: Path):
-    configure(split="published")
+    configure("enrico", split="published")
     simulate_folder.main(["enrico"])
     read_folder.main(["enrico"])
     notes = files.read_json(paths.prepared("enrico") / "meta.json")["notes"]
@@ -66,7 +55,7 @@ def test_the_published_split_of_the_simulated_folder(folder: Path):
 
 def own(folder: Path, count: int = 60) -> Path:
     root = write_screens(folder / "raw", count)
-    configure(source="own", path="raw", classes=list(TOPICS))
+    configure("enrico", source="own", path="raw", classes=list(TOPICS))
     return root
 
 
@@ -118,7 +107,7 @@ def test_films_go_through_with_several_labels_each():
 
 
 def test_plots_and_posters_go_through():
-    configure_films(layout="mmimdb_files")
+    configure("mmimdb", layout="mmimdb_files")
     simulate_folder.main(["mmimdb"])
     read_folder.main(["mmimdb"])
     features = read_features("mmimdb")
@@ -127,13 +116,6 @@ def test_plots_and_posters_go_through():
     dims = [ragged.values.shape[1] for ragged in features.modalities.values()]
     assert dims == [8, 8]
     assert any("image: absent in" in note for note in features.meta["notes"])
-
-
-def configure_films(**changes: object) -> None:
-    yaml = YAML()
-    content = yaml.load(paths.PARAMS)
-    content["datasets"]["folders"]["mmimdb"].update(changes)
-    yaml.dump(content, paths.PARAMS)
 
 
 def test_fields_go_through():

@@ -1,17 +1,15 @@
 """Hospital visits from the simulated tree to features and baselines, tiny preset."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from repro import files, paths
 from repro.features.reading import read_features
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder
-from tests.pipeline_graph import ROOT
 from tests.repro.data.mimiciv.visit_tree import write_visits
+from tests.repro.stages.made_settings import configure, copied_settings
 
 VISITS = {"notes": "earlier", "codes": "all", "time_policy": "strict"}
 
@@ -19,19 +17,8 @@ VISITS = {"notes": "earlier", "codes": "all", "time_policy": "strict"}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
-    configure()
+    copied_settings(tmp_path)
     return tmp_path
-
-
-def configure(**changes: object) -> None:
-    yaml = YAML()
-    content = yaml.load(paths.PARAMS)
-    content["preset"] = "tiny"
-    content["datasets"]["folders"]["mortality"].update(changes)
-    yaml.dump(content, paths.PARAMS)
 
 
 def test_the_simulated_tree_goes_through():
@@ -54,13 +41,13 @@ def test_the_simulated_tree_goes_through():
 
 def test_few_real_patients_are_told_of_only_where_that_is_asked_for(folder: Path):
     root = write_visits(folder / "raw")
-    configure(source="own", path=root.as_posix())
+    configure("mortality", source="own", path=root.as_posix())
     with pytest.raises(
         ValueError, match=r"set visits\.small_cells: show where the data"
     ):
         read_folder.main(["mortality"])
     shown = VISITS | {"small_cells": "show"}
-    configure(source="own", path=root.as_posix(), visits=shown)
+    configure("mortality", source="own", path=root.as_posix(), visits=shown)
     read_folder.main(["mortality"])
     meta = files.read_json(paths.prepared("mortality") / "meta.json")
     assert meta["source"] == "mimiciv_mortality" and not meta["simulated"]
@@ -68,6 +55,6 @@ def test_few_real_patients_are_told_of_only_where_that_is_asked_for(folder: Path
 
 
 def test_real_tables_called_simulated_are_refused(folder: Path):
-    configure(path=write_visits(folder / "raw").as_posix())
+    configure("mortality", path=write_visits(folder / "raw").as_posix())
     with pytest.raises(ValueError, match="the simulator did not write every visit"):
         read_folder.main(["mortality"])
