@@ -3,8 +3,9 @@
 A fine-tuned encoder of 12 layers, audio 74 and video 47 over up to 50 steps, the MoE of
 presets/paper.yaml, batch 32. Counted are the operations that start a kernel and the
 reads of a device value by the host, during which a device idles; both are the same on
-every device, as long as experts take the way of a GPU (every expert on every token),
-which is asked for here. Times are of the device at hand.
+every device, as long as experts and encoder take the way of a GPU (every expert on
+every token, a batch in one piece), which is asked for here. Times are of the device at
+hand.
 
     python -m benchmarks.gpu_step [--seeds 1] [--device auto] [--repeats 5]
 """
@@ -30,7 +31,7 @@ from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, Sequences, gather, unpadded
 from repro.models.layers import experts
 from repro.models.predictor import Predictor, Randomness
-from repro.models.tokens.text import FineTuning
+from repro.models.tokens.text import FineTunedText, FineTuning
 from repro.params.presets import LastState
 from repro.training.optimization import StackedAdam
 from repro.training.selection import Selection
@@ -213,8 +214,15 @@ def _on(device: torch.device, seeds: int) -> list[torch.Generator]:
 
 @contextlib.contextmanager
 def as_on_a_gpu() -> Iterator[None]:
-    """Experts take the way that they take on a GPU."""
-    with mock.patch.object(experts, "is_cheaper", lambda *of: True):
+    """Experts and the encoder take the way that they take on a GPU."""
+
+    def whole(text: FineTunedText, member: int, given: Tensor, mask: Tensor, _: Tensor):
+        return text._encoded(member, given, mask)
+
+    with (
+        mock.patch.object(experts, "is_cheaper", lambda *of: True),
+        mock.patch.object(FineTunedText, "_in_parts", whole),
+    ):
         yield
 
 

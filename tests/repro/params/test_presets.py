@@ -3,7 +3,6 @@
 import re
 import shlex
 from pathlib import Path
-from shutil import copy, copytree
 
 import pytest
 from dvc.utils.cli_parse import to_path_overrides
@@ -14,6 +13,7 @@ from repro.params.presets import Encoder
 from repro.results.published import contents
 from repro.tables.i2moe_settings import settings
 from tests.repro.params.test_study import TEXT, written
+from tests.settings import copied_settings
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,7 @@ def test_the_told_command_gives_enrico_the_settings_of_table7(tmp_path: Path) ->
     (told,) = re.findall(
         r"^dvc exp run .*experts@enrico$", Path("docs/presets.md").read_text(), re.M
     )
-    copytree("presets", tmp_path / "presets")
-    copytree("cells", tmp_path / "cells")
-    copy("params.yaml", tmp_path)
+    copied_settings(tmp_path, "default")
     words = shlex.split(told)
     given = [words[k + 1] for k, word in enumerate(words) if word == "-S"]
     for file, changes in to_path_overrides(given).items():

@@ -1,6 +1,5 @@
 """A folder with small trained runs of files, and rows of a table to apply them to."""
 
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from repro.stages import (
     text,
     train,
 )
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 ROWS = range(6)  # a few test rows
@@ -77,12 +77,10 @@ USING: dict[str, dict[str, Any]] = {
 
 def train_all() -> None:
     """Make data, features and runs in the working directory, on the tiny preset."""
-    shutil.copytree(ROOT / "presets", "presets")
-    shutil.copytree(ROOT / "cells", "cells")
-    shutil.copy(ROOT / paths.PARAMS, paths.PARAMS)
+    copied_settings(Path())
     yaml = YAML()
     content = yaml.load(paths.PARAMS)
-    content |= {"preset": "tiny", "seeds": [0, 1]}
+    content["seeds"] = [0, 1]
     content["datasets"]["files"]["tea"] = TEA
     yaml.dump(content, paths.PARAMS)
     more = {"own": CELLS, "btw": USING, "experts": {"films": FILMS}}

@@ -1,6 +1,5 @@
 """When a number may be set beside the printed one, and what is said then."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from repro.results.verdict import (
     printed_decimals,
     verdict,
 )
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 SIZES = {
@@ -248,12 +248,7 @@ def test_conditions_agree_with_the_paper_preset_and_the_printed_counts(
 ) -> None:
     counts = contents("btw")["table2"]["los_days_count"].values()
     assert "/".join(map(str, counts)) == COMPLETE["stays by class"]
-    text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(
-        text.replace("preset: default", "preset: paper")
-    )
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
+    copied_settings(tmp_path, "paper")
     params = load(tmp_path / "params.yaml")
     sentiment = ("mosi", "moe", MOSI)
     for dataset, fusion, facts in (sentiment, ("icu_all", "fusemoe", COMPLETE)):

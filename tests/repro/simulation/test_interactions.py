@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from repro import files, params, paths
 from repro.data import checking, table
 from repro.params.mechanisms import InteractionSet, expert_mechanisms
 from repro.simulation import interactions as simulated
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 PARAMETERS = params.load(ROOT / "params.yaml")
@@ -209,9 +209,8 @@ def test_bad_shares_are_refused(shares: dict[str, float], message: str):
 
 
 def test_params_that_do_not_fit_the_simulator_are_refused(tmp_path: Path):
-    text = (ROOT / "params.yaml").read_text()
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
+    copied_settings(tmp_path)
+    text = (tmp_path / "params.yaml").read_text()
     path = "path: data/simulated/planted_hidden"
     changes = {
         (path, "path: data/raw/other"): "not what the simulator writes",

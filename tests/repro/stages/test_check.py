@@ -1,13 +1,13 @@
 """What no cell could train is told before anything is made."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
+from repro import paths
 from repro.stages import check
-from tests.pipeline_graph import ROOT
+from tests.settings import copied_settings
 
 
 @pytest.fixture(params=["default", "tiny", "paper"])
@@ -15,12 +15,7 @@ def preset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Path:
     """The file of a preset in force, in a copy of params and presets."""
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
-    text = (ROOT / "params.yaml").read_text()
-    changed, count = re.subn(r"(?m)^preset: \w+", f"preset: {request.param}", text)
-    assert count == 1
-    (tmp_path / "params.yaml").write_text(changed)
+    copied_settings(tmp_path, request.param)
     monkeypatch.chdir(tmp_path)
     return tmp_path / f"presets/{request.param}.yaml"
 
@@ -64,7 +59,7 @@ def test_sizes_of_no_fusion_are_named(
 
 
 def test_a_run_of_another_cell_is_told_too(preset: Path) -> None:
-    file = preset.parent.parent / "params.yaml"
+    file = preset.parent.parent / paths.cells("own")
     own = "  own:\n    odd: {dataset: mosi, fusion: ithp, trains: [unimodal, ithp]}\n"
     changed(file, r"(?m)^  own:.*\n", own)
     with pytest.raises(ValueError, match=r"cells\.own\.odd: fusion ithp relates text"):

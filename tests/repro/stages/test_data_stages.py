@@ -14,6 +14,7 @@ from repro.cells.study import load_studies
 from repro.features.reading import read_features
 from repro.report import read_report
 from repro.stages import baselines, prepare, series, simulate, text
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,10 +22,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copytree(ROOT / "cells", tmp_path / "cells")
-    configure({"preset": "tiny"})
+    copied_settings(tmp_path)
     return tmp_path
 
 

@@ -17,7 +17,8 @@ from repro.records import Ragged
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder, train
 from tests.repro.made_screens import TOPICS, write_screens
-from tests.repro.stages.made_settings import configure, copied_settings
+from tests.repro.stages.made_settings import configure
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,8 @@ from repro.features.reading import read_features
 from repro.report import read_report
 from repro.stages import read_folder, simulate_folder
 from tests.repro.data.mimiciv.visit_tree import write_visits
-from tests.repro.stages.made_settings import configure, copied_settings
+from tests.repro.stages.made_settings import configure
+from tests.settings import copied_settings
 
 VISITS = {"notes": "earlier", "codes": "all", "time_policy": "strict"}
 

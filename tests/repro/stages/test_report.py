@@ -9,17 +9,18 @@ from repro import paths
 from repro.stages import report
 from tests.repro.conftest import ROOT
 from tests.repro.page.parsed import Parsed
+from tests.settings import copied_settings
 
 COPIED = (
-    *("presets", "data/published", "metrics/btw_table3.json"),
-    *("plots/btw/table3.csv", "plots/btw/hyperparameters.csv"),
-    *("plots/btw/figure1.svg", "params.yaml"),
+    *("data/published", "metrics/btw_table3.json", "plots/btw/table3.csv"),
+    *("plots/btw/hyperparameters.csv", "plots/btw/figure1.svg"),
 )
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params, printed numbers, two tables and a figure, not a run."""
+    copied_settings(tmp_path, "default")
     for name in COPIED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy

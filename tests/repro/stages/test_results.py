@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from repro import paths
 from repro.findings.page import BEGIN, END
 from repro.stages import results
 from tests.repro.conftest import ROOT
 from tests.repro.findings.made_trees import numbers, tree
+from tests.settings import copied_settings
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params, presets, printed numbers and one table's metrics."""
-    for name in ("presets", "data/published"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / paths.PARAMS, tmp_path)
+    copied_settings(tmp_path, "default")
+    shutil.copytree(ROOT / "data/published", tmp_path / "data/published")
     write(tmp_path, 0.05)
     monkeypatch.chdir(tmp_path)
     return tmp_path

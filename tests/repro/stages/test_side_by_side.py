@@ -15,7 +15,8 @@ def test_a_quick_copy_is_on_the_tiny_preset_and_holds_no_result(
     root = Path(__file__).parents[3]
     copied(root, tmp_path / "quick")
     found = {path.name for path in (tmp_path / "quick").iterdir()}
-    assert found == {"dvc.yaml", "pipelines", "params.yaml", "presets", "none", "data"}
+    settings = {"params.yaml", "presets", "cells"}
+    assert found == settings | {"dvc.yaml", "pipelines", "none", "data"}
     text = (tmp_path / "quick/params.yaml").read_text()
     assert "preset: tiny" in text and "# S  scientific" not in text.split("\n")[0]
 

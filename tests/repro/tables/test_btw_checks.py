@@ -1,6 +1,5 @@
 """The tables beside the main ones, and the runs that every dvc stage depends on."""
 
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +10,9 @@ from repro import params as parameters
 from repro.params.switches import SWITCHES
 from repro.tables.btw import TABLES
 from repro.tables.btw_checks import ATTRIBUTION, attribution, hyperparameters, noise
-from tests.repro.conftest import ROOT
 from tests.repro.made_runs import change_report, change_table
 from tests.repro.written import numbers, write
+from tests.settings import copied_settings
 
 LEAK_FREE = "attribution/controls/leak_free"
 
@@ -114,10 +113,7 @@ def test_hyperparameters_agree_only_under_the_paper_preset(
 ) -> None:
     ours = hyperparameters(study.params).rows.set_index("setting")["same"]
     assert ours["FFN hidden size"] == "no" and ours["Top k"] == "yes"
-    text = (ROOT / "params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("preset: default", "preset: paper"))
-    shutil.copytree(ROOT / "presets", "presets")
-    shutil.copytree(ROOT / "cells", "cells")
+    copied_settings(Path(), "paper")
     paper = parameters.load()
     assert (hyperparameters(paper).rows["same"] == "yes").all()
     written = write("hyperparameters", paper)

@@ -1,6 +1,5 @@
 """Planted data from the simulator to their table, by the stages, on tiny sizes."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from repro.params import Params
 from repro.stages import planted as stage
 from repro.tables import i2moe
 from repro.tables.writing import write_table
+from tests.settings import copied_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,10 +22,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Params]:
     folder = tmp_path_factory.mktemp("planted")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        text = (ROOT / "params.yaml").read_text()
-        paths.PARAMS.write_text(text.replace("preset: default", "preset: tiny"))
-        shutil.copytree(ROOT / "presets", folder / "presets")
-        shutil.copytree(ROOT / "cells", folder / "cells")
+        copied_settings(folder)
         stage.main()
         yield params.load()
 
