@@ -54,6 +54,7 @@ bench: setup
 	python -m benchmarks.unimodal
 	python -m benchmarks.training_step
 	python -m benchmarks.gpu_step
+	python -m benchmarks.full_size
 	python -m benchmarks.mtand
 	python -m benchmarks.fusions
 	python -m benchmarks.interaction

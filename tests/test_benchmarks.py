@@ -1,10 +1,13 @@
 """The plain models of the benchmarks compute what the fast ones do."""
 
+from math import isfinite
+
 import pytest
 import torch
 from benchmarks import (
     coverage,
     finetune,
+    full_size,
     fusions,
     gpu_step,
     site_reach,
@@ -40,6 +43,20 @@ def test_a_weight_ahead_of_no_normalization_reaches_the_logits_whole() -> None:
     # Early fusion has no normalization ahead of its first layer.
     assert 0 < site_reach.reach(study, "moe") < 1
     assert site_reach.reach(study, "early_fusion") > 0.5
+
+
+FULL_SIZES = [
+    *(full_size.Case("last_state", name, wrapped=True) for name in full_size.WRAPPED),
+    *(full_size.Case("query", name) for name in ("fusemoe", "mult")),
+]
+
+
+@pytest.mark.parametrize("case", FULL_SIZES, ids=str)
+def test_two_steps_at_paper_size_change_a_finite_loss(case: full_size.Case) -> None:
+    assert case in full_size.cases()
+    found = full_size.two_steps(case, 2)
+    assert all(map(isfinite, found.losses)) and len(set(found.losses)) == 2
+    assert found.parameters > 250_000 and found.seconds > 0
 
 
 def test_a_step_at_paper_size_starts_few_kernels_and_waits_for_few_values() -> None:
