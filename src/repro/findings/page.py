@@ -97,6 +97,7 @@ def stated(
         if block not in known:
             return Stated([NO_PROVENANCE.format(block=block)], [])
         before.append(f"Provenance: {known[block]}.")
+        before += [known[block].remark] if known[block].remark else []
     if not any(c.is_control for c in found):
         row, says = OWN_CONTROLS.get(table, ("", ""))
         before.append(says if row in tree[block] else NO_CONTROL)
@@ -157,19 +158,22 @@ def with_headlines(text: str, block: str) -> str:
 
 
 def block_title(block: str, params: Params) -> str:
-    """Data set, simulated or real, and the protocol where it is not the default.
+    """Data set, simulated or real, protocol and preset where they are not the default.
 
     >>> from repro.params import load
     >>> block_title("mosi__simulated", load())
     'MOSI, simulated data'
     >>> block_title("mosi__mmsa__published", load())
     'MOSI, real data (mmsa files), protocol published'
+    >>> block_title("mosi__mmsa__preset_paper", load())
+    'MOSI, real data (mmsa files), preset paper'
     """
-    dataset, source, *protocol = block.split("__")
+    dataset, source, *others = block.split("__")
     known = params.datasets.every().get(dataset)
     title = dataset if known is None else known.title
     kind = "simulated data" if is_simulated(block) else f"real data ({source} files)"
-    told = [f"protocol {name.replace('_', ' ')}" for name in protocol]
+    words = (other.replace("_", " ") for other in others)
+    told = [w if w.startswith("preset ") else f"protocol {w}" for w in words]
     return ", ".join([title, kind, *told])
 
 
@@ -195,7 +199,8 @@ def _headline(
     wanted: Headline, trees: Mapping[str, Tree], params: Params
 ) -> Iterator[str]:
     tree = trees.get(wanted.table, {})
-    blocks = [b for b in sorted(tree) if b.split("__")[0] == wanted.dataset]
+    own = (b for b in sorted(tree) if b.split("__")[0] == wanted.dataset)
+    blocks = sorted(own, key=is_simulated)  # real data first
     if not blocks:
         yield f"{wanted.dataset}: {_without_metric(wanted, params)}"
     for block in blocks:
@@ -205,7 +210,9 @@ def _headline(
         title = named_table(params, wanted.table).title
         start = f"{title}, {block_title(block, params)}: "
         if one is None:
-            yield f"{start}{_without_metric(wanted, params)}"
+            # A study of real data trains what it can afford.
+            if is_simulated(block) or wanted.row in tree[block]:
+                yield f"{start}{_without_metric(wanted, params)}"
             continue
         controls = [c for c in found if c.is_control and c.group == one.group]
         more = [control_sentence(c) for c in controls] if is_negative(one) else []

@@ -16,7 +16,8 @@ class Provenance(Strict):
     """What a reader needs to ask for the same numbers again.
 
     `checksums` are SHA-256 of the raw files by name, `parameters` what was set, by its
-    place in params.yaml; `seconds` is the time of all runs together.
+    place in the settings; `seconds` is the CPU time of all runs together on `device`.
+    `remark` says what the numbers can be compared with.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -24,12 +25,19 @@ class Provenance(Strict):
     parameters: Annotated[dict[str, Any], Field(min_length=1)]
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,40}$")]
     seconds: NotNegative
+    device: str = ""
+    remark: str = ""
 
     def __str__(self) -> str:
         return (
             f"{self.source}; {len(self.checksums)} checksums, commit {self.commit}, "
-            f"{self.seconds:.0f} seconds"
+            f"{self.seconds:.0f} seconds{f' on {self.device}' if self.device else ''}"
         )
+
+
+def place_of_block(block: str) -> Path:
+    """The file that tells where a block of metrics comes from."""
+    return paths.METRICS / "provenance" / f"{block}.json"
 
 
 def known_provenance() -> Mapping[str, Provenance]:
@@ -38,8 +46,8 @@ def known_provenance() -> Mapping[str, Provenance]:
     Raises:
         ValueError: a file lacks a field or has one of another kind.
     """
-    folder = paths.METRICS / "provenance"
-    return {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
+    found = sorted(place_of_block("*").parent.glob("*.json"))
+    return {path.stem: _read(path) for path in found}
 
 
 def _read(path: Path) -> Provenance:

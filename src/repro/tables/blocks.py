@@ -36,6 +36,7 @@ def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
         simulated=runs[0].simulated,
         modalities=", ".join(runs[0].report.data.modalities),
         notes=joined_notes(setup_note(runs[0]), *data_notes(runs[0])),
+        preset=next((r.report.setup.preset for r in runs if r.report.setup), ""),
     )
 
 

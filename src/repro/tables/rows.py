@@ -10,6 +10,7 @@ from repro.metrics.bootstrap import Difference, Summary, holm
 from repro.params import Params
 
 NOTE_SEPARATOR = " | "
+DEFAULT = "default"  # the preset that no block names
 PRINTED_ALONE = "printed alone"  # source of a block that holds no number of ours
 # Columns of plots/<table>.csv in their order, with their types.
 TYPES = {
@@ -44,7 +45,10 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Block:
-    """A data set from one source under one protocol: the unit a run replaces."""
+    """A data set from one source under one protocol: the unit a run replaces.
+
+    Real data in another preset than the default are a block of their own.
+    """
 
     dataset: str
     source: str
@@ -52,6 +56,7 @@ class Block:
     simulated: bool
     modalities: str
     notes: str
+    preset: str = ""
 
     @property
     def key(self) -> str:
@@ -61,9 +66,13 @@ class Block:
         'mosi__mmsa'
         >>> Block("mosi", "mmsa", "published", False, "", "").key
         'mosi__mmsa__published'
+        >>> Block("mosi", "mmsa", "leak_free", False, "", "", preset="paper").key
+        'mosi__mmsa__preset_paper'
         """
         plain = self.protocol in ("", "leak_free", "by_row")
         suffix = "" if plain else f"__{self.protocol}"
+        if self.preset not in ("", DEFAULT) and not self.simulated:
+            suffix += f"__preset_{self.preset}"
         return f"{self.dataset}__{self.source}{suffix}"
 
 

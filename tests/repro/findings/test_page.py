@@ -47,6 +47,24 @@ def test_real_data_are_stated_with_their_provenance_only(params) -> None:
     assert "BTW is worse" in headlines(content, params, wanted, known)
 
 
+def test_real_data_come_first_and_only_with_rows_that_they_have(params) -> None:
+    content = tree(numbers(0.05, 0.01))
+    block = "mosi__table__preset_paper"
+    content[block] = dict(content["mosi__simulated"])
+    wanted = [
+        Headline("btw_table3", "mosi", row, "mae_vs_moe") for row in ("instance", "moe")
+    ]
+    remark = "Comparable with each other."
+    known = {block: provenance(device="2 cores", remark=remark)}
+    lines = headlines({"btw_table3": content}, params, wanted[1:], known).splitlines()
+    assert "real data (table files), preset paper: MoE: not tested" in lines[1]
+    assert "simulated data: MoE: not tested" in lines[2]
+    lines = headlines({"btw_table3": content}, params, wanted[:1], known).splitlines()
+    assert len(lines) == 3 and "simulated data" in lines[1]
+    told = page({"btw_table3": content}, params, known)
+    assert f"60 seconds on 2 cores.\n\n{remark}\n" in told
+
+
 def provenance(**changes: object) -> Provenance:
     """A complete record, but for the changes."""
     told: dict = {

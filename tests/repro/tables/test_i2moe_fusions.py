@@ -158,6 +158,17 @@ def test_only_real_data_get_a_verdict(study: SimpleNamespace) -> None:
     assert (tested["verdict"] == "").all() and not tested.empty
 
 
+@pytest.mark.parametrize("simulated", [True, False])
+def test_real_data_in_another_preset_are_a_block_of_their_own(
+    study: SimpleNamespace, simulated: bool
+) -> None:
+    data = {"simulated": simulated, "source": "mult"}
+    study.write_runs(study.params, data=data, setup={"preset": "paper"})
+    rows = table2(study.params)
+    blocks = set(rows[rows["dataset"] == "mosi"]["block"])
+    assert blocks == {"mosi__simulated" if simulated else "mosi__mult__preset_paper"}
+
+
 def test_runs_of_other_settings_are_refused(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     change_report("experts/enrico/i2moe", setup={"top_k": 7})
