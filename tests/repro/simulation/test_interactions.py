@@ -211,16 +211,18 @@ def test_bad_shares_are_refused(shares: dict[str, float], message: str):
 def test_params_that_do_not_fit_the_simulator_are_refused(tmp_path: Path):
     copied_settings(tmp_path)
     text = (tmp_path / "params.yaml").read_text()
-    path = "path: data/simulated/planted_hidden"
+    hidden = "    planted_hidden: {title"
     changes = {
-        (path, "path: data/raw/other"): "not what the simulator writes",
-        ("    planted_hidden: {title", "    planted_hiden: {title"): "planted_hiden",
-        ("  width: 12 ", "  width: 6 "): "does not hold the 3 codes and 4 tags",
-        ("{m1: m1.npy, m2: m2.npy, m3: m3.npy}", "{m1: m1.npy}"): "m1, m2, m3",
         (
-            "classes: [zero, one], groups: samples",
-            "classes: [a, b, c], groups: samples",
-        ): ("3 titles, the simulator has 2"),
+            hidden,
+            "    planted_hidden: {path: data/raw/other, title",
+        ): "not what the simulator writes",
+        (hidden, "    planted_hiden: {title"): "planted_hiden",
+        ("  width: 12 ", "  width: 6 "): "does not hold the 3 codes and 4 tags",
+        ("modalities: [m1, m2, m3]}", "modalities: [m1]}"): "m1, m2, m3",
+        ("[zero, one], modalities", "[a, b, c], modalities"): (
+            "3 titles, the simulator has 2"
+        ),
     }
     for (old, new), message in changes.items():
         assert old in text
