@@ -2,7 +2,7 @@
 # make quick: every table and figure on a tiny profile, in build/quick; a minute.
 # make repro: everything from raw files to tables and figures; half an hour.
 # make test: lint, types and tests; 15 minutes.
-# make bench: speed of the hot parts, each against a plain baseline.
+# make bench: speed of the hot parts against a plain baseline, and steps at paper size.
 
 SHELL := /bin/bash
 PYTHON ?= python3

@@ -14,6 +14,8 @@ import argparse
 import multiprocessing
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 import torch
@@ -155,11 +157,14 @@ def two_steps(case: Case, batch: int) -> Found:
 
 
 def apart(case: Case, batch: int) -> Found:
-    """`two_steps` in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(
-        1, torch.set_num_threads, (1,)
-    ) as one:
-        return one.apply(two_steps, (case, batch))
+    """`two_steps` in a fresh process.
+
+    Raises:
+        BrokenProcessPool: it was ended from outside, most often for its memory.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, torch.set_num_threads, (1,)) as one:
+        return one.submit(two_steps, case, batch).result()
 
 
 def main() -> None:
@@ -169,7 +174,11 @@ def main() -> None:
     batch = parser.parse_args().batch
     restart_with_process_settings()
     for case in cases():
-        found = apart(case, batch)
+        try:
+            found = apart(case, batch)
+        except BrokenProcessPool:
+            print(f"{case!s:55} ended from outside; free memory for it", flush=True)
+            continue
         print(
             f"{case!s:55} {found.parameters / 1e6:7.2f} M {found.seconds:7.2f} s "
             f"{found.bytes / 2**20:7.0f} MiB",

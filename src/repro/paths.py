@@ -131,7 +131,7 @@ def picture_cache() -> Path:
 
 
 def run(address: str) -> Path:
-    """Folder of everything a run wrote; its address is its place in params.yaml.
+    """Folder of everything a run wrote; its address is its place in `cells/`.
 
     >>> run("attribution/controls/mean_one").as_posix()
     'runs/attribution/controls/mean_one'

@@ -12,7 +12,8 @@ from repro.findings.sentences import control_sentence, is_negative, sentence
 from repro.params import Params
 from repro.tables.labels import HOLM_P, INTERVAL, metric_label
 from repro.tables.naming import table as named_table
-from repro.tables.rendering import plain
+from repro.tables.rendering import dataset_title, plain
+from repro.tables.rows import told_apart
 
 BEGIN, END = (
     "<!-- findings: written by dvc repro results -->",
@@ -168,13 +169,9 @@ def block_title(block: str, params: Params) -> str:
     >>> block_title("mosi__mmsa__preset_paper", load())
     'MOSI, real data (mmsa files), preset paper'
     """
-    dataset, source, *others = block.split("__")
-    known = params.datasets.every().get(dataset)
-    title = dataset if known is None else known.title
+    dataset, source, *_ = block.split("__")
     kind = "simulated data" if is_simulated(block) else f"real data ({source} files)"
-    words = (other.replace("_", " ") for other in others)
-    told = [w if w.startswith("preset ") else f"protocol {w}" for w in words]
-    return ", ".join([title, kind, *told])
+    return ", ".join([dataset_title(dataset, params), kind, *told_apart(block)])
 
 
 def is_simulated(block: str) -> bool:

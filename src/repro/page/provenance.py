@@ -13,9 +13,9 @@ from repro import paths
 from repro.data.checksums import sha256
 from repro.files import read_json
 from repro.params import Params
-from repro.params.datasets import FileSet
+from repro.params.datasets import Cohort, FileSet, FolderSet
 
-# Blocks and values of params.yaml that every run follows; a cell may pin some.
+# Blocks and values of params.yaml that every run follows, unless its cell pins some.
 SHOWN = (
     *("alpha", "experts", "top_k", "seeds", "encoder", "preset", "protocol"),
     *("device", "precision", "weighting", "statistics", "clinical"),
@@ -54,12 +54,12 @@ class Spent:
 def settings(params: Params) -> dict[str, str]:
     """Values of params.yaml in force, by their dotted names."""
     content = params.model_dump(include=set(SHOWN))
-    return dict(_flat({name: content[name] for name in SHOWN}))
+    return _texts({name: content[name] for name in SHOWN})
 
 
 def preset_settings(params: Params) -> dict[str, str]:
     """Values of the preset in force, by their dotted names."""
-    return dict(_flat(params.active.model_dump()))
+    return _texts(params.active.model_dump())
 
 
 def sources(params: Params, datasets: Iterable[str]) -> list[Source]:
@@ -91,12 +91,48 @@ def place(path: str) -> str:
     return f"…/{Path(path).name}" if Path(path).is_absolute() else path
 
 
-def _source(params: Params, name: str) -> Source:
-    known = params.dataset(name)
+def raw_places(params: Params, name: str) -> list[Path]:
+    """Files and folders of the raw data of a data set, other than encoders."""
+    known, clinical = params.dataset(name), params.clinical
+    if isinstance(known, FolderSet):
+        return [Path(known.path)]
     if isinstance(known, FileSet):
-        source, path = str(known.source), Path(known.path)
-    else:
-        source, path = str(params.clinical.source), paths.ingested()
+        own = [] if known.labels == "none" else [Path(known.labels)]
+        return [Path(known.path), *own]
+    every = (clinical.path, clinical.note, clinical.cxr, clinical.ecg)
+    return [Path(path) for path in every if path != "none"]
+
+
+def source_of(params: Params, name: str) -> str:
+    """Whose files params.yaml names for a data set: simulated, or a reader."""
+    known = params.dataset(name)
+    return str(params.clinical.source if isinstance(known, Cohort) else known.source)
+
+
+def flat(content: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by their dotted names; a path of a machine is told by its last part.
+
+    >>> dict(flat({"a": {"b": 1}, "c": ["/srv/x"]}))
+    {'a.b': 1, 'c': ['…/x']}
+    """
+    for key, value in content.items():
+        name = f"{start}{key}"
+        told = value.model_dump() if isinstance(value, BaseModel) else value
+        if isinstance(told, Mapping) and told:
+            yield from flat(told, f"{name}.")
+        else:
+            yield name, _placed(told)
+
+
+def _placed(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_placed(item) for item in value]
+    return place(value) if isinstance(value, str) else value
+
+
+def _source(params: Params, name: str) -> Source:
+    known, source = params.dataset(name), source_of(params, name)
+    path = paths.ingested() if isinstance(known, Cohort) else Path(known.path)
     fresh = name in params.datasets.fresh
     return Source(
         dataset=name,
@@ -120,14 +156,8 @@ def _spent(cell: str) -> Spent:
     return Spent(cell, seconds, told["peak_memory_bytes"] / 2**20)
 
 
-def _flat(content: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, str]]:
-    """Values by their dotted names; a path of a machine is told by its last part."""
-    for key, value in content.items():
-        name = f"{start}{key}"
-        told = value.model_dump() if isinstance(value, BaseModel) else value
-        if isinstance(told, Mapping) and told:
-            yield from _flat(told, f"{name}.")
-        elif isinstance(told, str):
-            yield name, place(told)
-        else:
-            yield name, json.dumps(told, ensure_ascii=False)
+def _texts(content: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in flat(content)
+    }

@@ -25,7 +25,7 @@ NOTHING = Stated((), ())
 
 @dataclass(frozen=True)
 class Block:
-    """A data set from one source under one protocol."""
+    """What the page shows of a block of `repro.tables.rows`."""
 
     anchor: str
     title: str

@@ -196,7 +196,7 @@ def _check_use(
     params: Params, address: str, where: str, recipe: Recipe, used: str
 ) -> None:
     if used not in params.recipes:
-        raise ValueError(f"{where}.uses: {unknown('run', used, params.recipes)}")
+        raise ValueError(f"{where}.uses: {params.no_run(used)}")
     own_cell, other = address.split("/")[:2], params.recipes[used]
     if used.split("/")[:2] == own_cell:
         raise ValueError(f"{where}.uses: {used} is of this cell; use another one")

@@ -26,12 +26,19 @@ def load(path: Path = paths.PARAMS) -> Params:
             out of range; the message names file, field, value and bound.
     """
     content = _content(path)
+    for key, home in (("cells", "cells/<group>.yaml"), ("active", "presets")):
+        if key in content:
+            raise ValueError(f"{path}: {key}: stands in {home}; move it there")
     name = str(content.get("preset"))
     preset = path.parent / paths.preset(name)
     if not _NAME.fullmatch(name) or not preset.is_file():
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
-    content |= {"active": _content(preset), "cells": _cells(path)}
+    content |= {"active": _content(preset), "cells": read_cells(path.parent)}
+    if not content["cells"]:
+        raise ValueError(
+            f"{path.parent / 'cells'}: no file of cells; restore it from git"
+        )
     try:
         params = Params.model_validate(content)
     except ValidationError as error:
@@ -40,7 +47,7 @@ def load(path: Path = paths.PARAMS) -> Params:
     try:
         agreement.check(params)
     except ValueError as error:
-        group = re.match(r"cells\.(\w+)\.", str(error))
+        group = re.match(r"cells\.([^.]+)\.", str(error))
         where = path.parent / paths.cells(group[1]) if group else path
         raise ValueError(f"{where}: {error}; correct it there") from None
     return params
@@ -58,10 +65,14 @@ def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
     return f"{where}: {told}; correct it there"
 
 
-def _cells(path: Path) -> dict[str, Any]:
-    """The groups of cells beside params.yaml, each from the file of its name."""
+def read_cells(root: Path) -> dict[str, Any]:
+    """The groups of cells of a repository, each from the file of its name.
+
+    Raises:
+        ValueError: a file does not hold its group, and no other.
+    """
     found: dict[str, Any] = {}
-    for file in sorted((path.parent / paths.cells("any").parent).glob("*.yaml")):
+    for file in sorted((root / paths.cells("any").parent).glob("*.yaml")):
         told = _content(file)
         groups = told.get("cells")
         if set(told) != {"cells"} or not isinstance(groups, dict):
@@ -73,10 +84,6 @@ def _cells(path: Path) -> dict[str, Any]:
                 f"{file.stem}: correct it there"
             )
         found |= groups
-    if not found:
-        raise ValueError(
-            f"{path.parent / 'cells'}: no file of cells; restore it from git"
-        )
     return found
 
 

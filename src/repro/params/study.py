@@ -1,4 +1,4 @@
-"""A typed, frozen view of params.yaml and its preset."""
+"""A typed, frozen view of params.yaml, its preset and the cells."""
 
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +59,7 @@ class Statistics(Strict):
 
 
 class Params(Strict):
-    """All of params.yaml; `active` is the preset in force, from its own file."""
+    """All settings; `cells` and `active`, the preset, are of files of their own."""
 
     alpha: Share
     experts: Few
@@ -98,8 +98,17 @@ class Params(Strict):
             ValueError: there is none of that address; names the nearest.
         """
         if address not in self.recipes:
-            raise ValueError(f"cells: {unknown('run', address, self.recipes)}")
+            raise ValueError(f"cells: {self.no_run(address)}")
         return self.recipes[address]
+
+    def no_run(self, address: str) -> str:
+        """Why there is no run of an address; names the nearest."""
+        group = address.partition("/")[0]
+        if group not in self.cells:
+            told = unknown("group", group, self.cells)
+            return f"{told}; there is no {paths.cells(group)}"
+        known = [own for own in self.recipes if own.startswith(f"{group}/")]
+        return unknown("run", address, known)
 
     def runs_of(self, cell: str) -> dict[str, Recipe]:
         """The runs of a cell, by address.
@@ -109,7 +118,7 @@ class Params(Strict):
         """
         group, _, key = cell.partition("/")
         if group not in self.cells:
-            raise ValueError(f"cells: {unknown('group', group, self.cells)}")
+            raise ValueError(f"cells: {self.no_run(cell)}")
         if key not in self.cells[group]:
             known = self.cells[group]
             raise ValueError(f"{paths.cells(group)}: {unknown('cell', key, known)}")

@@ -105,7 +105,7 @@ def read_run(address: str) -> Run:
 
 
 def trained_run(params: Params, address: str) -> Run:
-    """A run of params.yaml, whose report must carry the alpha of its recipe.
+    """A run of `cells/`, whose report must carry the alpha of its recipe.
 
     Raises:
         ValueError: the report's alpha differs from the one the recipe asks for.

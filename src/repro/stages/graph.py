@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from repro import paths
 from repro.params.bounded import refuse_bomb
+from repro.params.reading import read_cells
 
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
@@ -56,9 +57,7 @@ def stage_files(root: Path) -> list[Path]:
 
 def stages(root: Path) -> list[Stage]:
     """All stages of all files, with `foreach` and variables filled in."""
-    params = yaml_content(root / paths.PARAMS)
-    for file in sorted((root / paths.cells("any").parent).glob("*.yaml")):
-        params.setdefault("cells", {}).update(yaml_content(file)["cells"])
+    params = yaml_content(root / paths.PARAMS) | {"cells": read_cells(root)}
     return [
         stage for file in stage_files(root) for stage in _of_file(root, file, params)
     ]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import pandas as pd  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 
 from repro import params, paths  # noqa: E402
@@ -21,9 +22,17 @@ from repro.data.checksums import sha256  # noqa: E402
 from repro.files import read_json, write_json  # noqa: E402
 from repro.findings.page import is_simulated  # noqa: E402
 from repro.findings.provenance import Provenance, place_of_block  # noqa: E402
-from repro.page.provenance import folder_sum, place, spent  # noqa: E402
+from repro.page.provenance import (  # noqa: E402
+    flat,
+    folder_sum,
+    raw_places,
+    source_of,
+)
 from repro.params import Params  # noqa: E402
-from repro.params.datasets import FileSet  # noqa: E402
+from repro.report import read_report, report_path  # noqa: E402
+from repro.results.runs import Run  # noqa: E402
+from repro.tables.blocks import block_of  # noqa: E402
+from repro.tables.rows import DEFAULT  # noqa: E402
 
 ALWAYS = ("preset", "seeds", "alpha", "protocol")  # told even where they are as in git
 MOST_FILES = 20  # of a folder with more, one checksum is told
@@ -37,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("source", help="release or address of the raw files")
     parser.add_argument("--remark", default="", help="what may be compared with it")
     given = parser.parse_args(arguments)
-    _check_block(given.block)
     loaded, dataset = params.load(), given.block.split("__")[0]
+    _check_block(loaded, given.block)
     told = Provenance(
         source=given.source,
         checksums=checksums(loaded, dataset),
         parameters=settings(loaded),
         commit=commit(),
-        seconds=round(seconds(loaded, dataset)),
+        seconds=round(seconds(runs_of_block(loaded, given.block))),
         device=device(loaded),
         remark=given.remark,
     )
@@ -52,22 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def checksums(loaded: Params, dataset: str) -> dict[str, str]:
-    """SHA-256 of the raw files of a data set and of a text encoder's folder.
+    """SHA-256 of the raw files of a data set and of local text encoders, by name.
 
     Raises:
         ValueError: the raw files are not there.
     """
-    known = loaded.dataset(dataset)
-    raw = Path(known.path if isinstance(known, FileSet) else loaded.clinical.path)
-    if not raw.exists():
-        raise ValueError(
-            f"{raw}: the raw files of {dataset} are not there; put them back"
-        )
-    found = dict(_sums(raw, raw.name))
+    found: dict[str, str] = {}
+    for raw in raw_places(loaded, dataset):
+        if not raw.exists():
+            raise ValueError(
+                f"{raw}: raw files of {dataset} are not there; restore them"
+            )
+        found |= dict(_sums(raw, raw.name))
     for name, encoder in loaded.active.encoders.items():
-        weights = Path(encoder.weights)
-        if name == loaded.encoder and weights.is_dir():
-            found |= dict(_sums(weights, "encoder"))
+        if Path(encoder.weights).is_dir():
+            found |= dict(_sums(Path(encoder.weights), f"encoder {name}"))
     return found
 
 
@@ -81,19 +89,17 @@ def settings(loaded: Params) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for file in (paths.PARAMS, *files):
         start = "" if file == paths.PARAMS else f"{file}:"
-        before, now = _flat(_committed(file)), _flat(_content(file.read_text()))
-        wanted = ALWAYS if file == paths.PARAMS else ()
-        for key in {**before, **now}:
-            if before.get(key) != now.get(key) or key in wanted:
-                value = now.get(key)
-                found[f"{start}{key}"] = (
-                    place(value) if isinstance(value, str) else value
-                )
+        before, now = dict(flat(_committed(file))), dict(flat(_content(file)))
+        found |= {
+            f"{start}{key}": now.get(key)
+            for key in {**before, **now}
+            if before.get(key) != now.get(key) or f"{start}{key}" in ALWAYS
+        }
     return found
 
 
 def commit() -> str:
-    """The last commit, whose code made the numbers.
+    """The last commit, which the code of this folder is as of.
 
     Raises:
         ValueError: there is none, or code differs from it.
@@ -106,15 +112,32 @@ def commit() -> str:
     return _git("rev-parse", "HEAD")
 
 
-def seconds(loaded: Params, dataset: str) -> float:
-    """CPU seconds of all training cells of a data set."""
-    cells = {
-        f"{group}/{key}"
-        for group, own in loaded.cells.items()
-        for key, cell in own.items()
-        if cell.dataset == dataset
-    }
-    return sum(one.seconds for one in spent(loaded) if one.cell in cells)
+def runs_of_block(loaded: Params, block: str) -> list[str]:
+    """Addresses of the runs whose reports say that their numbers are of a block.
+
+    Raises:
+        ValueError: there is none.
+    """
+    dataset = block.split("__")[0]
+    trained = [
+        address
+        for address, recipe in loaded.recipes.items()
+        if recipe.dataset == dataset and report_path(address).is_file()
+    ]
+    found = [a for a in trained if _block_of_run(a) == block]
+    if not found:
+        raise ValueError(
+            f"{paths.run('')}: no run of {block}; make its table again, then this"
+        )
+    return found
+
+
+def seconds(runs: Sequence[str]) -> float:
+    """CPU seconds of training of these runs."""
+    cells = {"/".join(address.split("/")[:2]) for address in runs}
+    times = [read_json(paths.timing(cell))["seconds"] for cell in sorted(cells)]
+    every = {address: named for own in times for address, named in own.items()}
+    return sum(sum(every[address].values()) for address in runs)
 
 
 def device(loaded: Params) -> str:
@@ -128,14 +151,30 @@ def device(loaded: Params) -> str:
     return f"{process.cores()} cores, {names[0] if names else platform.machine()}"
 
 
-def _check_block(block: str) -> None:
+def _check_block(loaded: Params, block: str) -> None:
+    known = loaded.datasets.every()
     every = {key for path in paths.METRICS.glob("*.json") for key in read_json(path)}
-    real = sorted(key for key in every if "__" in key and not is_simulated(key))
+    real = sorted(
+        key
+        for key in every
+        if key.split("__")[0] in known and "__" in key and not is_simulated(key)
+    )
     if block not in real:
         raise ValueError(
             f"{block}: no block of real numbers in metrics/*.json; there are: "
             f"{', '.join(real) or 'none, so make a table of real data first'}"
         )
+    source = source_of(loaded, block.split("__")[0])
+    preset = block.partition("__preset_")[2] or DEFAULT
+    if source == "simulated" or loaded.preset != preset:
+        raise ValueError(
+            f"params.yaml: source = {source!r}, preset = {loaded.preset!r}: not what "
+            f"made {block}; put the settings back that did"
+        )
+
+
+def _block_of_run(address: str) -> str:
+    return block_of([Run(read_report(address), pd.DataFrame())]).key
 
 
 def _sums(root: Path, name: str) -> Iterator[tuple[str, str]]:
@@ -163,21 +202,11 @@ def _git(*arguments: str) -> str:
 def _committed(file: Path) -> Mapping[str, Any]:
     if not _git("ls-tree", "HEAD", "--", str(file)):
         return {}
-    return _content(_git("show", f"HEAD:./{file}"))
+    return YAML(typ="safe").load(_git("show", f"HEAD:./{file}"))
 
 
-def _content(text: str) -> Mapping[str, Any]:
-    return YAML(typ="safe").load(text)
-
-
-def _flat(content: Mapping[str, Any], start: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{start}{key}.")
-        else:
-            found[f"{start}{key}"] = value
-    return found
+def _content(file: Path) -> Mapping[str, Any]:
+    return YAML(typ="safe").load(file.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train one cell of params.yaml: `python -m repro.stages.train base/mosi`."""
+"""Train one cell of `cells/`: `python -m repro.stages.train base/mosi`."""
 
 from repro import process
 

@@ -34,7 +34,10 @@ def agreement_blocks(params: Params) -> list[pd.DataFrame]:
         entries = [entry for run in own for entry in _entries(params, run)]
         if entries:
             source = "simulated" if simulated else "real"
-            about = Block("agreement_of_seeds", source, "", simulated, "all", NOTE)
+            about = Block(
+                *("agreement_of_seeds", source, "", simulated, "all", NOTE),
+                preset=params.preset,
+            )
             blocks.append(frame(about, entries))
     return blocks
 

@@ -19,7 +19,7 @@ from repro.tables.labels import (
     metric_label,
     rank,
 )
-from repro.tables.rows import NOTE_SEPARATOR, PRINTED_ALONE
+from repro.tables.rows import NOTE_SEPARATOR, PRINTED_ALONE, told_apart
 from repro.tables.texts import SIGNIFICANT, own_text, printed_text
 
 BOTH_DRAWN = (
@@ -84,7 +84,7 @@ def latex(name: str, title: str, rows: pd.DataFrame, params: Params) -> str:
 
 
 def block_title(block: pd.DataFrame, params: Params) -> str:
-    """Data set, whether simulated, modalities, seeds, test samples, protocol."""
+    """Data set, simulated or not, modalities, seeds, test samples, protocol, preset."""
     first = block.iloc[0]
     kind = "simulated data" if first["simulated"] else f"{first['source']} files"
     if first["source"] == PRINTED_ALONE:
@@ -94,6 +94,7 @@ def block_title(block: pd.DataFrame, params: Params) -> str:
     if pd.notna(seeds):
         facts += [f"{seeds} {'seed' if seeds == 1 else 'seeds'}"]
     facts += [*_tested_notes(block), *([f"protocol {protocol}"] if protocol else [])]
+    facts += [told for told in told_apart(first["block"]) if told[:7] == "preset "]
     return f"{dataset_title(first['dataset'], params)}, {kind} ({'; '.join(facts)})"
 
 

@@ -76,6 +76,16 @@ class Block:
         return f"{self.dataset}__{self.source}{suffix}"
 
 
+def told_apart(block: str) -> list[str]:
+    """Protocol and preset of a block by its key, where they are not the default.
+
+    >>> told_apart("mosi__mmsa__published__preset_paper")
+    ['protocol published', 'preset paper']
+    """
+    words = (word.replace("_", " ") for word in block.split("__")[2:])
+    return [w if w.startswith("preset ") else f"protocol {w}" for w in words]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One number of one row, ours or only printed; what is unknown is None."""
@@ -173,8 +183,8 @@ def joined(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
     found = list(blocks)
     if not found:
         raise ValueError(
-            "cells: no data set of this table has the cells that "
-            "it reads; restore them from git"
+            "cells/*.yaml: no data set of this table has the cells that it reads; "
+            "restore them from git"
         )
     return pd.concat(found)
 

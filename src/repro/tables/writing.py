@@ -45,8 +45,7 @@ def write_table(name: str, table: Table, params: Params) -> None:
 def write_merged(name: str, title: str, rows: pd.DataFrame, params: Params) -> None:
     """Write metrics/<name>.json and plots/<paper>/<item>.{csv,md,tex} from new rows.
 
-    A block is a data set from one source under one protocol. Blocks that are not in
-    `rows` keep what they had, unless they tell of few patients.
+    Blocks that are not in `rows` keep what they had, unless they tell of few patients.
     """
     csv = paths.plot(name, "csv")
     kept = read_rows(csv) if csv.is_file() else rows.iloc[:0]
@@ -73,7 +72,7 @@ def merged(kept: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The kept rows of other blocks and the new rows, in a fixed order."""
     others = kept[~kept["block"].isin(set(rows["block"]))]
     every = pd.concat([others, rows], ignore_index=True).astype(TYPES)
-    by = ["dataset", "source", "protocol", "order"]
+    by = ["dataset", "source", "protocol", "block", "order"]
     return every.sort_values(by, kind="stable", ignore_index=True)
 
 

@@ -57,7 +57,7 @@ def load_parameters(model: Predictor, arrays: Mapping[str, np.ndarray]) -> None:
         if stored is None or stored.shape != tuple(values.shape):
             raise ValueError(
                 f"checkpoint: {name} is {None if stored is None else stored.shape}, "
-                f"the model has {tuple(values.shape)}; use the params.yaml it was "
+                f"the model has {tuple(values.shape)}; use the settings it was "
                 "trained with"
             )
         values.copy_(torch.from_numpy(stored))

@@ -53,3 +53,30 @@ def test_no_cells_at_all_are_told(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cells")
     with pytest.raises(ValueError, match=r"cells: no file of cells; restore it from"):
         load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("cells: {own: {a: {dataset: mosi}}}\n", "cells: stands in cells/<group>.yaml"),
+        ("active: {}\n", "active: stands in presets; move it there"),
+    ],
+)
+def test_what_has_a_file_of_its_own_is_refused(
+    more: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=rf"params\.yaml: {told}"):
+        written(tmp_path, TEXT + more)
+
+
+def test_a_file_of_cells_that_is_not_there_is_named(tmp_path: Path) -> None:
+    written(tmp_path, TEXT)
+    (tmp_path / "cells/base.yaml").unlink()
+    with pytest.raises(ValueError, match=r"group .base. .*; there is no cells/base"):
+        load(tmp_path / "params.yaml")
+
+
+def test_the_file_of_any_group_is_named(tmp_path: Path) -> None:
+    text = "cells: {my-own: {a: {dataset: hm, trains: [moe]}}}"
+    with pytest.raises(ValueError, match=r"cells/my-own\.yaml: cells\.my-own\.a\.data"):
+        written(tmp_path, text, Path("cells/my-own.yaml"))

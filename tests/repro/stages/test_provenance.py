@@ -10,7 +10,10 @@ from ruamel.yaml import YAML
 from repro import params, paths
 from repro.files import read_json, write_json
 from repro.findings.provenance import known_provenance, place_of_block
+from repro.params import Params
+from repro.report import report_path
 from repro.stages import provenance
+from tests.repro.made_runs import report_of
 from tests.settings import copied_settings
 
 BLOCK = "mosi__table__preset_tiny"
@@ -26,7 +29,7 @@ def git(*arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone with settings, changed since the commit, raw files, times and a table."""
+    """A clone with settings, changed since the commit, raw files, runs and a table."""
     monkeypatch.chdir(tmp_path)
     copied_settings(tmp_path)
     Path("src").mkdir()
@@ -34,17 +37,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("init", "--quiet")
     git("add", "--all")
     git("commit", "--quiet", "--message", "All")
-    change(paths.PARAMS, ("datasets", "files", "mosi"), path="data/raw/mine")
+    place = ("datasets", "files", "mosi")
+    change(paths.PARAMS, place, path="data/raw/mine", source="table")
     change(paths.preset("tiny"), ("last_state", "training"), epochs=3)
     change(paths.cells("base"), ("cells", "base", "mosi"), trains=["unimodal", "moe"])
     Path("data/raw/mine").mkdir(parents=True)
     Path("data/raw/mine/a.csv").write_text("id\n")
-    times = {"mosi": 1.25, "mosei": 100.0}
-    for key, spent in times.items():
-        told = {"seconds": {f"base/{key}": {"moe": spent}}, "peak_memory_bytes": 1}
-        write_json(paths.timing(f"base/{key}"), told)
+    loaded = params.load()
+    trained(loaded, "base/mosi", 1.25, simulated=False, source="table")
+    trained(loaded, "sites/mosi/moe_contribution", 10.0, simulated=True)
+    trained(loaded, "base/mosei", 100.0, simulated=False, source="table")
     write_json(paths.METRICS / "btw_table3.json", {BLOCK: {}, "mosi__simulated": {}})
     return tmp_path
+
+
+def trained(loaded: Params, address: str, seconds: float, **data: object) -> None:
+    """A run of these data and its times."""
+    report = report_of(loaded, address, data=data)
+    write_json(report_path(address), report.model_dump())
+    cell = "/".join(address.split("/")[:2])
+    told = {"seconds": {address: {"moe": seconds}}, "peak_memory_bytes": 1}
+    write_json(paths.timing(cell), told)
 
 
 def change(file: Path, where: tuple[str, ...], **values: object) -> None:
@@ -70,6 +83,7 @@ def test_everything_that_a_reader_needs_is_told() -> None:
         "alpha": params.load().alpha,
         "protocol": "leak_free",
         "datasets.files.mosi.path": "data/raw/mine",
+        "datasets.files.mosi.source": "table",
         "presets/tiny.yaml:last_state.training.epochs": 3,
         "cells/base.yaml:cells.base.mosi.trains": ["unimodal", "moe"],
     }
@@ -85,7 +99,7 @@ def test_a_large_folder_and_an_encoder_have_their_sums(folder: Path) -> None:
     where = ("encoders", params.load().encoder)
     change(paths.preset("tiny"), where, weights="data/weights/encoder")
     found = provenance.checksums(params.load(), "mosi")
-    assert set(found) == {"mine/", "encoder/config.json"}
+    assert set(found) == {"mine/", "encoder bert/config.json"}
     Path("data/raw/mine/0.csv").write_text("other")
     assert provenance.checksums(params.load(), "mosi")["mine/"] != found["mine/"]
 
@@ -104,9 +118,36 @@ def test_a_block_that_holds_no_real_numbers_is_refused(block: str) -> None:
     assert not place_of_block(block).exists()
 
 
+def test_every_kind_of_data_has_its_own_raw_places() -> None:
+    own = provenance.raw_places
+    change(paths.PARAMS, ("datasets", "files", "mosi"), labels="data/labels/a.csv")
+    change(paths.PARAMS, ("clinical",), ecg="none")
+    loaded = params.load()
+    assert own(loaded, "enrico") == [Path("data/simulated/enrico")]
+    wanted = [Path("data/raw/mine"), Path("data/labels/a.csv")]
+    assert own(loaded, "mosi") == wanted
+    stays = [Path(getattr(loaded.clinical, name)) for name in ("path", "note", "cxr")]
+    assert own(loaded, "icu_all") == stays
+
+
+def test_other_settings_than_those_that_made_the_numbers_are_refused() -> None:
+    place = ("datasets", "files", "mosi")
+    change(paths.PARAMS, place, source="simulated")
+    with pytest.raises(ValueError, match=r"source = 'simulated', preset = 'tiny': not"):
+        provenance.main([BLOCK, "files"])
+    change(paths.PARAMS, place, source="table")
+    other = "mosi__table"
+    write_json(paths.METRICS / "btw_table3.json", {BLOCK: {}, other: {}})
+    with pytest.raises(ValueError, match=rf"preset = 'tiny': not what made {other}; "):
+        provenance.main([other, "files"])
+    report_path("base/mosi").unlink()
+    with pytest.raises(ValueError, match=rf"runs: no run of {BLOCK}; make its table"):
+        provenance.main([BLOCK, "files"])
+
+
 def test_what_cannot_be_told_is_refused(folder: Path) -> None:
     Path("data/raw/mine").rename("data/raw/other")
-    with pytest.raises(ValueError, match=r"data/raw/mine: the raw files of mosi are"):
+    with pytest.raises(ValueError, match=r"data/raw/mine: raw files of mosi are"):
         provenance.main([BLOCK, "files"])
     Path("data/raw/other").rename("data/raw/mine")
     Path("src/a.py").write_text("x = 1\n")

@@ -3,10 +3,15 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from repro import params as parameters
 from repro.params import Params
 from repro.tables.btw_checks import noise
+from repro.tables.rendering import block_title
+from repro.tables.rows import Block, Entry, frame
+from repro.tables.writing import merged
 from tests.repro.made_runs import change_report, change_table, only
 from tests.repro.written import rows_of, write
 
@@ -146,3 +151,17 @@ def test_mixed_sources_or_samples_stop(study: SimpleNamespace) -> None:
     change_table("btw/mosi", lambda table: table.assign(method="other"))
     with pytest.raises(ValueError, match="no rows of method='averaged_instance'"):
         rows_of("table3", params)
+
+
+def test_presets_of_real_data_stand_apart_in_any_order() -> None:
+    params, made = parameters.load(), []
+    for preset in ("default", "paper"):
+        block = Block("mosi", "mmsa", "leak_free", False, "text", "", preset=preset)
+        rows = [Entry(row, row, "mae", mean=1.0, n=3) for row in ("moe", "bi_level")]
+        made.append(frame(block, rows))
+    default, paper = made
+    every = merged(default, paper)
+    pd.testing.assert_frame_equal(every, merged(paper, default))
+    assert list(every["block"].map(len)) == [10, 10, 24, 24]
+    assert "preset" not in block_title(default, params)
+    assert block_title(paper, params).endswith("; protocol leak free; preset paper)")
