@@ -48,12 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     loaded, dataset = params.load(), given.block.split("__")[0]
     _check_block(loaded, given.block)
+    runs = runs_of_block(loaded, given.block)
     told = Provenance(
         source=given.source,
         checksums=checksums(loaded, dataset),
-        parameters=settings(loaded),
+        parameters=settings(loaded, cells_of(runs)),
         commit=commit(),
-        seconds=round(seconds(runs_of_block(loaded, given.block))),
+        seconds=round(seconds(runs)),
         device=device(loaded),
         remark=given.remark,
     )
@@ -79,21 +80,26 @@ def checksums(loaded: Params, dataset: str) -> dict[str, str]:
     return found
 
 
-def settings(loaded: Params) -> dict[str, Any]:
+def settings(loaded: Params, cells: Sequence[str]) -> dict[str, Any]:
     """What differs from the last commit in the settings, by its place, and `ALWAYS`.
+
+    Of cells only these; what is there no longer is None.
 
     Raises:
         ValueError: there is no commit.
     """
-    files = [paths.preset(loaded.preset), *map(paths.cells, loaded.cells)]
+    groups = dict.fromkeys(cell.partition("/")[0] for cell in cells)
+    files = [paths.PARAMS, paths.preset(loaded.preset), *map(paths.cells, groups)]
+    own = tuple(f"cells.{cell.replace('/', '.')}." for cell in cells)
     found: dict[str, Any] = {}
-    for file in (paths.PARAMS, *files):
+    for file in files:
         start = "" if file == paths.PARAMS else f"{file}:"
         before, now = dict(flat(_committed(file))), dict(flat(_content(file)))
         found |= {
             f"{start}{key}": now.get(key)
             for key in {**before, **now}
-            if before.get(key) != now.get(key) or f"{start}{key}" in ALWAYS
+            if (before.get(key) != now.get(key) or f"{start}{key}" in ALWAYS)
+            and (key.startswith(own) or not key.startswith("cells."))
         }
     return found
 
@@ -132,10 +138,14 @@ def runs_of_block(loaded: Params, block: str) -> list[str]:
     return found
 
 
+def cells_of(runs: Sequence[str]) -> list[str]:
+    """The cells that train these runs, `group/key` each."""
+    return list(dict.fromkeys("/".join(address.split("/")[:2]) for address in runs))
+
+
 def seconds(runs: Sequence[str]) -> float:
     """CPU seconds of training of these runs."""
-    cells = {"/".join(address.split("/")[:2]) for address in runs}
-    times = [read_json(paths.timing(cell))["seconds"] for cell in sorted(cells)]
+    times = [read_json(paths.timing(cell))["seconds"] for cell in cells_of(runs)]
     every = {address: named for own in times for address, named in own.items()}
     return sum(sum(every[address].values()) for address in runs)
 

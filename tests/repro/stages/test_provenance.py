@@ -40,7 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = ("datasets", "files", "mosi")
     change(paths.PARAMS, place, path="data/raw/mine", source="table")
     change(paths.preset("tiny"), ("last_state", "training"), epochs=3)
-    change(paths.cells("base"), ("cells", "base", "mosi"), trains=["unimodal", "moe"])
+    for key in ("mosi", "mosei"):
+        change(paths.cells("base"), ("cells", "base", key), trains=["unimodal", "moe"])
     Path("data/raw/mine").mkdir(parents=True)
     Path("data/raw/mine/a.csv").write_text("id\n")
     loaded = params.load()
@@ -107,7 +108,7 @@ def test_a_large_folder_and_an_encoder_have_their_sums(folder: Path) -> None:
 def test_an_absolute_path_is_told_by_its_last_part(folder: Path) -> None:
     place = ("datasets", "files", "mosi")
     change(paths.PARAMS, place, path=str(folder / "data/raw/mine"))
-    told = provenance.settings(params.load())
+    told = provenance.settings(params.load(), ["base/mosi"])
     assert told["datasets.files.mosi.path"] == "…/mine"
 
 
