@@ -37,8 +37,6 @@ TRUTH = "i2moe_interpretation_truth"
 UNWEIGHTED_MAE = "mae_vs_unweighted"
 HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
-    Headline("btw_table5", "mosi", "bi_level", "mae_vs_moe"),
-    Headline("btw_sites", "mosi", "late_fusion_embedding_bi_level", UNWEIGHTED_MAE),
     Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
