@@ -120,6 +120,12 @@ def trained_run(params: Params, address: str) -> Run:
     return run
 
 
+def other_fusions(params: Params, dataset: str) -> list[Run]:
+    """The run of other fusions of a sentiment data set, where its cells have one."""
+    address = f"fusions/{dataset}"
+    return [trained_run(params, address)] if address in params.recipes else []
+
+
 def seed_metrics(
     score: Score, predictions: Predictions, *, is_cross_validated: bool = False
 ) -> dict[str, Summary]:

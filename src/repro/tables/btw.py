@@ -9,7 +9,7 @@ import pandas as pd
 from repro.params import Params
 from repro.params.cells import CONTROLS, WEIGHTINGS
 from repro.results.published import contents
-from repro.results.runs import Run, trained_run
+from repro.results.runs import Run, other_fusions, trained_run
 from repro.results.verdict import conditions
 from repro.tables.blocks import left_out
 from repro.tables.btw_ceilings import ceilings
@@ -125,16 +125,16 @@ def of_each(
 
 def table3_block(params: Params, dataset: str) -> pd.DataFrame:
     """Every method; the weighted ones with the alpha they ran at."""
-    base, other = (trained_run(params, f"{g}/{dataset}") for g in ("base", "fusions"))
-    weighted = trained_run(params, f"btw/{dataset}")
+    base, weighted = (trained_run(params, f"{g}/{dataset}") for g in ("base", "btw"))
+    others = other_fusions(params, dataset)
     found = [
         *first_lines(params, f"baselines/{dataset}", base),
-        *lines(params, other, FUSIONS, MOE),
+        *(row for run in others for row in lines(params, run, FUSIONS, MOE)),
         *lines(params, weighted, (*WEIGHTINGS, *CONTROLS), MOE),
         *ceiling_lines(params, dataset),
     ]
     beside = printed_table(PAPER, "table3", dataset)
-    told = [ORACLE_NOTE, *left_out(params, [base, other, weighted])]
+    told = [ORACLE_NOTE, *left_out(params, [base, *others, weighted])]
     return numbered(params, found, MOE, beside=beside, after=told)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from repro.params import Params
 from repro.params.cells import CONTROLS, SHUFFLED, WEIGHTINGS
-from repro.results.runs import Run, trained_run
+from repro.results.runs import Run, other_fusions, trained_run
 from repro.tables.blocks import left_out
 from repro.tables.labels import UNWEIGHTED
 from repro.tables.lines import (
@@ -47,16 +47,16 @@ def sites(params: Params) -> pd.DataFrame:
 
 def _sentiment_sites(params: Params) -> pd.DataFrame:
     base = trained_run(params, f"base/{DATASET}")
-    other = trained_run(params, f"fusions/{DATASET}")
+    others = other_fusions(params, DATASET)
     found: list[Line] = []
     for fusion in (MOE, *FUSIONS):
-        plain = base if fusion == MOE else other
-        if fusion not in plain.report.methods:
+        trained = [r for r in (base, *others) if fusion in r.report.methods]
+        if not trained:
             continue
-        found.append(line(params, plain, fusion))
+        found.append(line(params, trained[0], fusion))
         for site in (EMBEDDING, CONTRIBUTION):
             found += _at(params, _run_at(params, fusion, site), site)
-    notes = [*FUSION_NOTES, ORACLE_NOTE, *left_out(params, [other])]
+    notes = [*FUSION_NOTES, ORACLE_NOTE, *left_out(params, others)]
     return numbered(params, found, UNWEIGHTED, after=notes, only_headline=True)
 
 
