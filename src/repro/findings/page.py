@@ -197,7 +197,8 @@ def _headline(
 ) -> Iterator[str]:
     tree = trees.get(wanted.table, {})
     own = (b for b in sorted(tree) if b.split("__")[0] == wanted.dataset)
-    blocks = sorted(own, key=is_simulated)  # real data first
+    # Real data first, and of them what is not in the default preset.
+    blocks = sorted(own, key=lambda b: (is_simulated(b), "__preset_" not in b))
     if not blocks:
         yield f"{wanted.dataset}: {_without_metric(wanted, params)}"
     for block in blocks:

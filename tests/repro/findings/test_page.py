@@ -61,6 +61,11 @@ def test_real_data_come_first_and_only_with_rows_that_they_have(params) -> None:
     assert "simulated data: MoE: not tested" in lines[2]
     lines = headlines({"btw_table3": content}, params, wanted[:1], known).splitlines()
     assert len(lines) == 3 and "simulated data" in lines[1]
+    content["mosi__table"] = content[block]
+    known |= {"mosi__table": provenance()}
+    lines = headlines({"btw_table3": content}, params, wanted[1:], known).splitlines()
+    kinds = ("(table files), preset paper:", "(table files):", "simulated data:")
+    assert all(kind in line for kind, line in zip(kinds, lines[1:], strict=False))
     told = page({"btw_table3": content}, params, known)
     assert f"60 seconds on 2 cores.\n\n{remark}\n" in told
 
