@@ -229,7 +229,7 @@ def test_own_data_add_their_block_and_keep_the_others(finished, other):
     after = files.read_json(other.path / "metrics/btw_table3.json")
     for block in before:
         assert json.dumps(after[block]) == json.dumps(before[block])
-    assert set(after) == {*before, "mosi__table"}
+    assert set(after) == {*before, "mosi__table__preset_tiny"}
     table = "plots/btw/table3.csv"
     lines = (finished.path / table).read_text().splitlines()
     assert set(lines) <= set((other.path / table).read_text().splitlines())

@@ -70,6 +70,8 @@ def test_every_cell_is_that_of_the_markdown(params) -> None:
         for _, block in read_rows(path).groupby("block", sort=False):
             theirs = {text for p in ours(block, params) for text in p.to_numpy().flat}
             beside = set(printed(block, params).to_numpy().flat)
+            # Of real data the difference, a column here, follows in brackets there.
+            beside |= {text.partition(" (")[0] for text in beside}
             for grid in grids(block, params):
                 for row in grid.rows:
                     for column, cell in zip(grid.columns, row, strict=True):

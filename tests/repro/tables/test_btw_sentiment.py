@@ -233,18 +233,6 @@ def test_printed_rows_of_a_factor_that_is_not_trained_stay(
     assert len(fewer) == len(rows) == 2 * 3 * 8  # methods, factors, metrics
 
 
-def test_a_study_without_other_fusions_has_its_tables(study: SimpleNamespace) -> None:
-    study.write_runs(study.params)
-    cells = {k: own for k, own in study.params.cells.items() if k != "fusions"}
-    recipes = {a: r for a, r in study.params.recipes.items() if a != "fusions/mosi"}
-    params = study.params.model_copy(update={"cells": cells, "recipes": recipes})
-    for name in ("table3", "sites"):
-        rows = rows_of(name, params)
-        found = set(rows[(rows["dataset"] == "mosi") & rows["mean"].notna()]["row"])
-        assert "moe" in found and not {"mult", "late_fusion"} & found
-        assert any("bi_level" in row for row in found)
-
-
 def test_the_notes_say_what_numbers_and_signs_are(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     text = write("table3", study.params)["md"]

@@ -8,6 +8,7 @@ from repro import paths
 from repro.files import read_table
 from repro.tables.btw_contrasts import contrasts
 from repro.tables.btw_sites import convex, draws, sites
+from tests.repro.written import rows_of
 
 
 def mae(address: str, method: str) -> float:
@@ -69,3 +70,15 @@ def test_contrasts_by_hand(study: SimpleNamespace) -> None:
         assert rows.loc[(row, metric), "mean"] == pytest.approx(value), row
         assert (row, "mae") not in rows.index
     assert rows.loc[("embedding_uniform", "mae"), "mean"] > 0
+
+
+def test_a_study_without_other_fusions_has_its_tables(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    cells = {k: own for k, own in study.params.cells.items() if k != "fusions"}
+    recipes = {a: r for a, r in study.params.recipes.items() if a != "fusions/mosi"}
+    params = study.params.model_copy(update={"cells": cells, "recipes": recipes})
+    for name in ("table3", "sites"):
+        rows = rows_of(name, params)
+        found = set(rows[(rows["dataset"] == "mosi") & rows["mean"].notna()]["row"])
+        assert "moe" in found and not {"mult", "late_fusion"} & found
+        assert any("bi_level" in row for row in found)
