@@ -39,7 +39,6 @@ HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
     Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
-    Headline("btw_table7", "icu_all", "bi_level", "auroc_vs_fusemoe"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_no_interaction"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),
     Headline(TRUTH, "planted_uniform", "i2moe", "top_one_vs_disagreement"),

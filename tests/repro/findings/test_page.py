@@ -178,10 +178,8 @@ def test_the_readme_has_a_few_findings_of_each_paper() -> None:
     block = text.partition(BEGIN)[2].partition(END)[0]
     lines = [line for line in block.splitlines() if line.startswith("- ")]
     is_of_second = ["- Interpretation" in line for line in lines]
-    real = ["real data" in line for line in lines]  # stands beside what is simulated
-    assert 3 <= len(lines) - sum(is_of_second) - sum(real) <= 6
+    assert 3 <= len(lines) - sum(is_of_second) <= 6
     assert 1 <= sum(is_of_second) <= 4
-    assert sum(real) <= 6
 
 
 def test_the_list_names_tables_and_rows_that_exist(params) -> None:

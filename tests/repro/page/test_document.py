@@ -89,6 +89,9 @@ def test_what_is_simulated_says_so(parsed: Parsed, committed: str) -> None:
     blocks = committed.count('<section class="block simulated"')
     assert blocks == sum("__simulated" in name for name in parsed.ids) > 20
     real = committed.count('<section class="block real"')
+    ids = [name for name in parsed.ids if "__" in name and "__simulated" not in name]
+    ours = [name for name in ids if "__printed" not in name]
+    assert real == len(ours), ours
     told = f"Our numbers in {blocks} of {blocks + real} blocks, each a data set in a"
     wanted = told if real else "All of our numbers are of simulated data"
     assert wanted in parsed.text

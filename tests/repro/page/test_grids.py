@@ -70,12 +70,17 @@ def test_every_cell_is_that_of_the_markdown(params) -> None:
         for _, block in read_rows(path).groupby("block", sort=False):
             theirs = {text for p in ours(block, params) for text in p.to_numpy().flat}
             beside = set(printed(block, params).to_numpy().flat)
-            # Of real data the difference, a column here, follows in brackets there.
-            beside |= {text.partition(" (")[0] for text in beside}
             for grid in grids(block, params):
                 for row in grid.rows:
-                    for column, cell in zip(grid.columns, row, strict=True):
+                    after = [*zip(grid.columns[1:], row[1:], strict=True), (None, None)]
+                    for column, cell, (next_column, difference) in zip(
+                        grid.columns, row, after, strict=True
+                    ):
                         text = " ".join(filter(None, (cell.text, cell.more)))
+                        # Of real data the difference, a column here, follows there.
+                        follows = next_column and next_column.kind == "difference"
+                        if text and follows and difference.text:
+                            text += f" ({difference.text}; {difference.more})"
                         if column.kind in ("ours", "printed"):
                             known = theirs if column.kind == "ours" else beside
                             assert not text or text in known, (name, text)
