@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 Initializer = Callable[[Tensor, Generator], None]
 Generators = Sequence[Generator]
+LEVELS = 2**16  # of a draw that decides whether dropout keeps a value
 
 
 def xavier_normal(values: Tensor, generator: Generator) -> None:
@@ -163,13 +164,19 @@ def normal_draws(like: Tensor, generators: Generators) -> Tensor:
 
 
 def fill_dropout_scale(scale: Tensor, rate: float, generator: Generator) -> None:
-    """Fill with 1 / (1 - rate) where a value is kept and 0 where it is dropped."""
-    if generator.device == scale.device:
-        scale.bernoulli_(1.0 - rate, generator=generator)
-    else:
-        draws = torch.empty(scale.shape, dtype=scale.dtype, device=generator.device)
-        scale.copy_(draws.bernoulli_(1.0 - rate, generator=generator))
-    scale.div_(1.0 - rate)
+    """Fill with 0 where a value is dropped, else with 1 / share of values kept.
+
+    The rate is taken to the next multiple of 2^-16, so that one word of the generator
+    serves four values: two to three times as fast as `Tensor.bernoulli_`, whose draws
+    are others on Intel processors (MKL's) than on all else.
+    """
+    dropped = min(round(rate * LEVELS), LEVELS - 1)
+    words = torch.empty(
+        -(-scale.numel() // 4), dtype=torch.int64, device=generator.device
+    )
+    words.random_(-(2**63), None, generator=generator)
+    draws = words.view(torch.int16)[: scale.numel()].view(scale.shape)
+    scale.copy_(draws >= dropped - LEVELS // 2).mul_(LEVELS / (LEVELS - dropped))
 
 
 def check_rate(rate: float) -> None:

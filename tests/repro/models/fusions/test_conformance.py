@@ -27,6 +27,7 @@ from tests.repro.models.fusions.fusion_cases import (
     in_double,
     random_input,
 )
+from tests.repro.models.new_memory import nan_in_new_memory
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -87,6 +88,14 @@ def filled(inputs: FusionInput, value: float) -> FusionInput:
     """The input with a value stored wherever a token does not count."""
     tokens = torch.where(inputs.mask[..., None], inputs.tokens, value)
     return replace(inputs, tokens=tokens)
+
+
+def test_no_memory_is_read_before_it_is_written(case: Case) -> None:
+    plain = gradients(case.fusion, with_randomness(case.inputs))
+    with nan_in_new_memory():
+        filled_first = gradients(case.fusion, with_randomness(case.inputs))
+    pairs = zip(plain, filled_first, strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_every_parameter_is_registered_and_moved_by_one_step(case: Case) -> None:

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, nn
@@ -8,6 +9,7 @@ from repro.models.layers.stacked import (
     StackedLinear,
     by_seed,
     dropout,
+    fill_dropout_scale,
     initialize,
     normal_draws,
 )
@@ -127,11 +129,48 @@ def test_dropout_mask_of_a_seed_comes_from_its_generator():
 
 def test_dropout_keeps_the_mean_and_masks_the_gradient():
     x = torch.ones(1, 100_000, requires_grad=True)
-    out = dropout(x, 0.2, generators(0))
+    out = dropout(x, 0.25, generators(0))
     assert out.mean().item() == pytest.approx(1.0, abs=0.01)
-    assert set(out.unique().tolist()) == {0.0, 1.25}
+    assert out.unique().tolist() == [0.0, pytest.approx(4 / 3)]
     out.sum().backward()
     assert torch.equal(x.grad, out.detach())
+
+
+@pytest.mark.parametrize(("rate", "shape"), [(0.1, (7,)), (0.5, (3, 5)), (0.9, (64,))])
+def test_dropout_draws_are_those_of_the_published_twister(rate, shape):
+    # NumPy's Mersenne Twister, word by word: nothing depends on the processor's make.
+    scale = torch.full(shape, torch.nan)
+    fill_dropout_scale(scale, rate, Generator().manual_seed(5))
+    bits = np.random.RandomState(5)
+    wanted = []
+    for _ in range(math.ceil(scale.numel() / 4)):
+        high, low = (int(bits.randint(0, 2**32, dtype=np.uint64)) for _ in range(2))
+        word = high << 32 | low
+        for place in range(4):
+            lane = word >> 16 * place & 0xFFFF
+            signed = lane - 2**16 * (lane >= 2**15)
+            wanted.append(signed + 2**15 >= round(rate * 2**16))
+    kept = torch.tensor(wanted[: scale.numel()]).view(shape)
+    share = 1 - round(rate * 2**16) / 2**16
+    assert torch.equal(scale, kept / share)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.75])
+def test_dropout_drops_its_share_and_no_lane_follows_another(rate):
+    scale = torch.empty(400_000)
+    fill_dropout_scale(scale, rate, Generator().manual_seed(0))
+    dropped = (scale == 0).double()
+    assert abs(float(dropped.mean()) - rate) < 4 * math.sqrt(rate * (1 - rate) / 4e5)
+    assert abs(float(scale.mean()) - 1) < 4 * math.sqrt(rate / (1 - rate) / 4e5)
+    assert abs(torch.corrcoef(dropped.view(-1, 4).T).fill_diagonal_(0)).max() < 0.013
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1 - 1e-9])
+def test_dropout_stays_finite_at_the_ends_of_its_range(rate):
+    scale = torch.empty(1_000)
+    fill_dropout_scale(scale, rate, Generator().manual_seed(0))
+    assert torch.isfinite(scale).all()
+    assert float((scale > 0).double().mean()) == pytest.approx(1 - rate, abs=1e-2)
 
 
 def test_dropout_is_the_identity_in_evaluation():

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from repro.models.layers.stacked import initialize
 from repro.models.tokens import lstm as lstm_module
 from repro.models.tokens.lstm import StackedLSTM, last_states
+from tests.repro.models.new_memory import nan_in_new_memory
 
 
 def random_lstm(seeds: int, inputs: int, hidden: int) -> StackedLSTM:
@@ -37,6 +40,17 @@ def torch_lstm(lstm: StackedLSTM, s: int) -> nn.LSTM:
 
 def sequences(*shape: int) -> Tensor:
     return torch.randn(shape, generator=Generator().manual_seed(5), dtype=torch.float64)
+
+
+def test_no_memory_is_read_before_it_is_written():
+    x, lengths = sequences(2, 4, 7, 3), torch.tensor([[7, 1, 3, 5], [2, 7, 4, 1]])
+    found = []
+    for nan in (nullcontext, nan_in_new_memory):
+        lstm = random_lstm(2, 3, 5)
+        with nan():
+            lstm(x, lengths).square().sum().backward()
+        found.append([p.grad for p in lstm.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 @settings(max_examples=15, deadline=None)
