@@ -209,13 +209,15 @@ def trajectory(modalities: Sequence[str], methods: Sequence[str]) -> pd.DataFram
 
 
 def truth_of(dataset: str) -> pd.DataFrame:
-    """Where each modality is reliable."""
+    """Where each modality is reliable, and how likely its part is the largest."""
     rows = samples(dataset)
     truth = rows[["id"]].copy()
     for modality in MADE[dataset].modalities:
         chance = generator(dataset, modality, "reliable").random(len(rows))
         truth[f"reliable_{modality}"] = chance > 0.3
         truth[f"posterior_{modality}"] = chance
+        part = generator(dataset, f"unique_{modality}", "part").normal(size=len(rows))
+        truth[f"largest_{modality}"] = np.abs(part) / (1 + np.abs(part))
     return truth
 
 

@@ -76,6 +76,21 @@ def planted_parts(
     )
 
 
+def largest_posterior(
+    dataset: str, rows: PlantedParts
+) -> Float[np.ndarray, "samples modalities"]:
+    """Probability of `largest` given what present modalities show, for every row.
+
+    Raises:
+        ValueError: the ceilings of the data set do not hold one of the rows.
+    """
+    place = paths.run(f"ceilings/{dataset}") / "truth.parquet"
+    table = read_table(place).set_index("id")
+    if lost := sorted(set(rows.ids) - set(table.index)):
+        raise ValueError(f"{place}: holds nothing of {lost[0]}; make the ceilings anew")
+    return _columns(table.loc[rows.ids], "largest", rows.modalities)
+
+
 def _columns(truth: pd.DataFrame, what: str, names: Sequence[str]) -> np.ndarray:
     return np.stack([truth[f"{what}_{name}"].to_numpy() for name in names], axis=1)
 

@@ -7,7 +7,9 @@ process.prepare()
 import argparse  # noqa: E402
 from collections.abc import Iterable  # noqa: E402
 
+import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from jaxtyping import Float  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.baselines import attainable, reliability  # noqa: E402
@@ -15,16 +17,18 @@ from repro.baselines.fit import prediction_table, report  # noqa: E402
 from repro.features.reading import Features, read_features  # noqa: E402
 from repro.files import read_table, write_table  # noqa: E402
 from repro.results.folds import write_folds  # noqa: E402
+from repro.simulation.largest_part import largest_part  # noqa: E402
 from repro.simulation.truth import Truth, truth_of  # noqa: E402
 
 GROUP = "ceilings"
+DRAWS = 1000  # of the latents of a row, for the chance that a part is the largest
 
 
 def main() -> None:
     """Read features, truth and predictions of a data set, write runs/ceilings/<it>.
 
-    Beside predictions there are truth (reliable and posterior of each modality) and
-    reliability (what classifiers that are trained on the truth reach).
+    Beside predictions there are truth (of each modality: reliable, posterior, chance
+    of the largest part) and reliability (what classifiers trained on truth reach).
     Of real data, in which nothing was planted, the report says so and names no method.
     """
     parser = argparse.ArgumentParser(description=__doc__)
@@ -55,20 +59,36 @@ def write(settings: params.Params, address: str, part: str, features: Features) 
     folder, table = paths.run(address), prediction_table(samples, fits)
     write_table(folder / "predictions.parquet", table)
     truth = truth_of(settings, part, samples["id"].to_numpy())
-    write_table(folder / "truth.parquet", planted_columns(truth, samples, modalities))
+    chance = largest_part(
+        truth.parts,
+        truth.law,
+        truth.seen,
+        truth.present,
+        DRAWS,
+        np.random.default_rng(settings.statistics.seed),
+    )
+    planted = planted_columns(truth, chance, samples, modalities)
+    write_table(folder / "truth.parquet", planted)
     told = told_apart(settings, part, features, truth)
     write_table(folder / "reliability.parquet", told)
     report(address, part, *about, fits, meta).write()
 
 
 def planted_columns(
-    truth: Truth, samples: pd.DataFrame, modalities: Iterable[str]
+    truth: Truth,
+    chance: Float[np.ndarray, "samples modalities"],
+    samples: pd.DataFrame,
+    modalities: Iterable[str],
 ) -> pd.DataFrame:
-    """id, and `reliable_` and `posterior_` of every modality of the models."""
+    """id, and what is known of every modality of the models: `reliable_`, the
+    `posterior_` of that, and the `chance` that its part is the `largest_`.
+    """
     columns = {"id": samples["id"].to_numpy()}
     for name in modalities:
-        columns[f"reliable_{name}"] = truth.reliable[:, truth.place(name)]
-        columns[f"posterior_{name}"] = truth.posterior[:, truth.place(name)]
+        place = truth.place(name)
+        columns[f"reliable_{name}"] = truth.reliable[:, place]
+        columns[f"posterior_{name}"] = truth.posterior[:, place]
+        columns[f"largest_{name}"] = chance[:, place]
     return pd.DataFrame(columns)
 
 

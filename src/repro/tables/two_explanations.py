@@ -19,6 +19,7 @@ from repro.results.two_explanations import (
     PlantedParts,
     Weights,
     area_statistics,
+    largest_posterior,
     likeness,
     modality_weights,
     planted_parts,
@@ -39,7 +40,8 @@ from repro.tables.tested import tested_difference
 EXPERTS, EQUAL = "i2moe", "uniform"
 # What is asked for itself, as weights: 1 by construction, so that none is tested.
 RELIABILITY, LARGEST = "oracle", "oracle_largest"
-KNOWABLE = "posterior"  # the control: of reliability, what modalities let one know
+# The controls: what modalities let one know of either, each tested on its own alone.
+KNOWABLE = {"posterior": "reliable", "posterior_largest": "largest"}
 TWO = "two_explanations"  # the block of these rows
 BOTH = ("reliable", "largest")  # what weights are asked for, mean over modalities
 TRUTH_NOTES = (
@@ -56,9 +58,10 @@ TRUTH_NOTES = (
     "tell where it is noise is nothing against them",
 )
 CONTROL_NOTE = (
-    "posterior reliability: the control; the exact probability that a modality is no "
-    "noise, for one who knows the law and the latents behind what all modalities show: "
-    "the most that weights could tell of reliability. Of the largest part there is none"
+    "posterior reliability, posterior largest part: controls; the exact chance that "
+    "a modality is no noise, and the chance that its part is the largest (by draws of "
+    "the latents), for one who knows the law and the latents behind what all "
+    "modalities show: the most that weights could tell of either"
 )
 
 
@@ -80,7 +83,9 @@ def two_explanations(
             found[f"{EXPERTS}_{code}"] = uniqueness_weights(inside, method, rows)
     found[LARGEST] = np.broadcast_to(rows.largest.astype(np.float64), own.shape)
     if rows.posterior is not None:
-        found[KNOWABLE] = np.broadcast_to(rows.posterior, own.shape)
+        chances = rows.posterior, largest_posterior(dataset, rows)
+        for row, chance in zip(KNOWABLE, chances, strict=True):
+            found[row] = np.broadcast_to(chance, own.shape)
     block = Block(
         dataset=TWO,
         source=source_of(experts),
@@ -95,7 +100,7 @@ def two_explanations(
                 params.dataset(dataset).groups,
             ),
             *TRUTH_NOTES,
-            *([CONTROL_NOTE] if KNOWABLE in found else []),
+            *([CONTROL_NOTE] if KNOWABLE.keys() <= found.keys() else []),
         ),
     )
     return frame(block, told_entries(params, found, rows))
@@ -127,7 +132,7 @@ def told_entries(
     tests: list[Entry] = []
     for row, against in _pairs(found):
         for target in BOTH:
-            is_asked = row != KNOWABLE or target == "reliable"
+            is_asked = KNOWABLE.get(row, target) == target
             if target in means[row] and is_asked:
                 pair = means[row][target] - means[against][target]
                 name, metric = _title(params, row), difference_metric(target, against)
@@ -142,7 +147,7 @@ def _pairs(found: Mapping[str, Weights]) -> Iterator[tuple[str, str]]:
             continue
         if row != EQUAL:
             yield row, EQUAL
-        if row in ("instance", "bi_level", KNOWABLE):
+        if row in ("instance", "bi_level", *KNOWABLE):
             yield row, EXPERTS
 
 

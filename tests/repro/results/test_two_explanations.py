@@ -14,6 +14,7 @@ from repro.results.runs import Predictions
 from repro.results.two_explanations import (
     PlantedParts,
     area_statistics,
+    largest_posterior,
     likeness,
     planted_parts,
 )
@@ -101,3 +102,19 @@ def test_the_largest_part_is_that_of_the_whole_label(
     truth[1:].to_parquet(paths.simulated_truth("mosi"))
     with pytest.raises(ValueError, match="holds nothing of a; simulate"):
         planted_parts("mosi", NAMES, rows)
+
+
+def test_the_chance_of_the_largest_part_is_read_in_the_order_of_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = made()
+    table = pd.DataFrame({"id": rows.ids[::-1], "largest_text": np.arange(ROWS) / ROWS})
+    table["largest_audio"] = 1 - table["largest_text"]
+    place = paths.run("ceilings/mosi") / "truth.parquet"
+    files.write_table(place, table)
+    found = largest_posterior("mosi", rows)
+    assert found[0].tolist() == [1 - 1 / ROWS, pytest.approx(1 / ROWS)]
+    files.write_table(place, table[1:])
+    with pytest.raises(ValueError, match=f"holds nothing of row{ROWS - 1}; make"):
+        largest_posterior("mosi", rows)

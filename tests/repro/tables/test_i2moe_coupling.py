@@ -115,10 +115,11 @@ def test_both_explanations_stand_beside_the_truth(study: SimpleNamespace) -> Non
     assert two.loc[two["metric"] == "reliable", "lower"].notna().all()
     labels = two[two["row"].isin(["oracle", "oracle_largest"])]
     assert not labels["metric"].str.contains("_vs_").any()  # 1 by construction
-    known = two[two["row"] == "posterior"].set_index("metric")
-    assert 0.5 < known.loc["reliable", "mean"] <= 1.0
-    tested = {name for name in known.index if "_vs_" in name}
-    assert tested == {"reliable_vs_uniform", "reliable_vs_i2moe"}
+    for row, asked in (("posterior", "reliable"), ("posterior_largest", "largest")):
+        known = two[two["row"] == row].set_index("metric")
+        assert 0.5 < known.loc[asked, "mean"] <= 1.0
+        tested = {name for name in known.index if "_vs_" in name}
+        assert tested == {f"{asked}_vs_uniform", f"{asked}_vs_i2moe"}
 
 
 def test_one_seed_is_not_answered() -> None:
