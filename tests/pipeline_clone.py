@@ -130,9 +130,9 @@ def small_clone(path: Path) -> Clone:
     made = clone(path)
     for name in ("metrics", "plots"):
         shutil.rmtree(path / name, ignore_errors=True)
-    kept = place_of_block("any").with_name(".gitkeep")  # its folder is a dependency
-    (path / kept).parent.mkdir(parents=True)
-    (path / kept).touch()
+    for folder in (place_of_block("any").parent, paths.REAL):  # dependencies
+        (path / folder).mkdir(parents=True)
+        (path / folder / ".gitkeep").touch()
     for lock in path.rglob("dvc.lock"):
         lock.unlink()
     yaml, file = YAML(), path / paths.PARAMS

@@ -8,6 +8,7 @@ SIMULATED_ROOTS = ("note", "cxr", "ecg")  # beside the simulated tables
 METRICS = Path("metrics")
 SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
+REAL = PLOTS / "real"  # figures of real data, kept by git
 README = Path("README.md")
 RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
 CARDS = Path("docs/cards")
@@ -153,11 +154,15 @@ def table_metrics(name: str) -> Path:
     return METRICS / f"{name}.json"
 
 
-def plot(name: str, suffix: str) -> Path:
-    """A table or figure of a paper.
+def plot(name: str, suffix: str, block: str = "") -> Path:
+    """A table or figure of a paper, or of a block of real numbers alone.
 
     >>> plot("btw_table3", "md").as_posix()
     'plots/btw/table3.md'
+    >>> plot("btw_figure1", "svg", "mosi__table").as_posix()
+    'plots/real/mosi__table/btw_figure1.svg'
     """
+    if block:
+        return REAL / block / f"{name}.{suffix}"
     paper, _, item = name.partition("_")
     return PLOTS / paper / f"{item}.{suffix}"

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from repro import paths
 from repro.files import write_bytes, write_csv
 from repro.params import Params
+from repro.tables.rows import DEFAULT
 
 # Okabe and Ito's colors, told apart by color-blind readers; yellow is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -71,9 +72,11 @@ def panels(
 
 
 def heading(params: Params, dataset: str, simulated: bool) -> str:
-    """Title of a data set, with the word simulated where it is."""
+    """Title of a data set; whether it is simulated, and the preset of real numbers."""
     title = params.dataset(dataset).title
-    return f"{title} (simulated data)" if simulated else title
+    if simulated:
+        return f"{title} (simulated data)"
+    return title if params.preset == DEFAULT else f"{title} (preset {params.preset})"
 
 
 def panel_title(params: Params, part: pd.DataFrame) -> str:
@@ -112,12 +115,18 @@ def said_in_words(sentence: str) -> Figure:
     return figure
 
 
-def write_figure(name: str, series: pd.DataFrame, figure: Figure) -> None:
-    """Write plots/<paper>/<item>.csv, .svg and .pdf; call it inside `styled`."""
-    write_csv(paths.plot(name, "csv"), series)
-    write_bytes(paths.plot(name, "svg"), rendered(figure, "svg", {"Date": None}))
+def write_figure(
+    name: str, series: pd.DataFrame, figure: Figure, block: str = ""
+) -> None:
+    """Write plots/<paper>/<item>.csv, .svg and .pdf; call it inside `styled`.
+
+    Those of a block of real numbers lie in plots/real/<block>.
+    """
+    write_csv(paths.plot(name, "csv", block), series)
+    svg = rendered(figure, "svg", {"Date": None})
+    write_bytes(paths.plot(name, "svg", block), svg)
     dates = {"CreationDate": None, "ModDate": None}
-    write_bytes(paths.plot(name, "pdf"), rendered(figure, "pdf", dates))
+    write_bytes(paths.plot(name, "pdf", block), rendered(figure, "pdf", dates))
 
 
 def rendered(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 
+from repro import paths
 from repro.findings.chosen import HEADLINES, OWN_CONTROLS, SILENT, Headline
 from repro.findings.comparisons import Comparison, Tree, comparisons, row_name
 from repro.findings.provenance import Provenance
@@ -13,7 +14,7 @@ from repro.params import Params
 from repro.tables.labels import HOLM_P, INTERVAL, metric_label
 from repro.tables.naming import table as named_table
 from repro.tables.rendering import dataset_title, plain
-from repro.tables.rows import told_apart
+from repro.tables.rows import is_simulated, told_apart
 
 BEGIN, END = (
     "<!-- findings: written by dvc repro results -->",
@@ -41,6 +42,8 @@ NO_PROVENANCE = (
     "Not stated: no metrics/provenance/{block}.json says where these numbers come from."
 )
 NOTHING_KNOWN: Mapping[str, Provenance] = MappingProxyType({})
+NO_FIGURES: Mapping[str, Sequence[str]] = MappingProxyType({})
+FIGURES_HEAD = "## Figures of real data"
 NO_CONTROL = "No oracle row: this table has no positive control."
 
 
@@ -48,10 +51,12 @@ def page(
     trees: Mapping[str, Tree],
     params: Params,
     known: Mapping[str, Provenance] = NOTHING_KNOWN,
+    figures: Mapping[str, Sequence[str]] = NO_FIGURES,
 ) -> str:
     """The whole of docs/results.md; `trees` are the contents of metrics by table.
 
     Real data are stated with their provenance, which `known` has by block, or not.
+    `figures` are the names of those of real data, by block.
 
     Raises:
         ValueError: a table is unknown or its numbers are incomplete.
@@ -67,7 +72,15 @@ def page(
                 before = [f"{plain(line)}\n" for line in found.before]
                 told = [f"- {plain(line)}" for line in found.sentences]
                 sections.append("\n".join([head, "", *before, *told]) + "\n")
+    if lines := [_figures_line(b, figures[b], params) for b in figures if b in known]:
+        sections.append("\n".join([FIGURES_HEAD, "", *lines]) + "\n")
     return "\n".join(sections)
+
+
+def _figures_line(block: str, names: Sequence[str], params: Params) -> str:
+    places = [(name, paths.plot(name, "svg", block).as_posix()) for name in names]
+    links = ", ".join(f"[{name}](../{place})" for name, place in places)
+    return f"- {plain(block_title(block, params))}: {links}"
 
 
 @dataclass(frozen=True)
@@ -172,11 +185,6 @@ def block_title(block: str, params: Params) -> str:
     dataset, source, *_ = block.split("__")
     kind = "simulated data" if is_simulated(block) else f"real data ({source} files)"
     return ", ".join([dataset_title(dataset, params), kind, *told_apart(block)])
-
-
-def is_simulated(block: str) -> bool:
-    """Whether a block of metrics is of simulated data."""
-    return block.split("__")[1] == "simulated"
 
 
 def _sentences(found: Sequence[Comparison]) -> Iterator[str]:

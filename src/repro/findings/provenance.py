@@ -1,6 +1,6 @@
 """Where numbers of real data come from; without it nothing is said of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +48,14 @@ def known_provenance() -> Mapping[str, Provenance]:
     """
     found = sorted(place_of_block("*").parent.glob("*.json"))
     return {path.stem: _read(path) for path in found}
+
+
+def known_figures() -> Mapping[str, Sequence[str]]:
+    """Names of the figures in plots/real/<block>, by block."""
+    drawn: dict[str, list[str]] = {}
+    for path in sorted(paths.REAL.glob("*/*.svg")):
+        drawn.setdefault(path.parent.name, []).append(path.stem)
+    return drawn
 
 
 def _read(path: Path) -> Provenance:

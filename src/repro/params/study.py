@@ -91,6 +91,14 @@ class Params(Strict):
         """Every run by its address, in the order of the groups."""
         return recipes(self.cells)
 
+    def only(self, dataset: str) -> "Params":
+        """The same study without the cells of other data sets."""
+        every = ((group, own.items()) for group, own in self.cells.items())
+        kept = {g: {k: c for k, c in own if c.dataset == dataset} for g, own in every}
+        found = self.model_copy(update={"cells": kept})
+        found.__dict__.pop("recipes", None)  # a copy keeps what was computed before
+        return found
+
     def recipe(self, address: str) -> Recipe:
         """One run.
 

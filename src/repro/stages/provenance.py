@@ -14,13 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-import pandas as pd  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 
 from repro import params, paths  # noqa: E402
 from repro.data.checksums import sha256  # noqa: E402
 from repro.files import read_json, write_json  # noqa: E402
-from repro.findings.page import is_simulated  # noqa: E402
 from repro.findings.provenance import Provenance, place_of_block  # noqa: E402
 from repro.page.provenance import (  # noqa: E402
     flat,
@@ -29,10 +27,8 @@ from repro.page.provenance import (  # noqa: E402
     source_of,
 )
 from repro.params import Params  # noqa: E402
-from repro.report import read_report, report_path  # noqa: E402
-from repro.results.runs import Run  # noqa: E402
-from repro.tables.blocks import block_of  # noqa: E402
-from repro.tables.rows import DEFAULT  # noqa: E402
+from repro.tables.blocks import runs_of_block  # noqa: E402
+from repro.tables.rows import DEFAULT, is_simulated  # noqa: E402
 
 ALWAYS = ("preset", "seeds", "alpha", "protocol")  # told even where they are as in git
 MOST_FILES = 20  # of a folder with more, one checksum is told
@@ -118,26 +114,6 @@ def commit() -> str:
     return _git("rev-parse", "HEAD")
 
 
-def runs_of_block(loaded: Params, block: str) -> list[str]:
-    """Addresses of the runs whose reports say that their numbers are of a block.
-
-    Raises:
-        ValueError: there is none.
-    """
-    dataset = block.split("__")[0]
-    trained = [
-        address
-        for address, recipe in loaded.recipes.items()
-        if recipe.dataset == dataset and report_path(address).is_file()
-    ]
-    found = [a for a in trained if _block_of_run(a) == block]
-    if not found:
-        raise ValueError(
-            f"{paths.run('')}: no run of {block}; make its table again, then this"
-        )
-    return found
-
-
 def cells_of(runs: Sequence[str]) -> list[str]:
     """The cells that train these runs, `group/key` each."""
     return list(dict.fromkeys("/".join(address.split("/")[:2]) for address in runs))
@@ -181,10 +157,6 @@ def _check_block(loaded: Params, block: str) -> None:
             f"params.yaml: source = {source!r}, preset = {loaded.preset!r}: not what "
             f"made {block}; put the settings back that did"
         )
-
-
-def _block_of_run(address: str) -> str:
-    return block_of([Run(read_report(address), pd.DataFrame())]).key
 
 
 def _sums(root: Path, name: str) -> Iterator[tuple[str, str]]:

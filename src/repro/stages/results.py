@@ -7,7 +7,7 @@ process.prepare()
 from repro import params, paths  # noqa: E402
 from repro.files import read_json, read_text, write_text  # noqa: E402
 from repro.findings.page import headlines, page, with_headlines  # noqa: E402
-from repro.findings.provenance import known_provenance  # noqa: E402
+from repro.findings.provenance import known_figures, known_provenance  # noqa: E402
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
         path.stem: read_json(path) for path in sorted(paths.METRICS.glob("*.json"))
     }
     known = known_provenance()
-    write_text(paths.RESULTS, page(trees, loaded, known))
+    write_text(paths.RESULTS, page(trees, loaded, known, known_figures()))
     # `make quick` works in a folder without one.
     if paths.README.is_file():
         text = read_text(paths.README)

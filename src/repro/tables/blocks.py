@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 
+from repro import paths
 from repro.metrics.convergence import is_falling
 from repro.params import Params
-from repro.report import Setup, tuning_note
+from repro.report import Setup, read_report, report_path, tuning_note
 from repro.results.runs import Predictions, Run
 from repro.tables.labels import size_note
 from repro.tables.rows import Block, joined_notes
@@ -38,6 +40,27 @@ def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
         notes=joined_notes(setup_note(runs[0]), *data_notes(runs[0])),
         preset=next((r.report.setup.preset for r in runs if r.report.setup), ""),
     )
+
+
+def runs_of_block(params: Params, block: str) -> list[str]:
+    """Addresses of the runs whose reports say that their numbers are of a block.
+
+    Raises:
+        ValueError: there is none.
+    """
+    dataset = block.split("__")[0]
+    trained = [
+        address
+        for address, recipe in params.recipes.items()
+        if recipe.dataset == dataset and report_path(address).is_file()
+    ]
+    runs = {a: Run(read_report(a), pd.DataFrame()) for a in trained}
+    found = [address for address, run in runs.items() if block_of([run]).key == block]
+    if not found:
+        raise ValueError(
+            f"{paths.run('')}: no run of {block}; make its table again, then this"
+        )
+    return found
 
 
 def refuse_unlike(runs: Sequence[Run]) -> None:

@@ -76,6 +76,11 @@ class Block:
         return f"{self.dataset}__{self.source}{suffix}"
 
 
+def is_simulated(block: str) -> bool:
+    """Whether a block of metrics is of simulated data."""
+    return block.split("__")[1] == "simulated"
+
+
 def told_apart(block: str) -> list[str]:
     """Protocol and preset of a block by its key, where they are not the default.
 

@@ -9,7 +9,7 @@ from repro.files import read_json, write_json
 from repro.findings.chosen import HEADLINES, STATED, Headline
 from repro.findings.comparisons import row_name
 from repro.findings.page import BEGIN, END, headlines, page, stated, with_headlines
-from repro.findings.provenance import Provenance, known_provenance
+from repro.findings.provenance import Provenance, known_figures, known_provenance
 from repro.tables import i2moe
 from repro.tables.btw import TABLES
 from repro.tables.labels import is_difference
@@ -45,6 +45,27 @@ def test_real_data_are_stated_with_their_provenance_only(params) -> None:
     assert "Provenance: files of 2018; 1 checksums, commit 0123abc, 60 seconds." in told
     assert "BTW is worse" in told
     assert "BTW is worse" in headlines(content, params, wanted, known)
+
+
+def test_figures_of_real_data_are_linked_where_their_provenance_is_known(
+    params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = ("mosi__mmsa", "mosi__table")
+    for name in ("btw_figure3", "btw_figure1"):
+        for block in blocks:
+            place = paths.plot(name, "svg", block)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+    figures = known_figures()
+    assert figures == {block: ["btw_figure1", "btw_figure3"] for block in blocks}
+    text = page({}, params, {"mosi__mmsa": provenance()}, figures)
+    assert (
+        "## Figures of real data\n\n- MOSI, real data (mmsa files): "
+        "[btw_figure1](../plots/real/mosi__mmsa/btw_figure1.svg), "
+    ) in text
+    assert "mosi__table" not in text
+    assert "Figures of real" not in page({}, params, {}, figures)
 
 
 def test_real_data_come_first_and_only_with_rows_that_they_have(params) -> None:
