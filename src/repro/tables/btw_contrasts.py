@@ -32,7 +32,8 @@ def contrasts(params: Params) -> pd.DataFrame:
         LARGER: (f"btw/{LARGER}",),
         COHORT: (f"btw/{COHORT}", f"clinical_sites/{COHORT}"),
     }
-    return joined(_block(params, addresses) for addresses in sites.values())
+    known = [[a for a in own if a in params.recipes] for own in sites.values()]
+    return joined(_block(params, addresses) for addresses in known if addresses)
 
 
 def _block(params: Params, addresses: Sequence[str]) -> pd.DataFrame:

@@ -72,6 +72,12 @@ def test_contrasts_by_hand(study: SimpleNamespace) -> None:
     assert rows.loc[("embedding_uniform", "mae"), "mean"] > 0
 
 
+def test_contrasts_are_of_the_cells_that_a_study_has(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    whole, rows = contrasts(study.params), contrasts(study.params.only("mosi"))
+    assert set(rows["dataset"]) == {"mosi"} < set(whole["dataset"])
+
+
 def test_a_study_without_other_fusions_has_its_tables(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     cells = {k: own for k, own in study.params.cells.items() if k != "fusions"}
