@@ -14,10 +14,13 @@ from repro.params.cells import PLANTED, Control
 # What a simulation planted of a modality: its reliability, and how likely that is
 # given everything that the modalities show.
 COLUMNS = {"oracle": "reliable", "posterior": "posterior"}
+NO_LAW = "what exchanged modalities let one know has no law here"
 
 
 def unplanted(study: Study, control: Control) -> str | None:
     """Why weights cannot be given for these data, or None if they can."""
+    if study.exchanged is not None:
+        return NO_LAW if control == "posterior" else None
     if control in PLANTED and not study.params.plants(study.part):
         return "nothing is known to be planted in these data"
     return None
@@ -31,7 +34,8 @@ def given_weights(
     `uniform`: equal shares of the modalities present. `oracle`: 1 where the
     simulation made a modality reliable, 0 where it is noise. `posterior`: the
     probability of that given what all modalities show, by the law of the simulation.
-    Added noise has 0 in both. They multiply as they are, unscaled.
+    Added noise has 0 in both, and so has a modality of another instance, whatever the
+    data. They multiply as they are, unscaled.
 
     Raises:
         ValueError: the truth does not hold every sample or modality of the data.
@@ -39,9 +43,13 @@ def given_weights(
     present = study.inputs.present.cpu().numpy().astype(np.float64)
     if control == "uniform":
         return present / np.maximum(present.sum(1, keepdims=True), 1)
-    if control in PLANTED:
-        return present * _planted(study, COLUMNS[control])
-    return present
+    if control not in PLANTED:
+        return present
+    if study.exchanged is not None:
+        present = present * ~study.exchanged
+    if not study.params.plants(study.part):
+        return present
+    return present * _planted(study, COLUMNS[control])
 
 
 def _planted(study: Study, column: str) -> Float[np.ndarray, "samples modalities"]:

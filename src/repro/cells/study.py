@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 
 from repro import paths
+from repro.cells.exchange import exchanged
 from repro.cells.experts import refuse_unlearnable, separation_notes
 from repro.cells.noise import with_noise
 from repro.cells.refusal import refuse_impossible, refuse_lacking
@@ -33,7 +35,7 @@ class Study:
     """One run, or one fold of it: recipe, data and the switches in force.
 
     `part` is the data set, or the fold of a cross-validated one, as `paths.part` names
-    it.
+    it; `exchanged` is where a modality is that of another instance.
     """
 
     params: Params
@@ -49,6 +51,7 @@ class Study:
     notes: tuple[str, ...] = ()
     text: FineTuning | None = None
     task: Task = REGRESSION
+    exchanged: Bool[np.ndarray, "samples modalities"] | None = None
 
     @property
     def seeds(self) -> list[int]:
@@ -228,6 +231,9 @@ def study_of(
     some = inputs.present.any(1).cpu().numpy()
     rows = {name: np.flatnonzero((split == name) & some) for name in SPLITS}
     refuse_unlearnable(address, recipe, inputs, rows["train"])
+    foreign = None
+    if recipe.exchanged:
+        inputs, foreign = exchanged(inputs, recipe.exchanged, rows)
     return Study(
         params=params,
         address=address,
@@ -242,6 +248,7 @@ def study_of(
         notes=notes,
         text=fine_tuning(params, recipe, inputs),
         task=Task(meta["task"], meta["classes"], tuple(recipe.class_weights)),
+        exchanged=foreign,
     )
 
 

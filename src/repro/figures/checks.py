@@ -49,6 +49,7 @@ def noise_series(rows: pd.DataFrame) -> pd.DataFrame:
 
     `rows` are those of the table of added noise.
     """
+    rows = rows[rows["row"].str.startswith("noise_")]
     rows = rows[rows["metric"].str.endswith(("_mae", "_noise_share"))]
     rows = rows.assign(count=rows["row"].str.removeprefix("noise_").astype(int))
     wide = rows.pivot(

@@ -65,6 +65,8 @@ OWN_CONTROLS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 # The row whose weights are the planted reliability.
 CONTROL = "oracle"
-# Tables with a row more that is one.
-MORE_CONTROLS: Mapping[str, str] = MappingProxyType({"i2moe_coupling": "posterior"})
+# Tables with rows more that are one.
+MORE_CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"i2moe_coupling": ("posterior", "posterior_largest")}
+)
 PLANTED = "planted"  # the same where it is no row of a model

@@ -138,7 +138,7 @@ def _comparison(
 
 
 def _is_control(table: str, row: str) -> bool:
-    return CONTROL in row.split("_") or row == MORE_CONTROLS.get(table)
+    return CONTROL in row.split("_") or row in MORE_CONTROLS.get(table, ())
 
 
 def _without_method(row: str, params: Params) -> str:

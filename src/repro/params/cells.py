@@ -53,6 +53,7 @@ class Recipe(Strict):
     multimodal_train: MultimodalTrain | None = None
     without: list[str] = Field(default_factory=list)
     noise: Annotated[int, Field(ge=0, le=100)] = 0
+    exchanged: Share = 0.0  # of instances, with another instance's, by modality
     checkpoints: bool = True
     times_epochs: Annotated[int, Field(ge=0, le=1000)] = 1
     interaction: Interaction | None = None  # experts of it of every fusion it builds
@@ -68,6 +69,15 @@ class Recipe(Strict):
             raise ValueError(
                 f"trains={self.trains}: {STACKED} is made of what {UNIMODAL} predicts; "
                 f"add {UNIMODAL}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _exchanged_data_are_its_own(self) -> "Recipe":
+        if self.exchanged and self.uses:
+            raise ValueError(
+                f"exchanged={self.exchanged:g} with uses={self.uses}: those runs saw "
+                "other data; write uses: [] and train all that weights are made from"
             )
         return self
 

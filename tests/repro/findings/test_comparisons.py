@@ -113,8 +113,11 @@ def test_labels_as_weights_are_no_control_where_the_posterior_is(params) -> None
     metric = "reliable_vs_uniform"
     rows = {name: {metric: numbers(0.2, 0.01)} for name in ("posterior", "bi_level")}
     tree = {"two_explanations__simulated": rows | {"uniform": {}}}
+    largest = {"largest_vs_uniform": numbers(0.2, 0.01)}
+    tree["two_explanations__simulated"]["posterior_largest"] = largest
     found = comparisons("i2moe_coupling", "two_explanations__simulated", tree, params)
     assert {c.subject: c.is_control for c in found} == {
         "posterior reliability": True,
+        "posterior largest part": True,
         "BTW": False,
     }

@@ -70,7 +70,7 @@ def test_noise_share_by_hand(study: SimpleNamespace) -> None:
     assert rows.loc[("noise_3", "uniform_noise_share"), "mean"] == 0.5
     assert rows.loc[("noise_5", "uniform_noise_share"), "mean"] == 5 / 8
     found = list(dict.fromkeys(row for row, _ in rows.index))
-    assert found == ["noise_0", "noise_1", "noise_3", "noise_5"]
+    assert found == ["noise_0", "noise_1", "noise_3", "noise_5", "exchanged_30"]
 
 
 @pytest.mark.parametrize(
