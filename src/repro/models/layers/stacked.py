@@ -176,7 +176,8 @@ def fill_dropout_scale(scale: Tensor, rate: float, generator: Generator) -> None
     )
     words.random_(-(2**63), None, generator=generator)
     draws = words.view(torch.int16)[: scale.numel()].view(scale.shape)
-    scale.copy_(draws >= dropped - LEVELS // 2).mul_(LEVELS / (LEVELS - dropped))
+    torch.ge(draws.to(scale.device), dropped - LEVELS // 2, out=scale)
+    scale.mul_(LEVELS / (LEVELS - dropped))
 
 
 def check_rate(rate: float) -> None:
