@@ -1,6 +1,5 @@
 """What tests share: a small clone after `make repro`, and a Slurm of one node."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +8,6 @@ import pytest
 
 from tests import slurm_node
 from tests.pipeline_clone import Clone, small_clone
-
-# As in every stage; threads of two workers would wait for each other on two cores.
-os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

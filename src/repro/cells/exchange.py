@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -24,9 +25,10 @@ def exchanged(
         The inputs, and where a modality is that of another instance.
     """
     orders = []
-    for m in range(len(inputs.names)):
+    for m, name in enumerate(inputs.names):
         here = inputs.present[:, m].cpu().numpy()
-        draw = np.random.default_rng(seed_stream(0, m, "control"))
+        own_stream = crc32(name.encode())  # whatever other modalities there are
+        draw = np.random.default_rng(seed_stream(0, 0, "control", own_stream))
         order = np.arange(len(inputs.y))
         for own in rows.values():
             chosen = own[here[own] & (draw.random(len(own)) < share)]

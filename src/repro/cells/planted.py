@@ -34,8 +34,8 @@ def given_weights(
     `uniform`: equal shares of the modalities present. `oracle`: 1 where the
     simulation made a modality reliable, 0 where it is noise. `posterior`: the
     probability of that given what all modalities show, by the law of the simulation.
-    Added noise has 0 in both, and so has a modality of another instance, whatever the
-    data. They multiply as they are, unscaled.
+    Added noise has 0 in both. A modality of another instance has 0 in `oracle`, which
+    real data have where modalities are exchanged. They multiply as they are, unscaled.
 
     Raises:
         ValueError: the truth does not hold every sample or modality of the data.

@@ -40,6 +40,13 @@ def refuse_impossible(params: Params, address: str, recipe: Recipe) -> None:
             f"{where}: fusion {recipe.fusion} relates text to other modalities and has "
             "no unimodal models; use a run that trains those of another fusion"
         )
+    for used in recipe.uses:
+        other = params.recipes.get(used)
+        if other is not None and other.exchanged:
+            raise ValueError(
+                f"{where}.uses: {used} saw other data (exchanged={other.exchanged:g}); "
+                "train here what weights are made from"
+            )
     for fusion in recipe.built:
         is_weighted = recipe.needs_evidence or recipe.controls
         weighted = is_weighted and fusion == recipe.fusion

@@ -65,6 +65,8 @@ OWN_CONTROLS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 # The row whose weights are the planted reliability.
 CONTROL = "oracle"
+# In these rows the oracle knows something else.
+EXCHANGED, KNOWN = "exchanged", "knowing what is exchanged"
 # Tables with rows more that are one.
 MORE_CONTROLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"i2moe_coupling": ("posterior", "posterior_largest")}

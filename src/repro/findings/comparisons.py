@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from repro.findings.chosen import CONTROL, EVERY, MORE_CONTROLS, PLANTED, STATED, WORDS
+from repro.findings.chosen import (
+    CONTROL,
+    EVERY,
+    EXCHANGED,
+    KNOWN,
+    MORE_CONTROLS,
+    PLANTED,
+    STATED,
+    WORDS,
+)
 from repro.metrics.scores import SCORES, Metric, known_metric, metric_names
 from repro.params import Params
 from repro.tables.labels import GAIN, OWN, UNWEIGHTED, VERSUS, is_difference
@@ -102,7 +111,7 @@ def _comparison(
         metric = next(
             (m for m in _headlines() if f"{method}_{m.name}" in rows[row]), None
         )
-        subject = f"{row_name(method, params)} ({row.replace('_', ' ')})"
+        subject = f"{_gaining(method, row, params)} ({row.replace('_', ' ')})"
         reference, key = "its MoE", row
         is_control = method == CONTROL
     else:
@@ -135,6 +144,11 @@ def _comparison(
         group=(metric.name, key, place),
         is_change=key == OUTSIDE,
     )
+
+
+def _gaining(method: str, row: str, params: Params) -> str:
+    is_known = method == CONTROL and row.startswith(EXCHANGED)
+    return KNOWN if is_known else row_name(method, params)
 
 
 def _is_control(table: str, row: str) -> bool:

@@ -74,6 +74,11 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _exchanged_data_are_its_own(self) -> "Recipe":
+        if self.exchanged and self.noise:
+            raise ValueError(
+                f"exchanged={self.exchanged:g} with noise={self.noise}: one of them in "
+                "a row, so that it is known which of them did what"
+            )
         if self.exchanged and self.uses:
             raise ValueError(
                 f"exchanged={self.exchanged:g} with uses={self.uses}: those runs saw "

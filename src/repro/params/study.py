@@ -1,5 +1,6 @@
 """A typed, frozen view of params.yaml, its preset and the cells."""
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -91,10 +92,16 @@ class Params(Strict):
         """Every run by its address, in the order of the groups."""
         return recipes(self.cells)
 
-    def only(self, dataset: str) -> "Params":
-        """The same study without the cells of other data sets."""
-        every = ((group, own.items()) for group, own in self.cells.items())
-        kept = {g: {k: c for k, c in own if c.dataset == dataset} for g, own in every}
+    def only(self, runs: Collection[str]) -> "Params":
+        """The same study with these runs alone, by address."""
+        kept: dict[str, dict[str, Cell]] = {}
+        for group, own in self.cells.items():
+            kept[group] = {}
+            for key, cell in own.items():
+                place = f"{group}/{key}"
+                rows = {r: c for r, c in cell.rows.items() if f"{place}/{r}" in runs}
+                if rows or place in runs:
+                    kept[group][key] = cell.model_copy(update={"rows": rows})
         found = self.model_copy(update={"cells": kept})
         found.__dict__.pop("recipes", None)  # a copy keeps what was computed before
         return found

@@ -6,6 +6,8 @@ from jaxtyping import Bool, Float
 from repro.simulation.planted import Law, Parts, pair_products
 from repro.simulation.posterior import LEAST_VARIANCE, pattern_posterior, patterns
 
+ROWS = 500  # at a time, so that the memory of the draws is bounded
+
 
 def largest_part(
     parts: Parts,
@@ -27,6 +29,23 @@ def largest_part(
     >>> largest_part(parts, law, seen, np.full((2, 1), True), 10, rng).tolist()
     [[1.0], [0.0]]
     """
+    count = -(-len(seen) // ROWS)
+    blocks = zip(
+        np.array_split(seen, count), np.array_split(present, count), strict=True
+    )
+    return np.concatenate(
+        [_chances(parts, law, own, there, draws, generator) for own, there in blocks]
+    )
+
+
+def _chances(
+    parts: Parts,
+    law: Law,
+    seen: Float[np.ndarray, "samples modalities latents"],
+    present: Bool[np.ndarray, "samples modalities"],
+    draws: int,
+    generator: np.random.Generator,
+) -> Float[np.ndarray, "samples modalities"]:
     weights = pattern_posterior(law, seen, present)
     found = np.zeros(present.shape)
     for weight, reliable in zip(weights.T, patterns(present.shape[1]), strict=True):

@@ -27,8 +27,9 @@ DRAWS = 1000  # of the latents of a row, for the chance that a part is the large
 def main() -> None:
     """Read features, truth and predictions of a data set, write runs/ceilings/<it>.
 
-    Beside predictions there are truth (of each modality: reliable, posterior, chance
-    of the largest part) and reliability (what classifiers trained on truth reach).
+    Beside predictions there are truth (of each modality: reliable, posterior, and of
+    utterances the chance of the largest part) and reliability (what classifiers that
+    are trained on the truth reach).
     Of real data, in which nothing was planted, the report says so and names no method.
     """
     parser = argparse.ArgumentParser(description=__doc__)
@@ -59,15 +60,10 @@ def write(settings: params.Params, address: str, part: str, features: Features) 
     folder, table = paths.run(address), prediction_table(samples, fits)
     write_table(folder / "predictions.parquet", table)
     truth = truth_of(settings, part, samples["id"].to_numpy())
-    chance = largest_part(
-        truth.parts,
-        truth.law,
-        truth.seen,
-        truth.present,
-        DRAWS,
-        np.random.default_rng(settings.statistics.seed),
-    )
-    planted = planted_columns(truth, chance, samples, modalities)
+    planted = planted_columns(truth, samples, modalities)
+    if part in settings.datasets.files:
+        chances = largest_columns(settings, truth, modalities)
+        planted = planted.assign(**chances)
     write_table(folder / "truth.parquet", planted)
     told = told_apart(settings, part, features, truth)
     write_table(folder / "reliability.parquet", told)
@@ -75,21 +71,27 @@ def write(settings: params.Params, address: str, part: str, features: Features) 
 
 
 def planted_columns(
-    truth: Truth,
-    chance: Float[np.ndarray, "samples modalities"],
-    samples: pd.DataFrame,
-    modalities: Iterable[str],
+    truth: Truth, samples: pd.DataFrame, modalities: Iterable[str]
 ) -> pd.DataFrame:
-    """id, and what is known of every modality of the models: `reliable_`, the
-    `posterior_` of that, and the `chance` that its part is the `largest_`.
-    """
+    """id, and `reliable_` and `posterior_` of every modality of the models."""
     columns = {"id": samples["id"].to_numpy()}
     for name in modalities:
-        place = truth.place(name)
-        columns[f"reliable_{name}"] = truth.reliable[:, place]
-        columns[f"posterior_{name}"] = truth.posterior[:, place]
-        columns[f"largest_{name}"] = chance[:, place]
+        columns[f"reliable_{name}"] = truth.reliable[:, truth.place(name)]
+        columns[f"posterior_{name}"] = truth.posterior[:, truth.place(name)]
     return pd.DataFrame(columns)
+
+
+def largest_columns(
+    settings: params.Params, truth: Truth, modalities: Iterable[str]
+) -> dict[str, Float[np.ndarray, " samples"]]:
+    """`largest_` of every modality: the chance that its part is the largest.
+
+    Not of stays, where what is absent tells of the class.
+    """
+    generator = np.random.default_rng(settings.statistics.seed)
+    known = truth.parts, truth.law, truth.seen, truth.present
+    chance = largest_part(*known, DRAWS, generator)
+    return {f"largest_{name}": chance[:, truth.place(name)] for name in modalities}
 
 
 def told_apart(

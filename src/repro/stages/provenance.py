@@ -24,11 +24,10 @@ from repro.page.provenance import (  # noqa: E402
     flat,
     folder_sum,
     raw_places,
-    source_of,
 )
 from repro.params import Params  # noqa: E402
-from repro.tables.blocks import runs_of_block  # noqa: E402
-from repro.tables.rows import DEFAULT, is_simulated  # noqa: E402
+from repro.tables.blocks import refuse_settings, runs_of_block  # noqa: E402
+from repro.tables.rows import is_simulated  # noqa: E402
 
 ALWAYS = ("preset", "seeds", "alpha", "protocol")  # told even where they are as in git
 MOST_FILES = 20  # of a folder with more, one checksum is told
@@ -150,13 +149,7 @@ def _check_block(loaded: Params, block: str) -> None:
             f"{block}: no block of real numbers in metrics/*.json; there are: "
             f"{', '.join(real) or 'none, so make a table of real data first'}"
         )
-    source = source_of(loaded, block.split("__")[0])
-    preset = block.partition("__preset_")[2] or DEFAULT
-    if source == "simulated" or loaded.preset != preset:
-        raise ValueError(
-            f"params.yaml: source = {source!r}, preset = {loaded.preset!r}: not what "
-            f"made {block}; put the settings back that did"
-        )
+    refuse_settings(loaded, block)
 
 
 def _sums(root: Path, name: str) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,11 @@ import pandas as pd
 from repro import paths
 from repro.metrics.convergence import is_falling
 from repro.params import Params
+from repro.params.datasets import Cohort
 from repro.report import Setup, read_report, report_path, tuning_note
 from repro.results.runs import Predictions, Run
 from repro.tables.labels import size_note
-from repro.tables.rows import Block, joined_notes
+from repro.tables.rows import DEFAULT, Block, joined_notes
 
 
 def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
@@ -61,6 +62,23 @@ def runs_of_block(params: Params, block: str) -> list[str]:
             f"{paths.run('')}: no run of {block}; make its table again, then this"
         )
     return found
+
+
+def refuse_settings(params: Params, block: str) -> None:
+    """Stop where the settings are not those that made a block of real numbers.
+
+    Raises:
+        ValueError: the data set is simulated now, or the preset is another.
+    """
+    dataset = block.split("__")[0]
+    known = params.dataset(dataset)
+    source = params.clinical.source if isinstance(known, Cohort) else known.source
+    preset = block.partition("__preset_")[2] or DEFAULT
+    if source == "simulated" or params.preset != preset:
+        raise ValueError(
+            f"params.yaml: source = {source!r}, preset = {params.preset!r}: not what "
+            f"made {block}; put the settings back that did"
+        )
 
 
 def refuse_unlike(runs: Sequence[Run]) -> None:

@@ -111,7 +111,8 @@ def noise(params: Params) -> pd.DataFrame:
         "noise share = weight on added noise over all weight, mean over test, "
         "uniform = the share that equal weights would give; exchanged = in that share "
         "of instances, drawn for each modality alone, a modality is that of another "
-        "instance of the same split, and the oracle leaves it out"
+        "instance of the same split; planted reliability is 0 there, and in simulated "
+        "data where it is planted as noise, too"
     )
     return _checked(params, runs, entries, note)
 

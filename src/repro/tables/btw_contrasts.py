@@ -1,6 +1,6 @@
 """What of a weighting is its scale, its instances or its place: paired contrasts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -27,22 +27,22 @@ LARGER = "mosei"
 
 def contrasts(params: Params) -> pd.DataFrame:
     """Weightings minus equal weights, minus shuffled ones, and site minus site."""
-    sites = {
-        DATASET: (f"btw/{DATASET}", f"sites/{DATASET}/moe_{CONTRIBUTION}"),
-        LARGER: (f"btw/{LARGER}",),
-        COHORT: (f"btw/{COHORT}", f"clinical_sites/{COHORT}"),
-    }
-    known = [[a for a in own if a in params.recipes] for own in sites.values()]
+    sites = (
+        (f"btw/{DATASET}", f"sites/{DATASET}/moe_{CONTRIBUTION}"),
+        (f"btw/{LARGER}",),
+        (f"btw/{COHORT}", f"clinical_sites/{COHORT}"),
+    )
+    named = [dict(zip((EMBEDDING, CONTRIBUTION), own, strict=False)) for own in sites]
+    known = [{s: a for s, a in n.items() if a in params.recipes} for n in named]
     return joined(_block(params, addresses) for addresses in known if addresses)
 
 
-def _block(params: Params, addresses: Sequence[str]) -> pd.DataFrame:
-    runs = [trained_run(params, address) for address in addresses]
-    named = dict(zip((EMBEDDING, CONTRIBUTION), runs, strict=False))
+def _block(params: Params, addresses: Mapping[str, str]) -> pd.DataFrame:
+    named = {site: trained_run(params, own) for site, own in addresses.items()}
     own = [row for site, run in named.items() for row in _at(params, run, site)]
     plain = {row.row: row for row in own}
     pairs = [(f"{site}_{a}", f"{site}_{b}") for site in named for a, b in PAIRS]
-    if CONTRIBUTION in named:
+    if len(named) == 2:
         names = ("bi_level", "instance")
         pairs += [(f"{CONTRIBUTION}_{n}", f"{EMBEDDING}_{n}") for n in names]
     trained = [(a, b) for a, b in pairs if a in plain and b in plain]

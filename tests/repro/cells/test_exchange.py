@@ -1,16 +1,24 @@
 """Exchanged modalities: whole instances of one split, all else as it was."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
 
+from repro import paths
 from repro.cells.applying import applies
 from repro.cells.exchange import exchanged
 from repro.cells.planted import given_weights, unplanted
+from repro.cells.refusal import refuse_impossible
+from repro.cells.study import study_of
+from repro.features.reading import Features
+from repro.files import write_table
 from repro.models.batch import Inputs, gather, unpadded
+from repro.params import Params
 from repro.params.cells import Recipe
 from tests.repro.small_study import small_study, with_file_sets
 
@@ -102,8 +110,47 @@ def test_the_oracle_leaves_out_what_is_exchanged_in_any_data() -> None:
     assert not applies(replace(made, recipe=recipe))
 
 
+def test_a_recipe_exchanges_and_planted_noise_stays_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = small_study()
+    truth = pd.DataFrame({"id": study.samples["id"]})
+    for name in study.inputs.names:
+        truth[f"reliable_{name}"] = name != "video"
+    write_table(paths.simulated_truth("mosi"), truth)
+    recipe = study.recipe.model_copy(update={"exchanged": 0.5})
+    meta = study.meta | {"task": "regression", "classes": 0}
+    data = Features(study.samples, {}, meta)
+    made = study_of(study.params, "test/mosi", recipe, "mosi", data, study.inputs)
+    assert made.exchanged is not None and made.exchanged.any(0).all()
+    assert not torch.equal(made.inputs.values[0].values, study.inputs.values[0].values)
+    wanted = study.inputs.present.numpy() & ~made.exchanged & [True, True, False]
+    assert np.array_equal(given_weights(made, "oracle"), wanted)
+
+
+def test_what_is_exchanged_does_not_depend_on_other_modalities() -> None:
+    inputs = made()
+    _, both = exchanged(inputs, 0.4, ROWS)
+    _, alone = exchanged(inputs.only("audio"), 0.4, ROWS)
+    assert np.array_equal(both[:, 1], alone[:, 0])
+
+
+def test_a_run_of_true_data_uses_no_exchanged_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = small_study()
+    foreign = Recipe(dataset="mosi", trains=["unimodal", "moe"], exchanged=0.3)
+    own = Recipe(dataset="mosi", trains=["bi_level"], uses=["noise/mosi/exchanged"])
+    monkeypatch.setattr(Params, "recipes", {"noise/mosi/exchanged": foreign})
+    with pytest.raises(ValueError, match=r"uses: noise/mosi/exchanged saw other data"):
+        refuse_impossible(study.params, "btw/mosi", own)
+
+
 def test_models_of_other_data_are_refused() -> None:
     with pytest.raises(ValidationError, match="those runs saw other data"):
         Recipe(dataset="mosi", trains=["moe"], uses=["base/mosi"], exchanged=0.3)
     with pytest.raises(ValidationError, match="exchanged"):
         Recipe(dataset="mosi", trains=["moe"], exchanged=1.5)
+    with pytest.raises(ValidationError, match="one of them in a row"):
+        Recipe(dataset="mosi", trains=["moe"], exchanged=0.3, noise=1)

@@ -47,16 +47,40 @@ def test_a_block_has_to_be_real_and_to_have_runs(
     real: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        figure.main(["btw_figure1", "--block", "mosi__simulated"])
-    assert "is simulated; give no --block" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="no run of mosi__mmsa"):
-        figure.main(["btw_figure1", "--block", "mosi__mmsa"])
+        figure.main(["btw_noise_stress", "--block", BLOCK])
+    assert "btw_noise_stress: --block has btw_figure1," in capsys.readouterr().err
+    with pytest.raises(ValueError, match="no run of mosi__mmsa__preset_paper"):
+        figure.main(["btw_figure1", "--block", "mosi__mmsa__preset_paper"])
+    with pytest.raises(ValueError, match="preset = 'paper': not what made"):
+        figure.main(["btw_figure1", "--block", "mosi__table"])
+    with pytest.raises(ValueError, match="mosy"):
+        figure.main(["btw_figure1", "--block", "mosy"])
     with pytest.raises(ValueError, match="figure99"):
         figure.main(["btw_figure1", "btw_figure99"])
     assert not paths.REAL.exists() and not paths.plot("btw_figure1", "svg").exists()
 
 
-def test_a_study_of_one_data_set_keeps_its_runs_alone(real: Params) -> None:
-    assert len(real.recipes) > len(real.only("mosi").recipes) > 0
-    assert {r.dataset for r in real.only("mosi").recipes.values()} == {"mosi"}
-    assert real.only("nothing").recipes == {}
+def test_no_instance_of_real_data_is_shown_by_settings_that_call_them_simulated(
+    real: Params, study: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated = study.params.model_copy(update={"preset": "paper"})
+    monkeypatch.setattr(params, "load", lambda: simulated)
+    with pytest.raises(ValueError, match="source = 'simulated', preset = 'paper': not"):
+        figure.main(["btw_figure6", "--block", BLOCK])
+    assert not paths.REAL.exists()
+
+
+def test_runs_of_another_source_stay_out_of_a_block(real: Params) -> None:
+    report = read_json(report_path("btw/mosi"))
+    report["data"] |= {"simulated": True, "source": "simulated"}
+    write_json(report_path("btw/mosi"), report)
+    figure.main(["btw_figure1", "--block", BLOCK])
+    with pytest.raises(ValueError):
+        figure.main(["btw_figure6", "--block", BLOCK])
+    assert not paths.plot("btw_figure6", "csv", BLOCK).exists()
+
+
+def test_a_study_of_some_runs_has_them_alone(real: Params) -> None:
+    runs = ["base/mosi", "noise/mosi/noise_3"]
+    assert list(real.only(runs).recipes) == sorted(runs)
+    assert real.only([]).recipes == {} and len(real.recipes) > 2

@@ -74,8 +74,14 @@ def test_contrasts_by_hand(study: SimpleNamespace) -> None:
 
 def test_contrasts_are_of_the_cells_that_a_study_has(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    whole, rows = contrasts(study.params), contrasts(study.params.only("mosi"))
-    assert set(rows["dataset"]) == {"mosi"} < set(whole["dataset"])
+    whole = contrasts(study.params)
+    near, far = "btw/mosi", "sites/mosi/moe_contribution"
+    for runs, site in (((near,), "embedding"), ((far,), "contribution")):
+        rows = contrasts(study.params.only(["base/mosi", "fusions/mosi", *runs]))
+        assert set(rows["dataset"]) == {"mosi"} < set(whole["dataset"])
+        found = rows[rows["row"] == f"{site}_bi_level"].set_index("metric")["mean"]
+        assert found["mae"] == pytest.approx(mae(runs[0], "bi_level"))
+        assert rows["row"].str.startswith(site).all()
 
 
 def test_a_study_without_other_fusions_has_its_tables(study: SimpleNamespace) -> None:

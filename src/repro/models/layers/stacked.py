@@ -166,9 +166,9 @@ def normal_draws(like: Tensor, generators: Generators) -> Tensor:
 def fill_dropout_scale(scale: Tensor, rate: float, generator: Generator) -> None:
     """Fill with 0 where a value is dropped, else with 1 / share of values kept.
 
-    The rate is taken to the next multiple of 2^-16, so that one word of the generator
-    serves four values: two to three times as fast as `Tensor.bernoulli_`, whose draws
-    are others on Intel processors (MKL's) than on all else.
+    The rate is taken to the nearest multiple of 2^-16, below 1, so that one word of the
+    generator serves four values: two to three times as fast as `Tensor.bernoulli_`,
+    whose draws are others on Intel processors (MKL's) than on all else.
     """
     dropped = min(round(rate * LEVELS), LEVELS - 1)
     words = torch.empty(
