@@ -34,10 +34,9 @@ STATED: Mapping[str, Chosen] = MappingProxyType(
     }
 )
 TRUTH = "i2moe_interpretation_truth"
-UNWEIGHTED_MAE = "mae_vs_unweighted"
 HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
-    Headline("btw_sites", "mosi", "moe_contribution_bi_level", UNWEIGHTED_MAE),
+    Headline("btw_noise", "mosi", "exchanged_30", "bi_level_gain"),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_no_interaction"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),

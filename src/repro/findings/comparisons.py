@@ -111,7 +111,7 @@ def _comparison(
         metric = next(
             (m for m in _headlines() if f"{method}_{m.name}" in rows[row]), None
         )
-        subject = f"{_gaining(method, row, params)} ({row.replace('_', ' ')})"
+        subject = _gaining(method, row, params)
         reference, key = "its MoE", row
         is_control = method == CONTROL
     else:
@@ -147,8 +147,11 @@ def _comparison(
 
 
 def _gaining(method: str, row: str, params: Params) -> str:
-    is_known = method == CONTROL and row.startswith(EXCHANGED)
-    return KNOWN if is_known else row_name(method, params)
+    start, _, percent = row.partition("_")
+    if start != EXCHANGED:
+        return f"{row_name(method, params)} ({row.replace('_', ' ')})"
+    name = KNOWN if method == CONTROL else row_name(method, params)
+    return f"{name} ({percent} % of each modality exchanged)"
 
 
 def _is_control(table: str, row: str) -> bool:

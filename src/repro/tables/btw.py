@@ -270,6 +270,8 @@ TABLES: dict[str, Table] = {
     "draws": Table("Fresh draws. What knowing the noise would be worth", draws),
     "convex": Table("Convex check. Ridge fusion of weighted features", convex),
     "ceilings": Table("Ceilings. What can be known of what was planted", ceilings),
-    "noise": Table("Noise. Added modalities that carry nothing", noise),
+    "noise": Table(
+        "Noise. Added modalities that carry nothing, and exchanged ones", noise
+    ),
     "hyperparameters": Table("Hyper-parameters of the MoE", hyperparameters),
 }

@@ -121,3 +121,14 @@ def test_labels_as_weights_are_no_control_where_the_posterior_is(params) -> None
         "posterior largest part": True,
         "BTW": False,
     }
+
+
+def test_the_oracle_of_exchanged_modalities_is_named_by_what_it_knows(params) -> None:
+    metrics = {f"{name}_gain": numbers(0.1, 0.01) for name in ("oracle", "bi_level")}
+    rows = {"exchanged_30": metrics | {"oracle_mae": {}, "bi_level_mae": {}}}
+    found = comparisons("btw_noise", "b__s", {"b__s": rows}, params)
+    end = "(30 % of each modality exchanged)"
+    assert {c.subject: c.is_control for c in found} == {
+        f"knowing what is exchanged {end}": True,
+        f"BTW {end}": False,
+    }
