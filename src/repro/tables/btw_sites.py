@@ -42,7 +42,9 @@ ORACLE_NOTE = (
 
 def sites(params: Params) -> pd.DataFrame:
     """Every weighting of every fusion at both sites, minus its own unweighted model."""
-    return joined([_sentiment_sites(params), _clinical_sites(params)])
+    has_cohort = f"clinical_sites/{COHORT}" in params.recipes
+    more = [_clinical_sites(params)] if has_cohort else []
+    return joined([_sentiment_sites(params), *more])
 
 
 def _sentiment_sites(params: Params) -> pd.DataFrame:

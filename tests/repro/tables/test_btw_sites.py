@@ -72,6 +72,16 @@ def test_contrasts_by_hand(study: SimpleNamespace) -> None:
     assert rows.loc[("embedding_uniform", "mae"), "mean"] > 0
 
 
+def test_sites_are_of_the_cells_that_a_study_has(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    runs = ["base/mosi", "btw/mosi", "sites/mosi/moe_contribution"]
+    rows, whole = sites(study.params.only(runs)), sites(study.params)
+    assert set(rows["dataset"]) == {"mosi"} < set(whole["dataset"])
+    assert {"moe", "moe_embedding_bi_level", "moe_contribution_bi_level"} <= {
+        *rows["row"]
+    }
+
+
 def test_contrasts_are_of_the_cells_that_a_study_has(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
     whole = contrasts(study.params)
