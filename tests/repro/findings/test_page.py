@@ -12,7 +12,7 @@ from repro.findings.page import BEGIN, END, headlines, page, stated, with_headli
 from repro.findings.provenance import Provenance, known_figures, known_provenance
 from repro.tables import i2moe
 from repro.tables.btw import TABLES
-from repro.tables.labels import is_difference
+from repro.tables.labels import GAIN, is_difference
 from tests.repro.findings.made_trees import SCORE, numbers, tree
 
 ROOT = Path(__file__).parents[3]
@@ -188,8 +188,8 @@ def test_the_committed_prose_is_what_the_committed_numbers_give(params) -> None:
     assert trees
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        known = known_provenance()
-    told = page(trees, params, known), headlines(trees, params, known=known)
+        known, drawn = known_provenance(), known_figures()
+    told = page(trees, params, known, drawn), headlines(trees, params, known=known)
     assert (ROOT / paths.RESULTS).read_text() == told[0], "run dvc repro results"
     assert told[1] in (ROOT / paths.README).read_text(), "run dvc repro results"
 
@@ -208,7 +208,9 @@ def test_the_list_names_tables_and_rows_that_exist(params) -> None:
     tables |= {f"i2moe_{item}" for item in i2moe.TABLES}
     assert set(STATED) | {h.table for h in HEADLINES} <= tables
     for headline in HEADLINES:
-        named = row_name(headline.row, params).split(", ")
+        method = headline.metric.removesuffix(GAIN)
+        code = headline.row if method == headline.metric else method
+        named = row_name(code, params).split(", ")
         assert set(named) & set(params.names.values()), headline
         assert headline.dataset in params.datasets.every()
         assert is_difference(headline.metric)

@@ -38,7 +38,7 @@ def compare(table: pd.DataFrame, rows: pd.DataFrame, text: str) -> None:
         assert sd == pytest.approx(row["sd"], rel=1e-6, nan_ok=True), (name, metric)
         if metric == "mae":
             shown = f"{mean:.3f}" + (f" ± {sd:.3f}" if sd == sd else "")
-            assert re.search(rf"\| {re.escape(name)} .*\| {shown}", text), name
+            assert re.search(rf"\| {re.escape(name)}[ ,].*\| {shown}", text), name
 
 
 def test_the_snippet_is_short() -> None:
