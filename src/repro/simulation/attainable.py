@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtr
 
 from repro.simulation.planted import Law, Parts, pair_products
-from repro.simulation.posterior import LEAST_VARIANCE, patterns
+from repro.simulation.posterior import LEAST_VARIANCE, latents_given, patterns
 
 HALVINGS = 40  # of the interval of the median
 
@@ -75,17 +75,14 @@ def score_law(
 
     A usable modality is present and known to be reliable; the others tell nothing.
     """
-    trust = 1 / (1 + law.latent_noise**2)
-    unique = np.where(usable, trust * seen[:, :, 0], 0.0) @ np.array(parts.unique)
-    left = np.where(usable, 1 - trust, 1.0)  # variance that a latent keeps
-    variance = left @ np.square(parts.unique)
-    k, blur = usable.sum(axis=1), max(law.latent_noise**2, LEAST_VARIANCE)
-    shared = np.where(usable, seen[:, :, 1], 0.0).sum(axis=1) / (k + blur)
-    variance += parts.shared**2 * blur / (k + blur) + parts.noise**2
-    synergy = np.where(usable, trust * seen[:, :, 2], 0.0)[:, None]
+    given = latents_given(law, seen, usable)
+    unique = given.unique @ np.array(parts.unique)
+    variance = given.left @ np.square(parts.unique)
+    variance += parts.shared**2 * given.blur / given.weight + parts.noise**2
     noise = generator.standard_normal((len(seen), draws, seen.shape[1]))
-    products = pair_products(synergy + np.sqrt(left)[:, None] * noise)
-    plain = unique + parts.shared * shared
+    kept = np.sqrt(given.left)[:, None]
+    products = pair_products(given.synergy[:, None] + kept * noise)
+    plain = unique + parts.shared * given.shared
     sd = np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     return ScoreLaw(
         weight=np.full((len(seen), draws), 1 / draws),

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from repro.simulation.planted import Law, Parts, pair_products
-from repro.simulation.posterior import LEAST_VARIANCE, pattern_posterior, patterns
+from repro.simulation.posterior import latents_given, pattern_posterior, patterns
 
 ROWS = 500  # at a time, so that the memory of the draws is bounded
 
@@ -65,17 +65,13 @@ def _sizes(
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "samples draws parts"]:
     """Sizes of unique parts, shared part, synergy; what is not usable tells nothing."""
+    given = latents_given(law, seen, usable)
     samples, count = usable.shape
-    trust = 1 / (1 + law.latent_noise**2)
-    left = np.sqrt(np.where(usable, 1 - trust, 1.0))[:, None]  # sd that a latent keeps
-
-    def own(latent: int) -> Float[np.ndarray, "samples draws modalities"]:
-        known = np.where(usable, trust * seen[:, :, latent], 0.0)[:, None]
-        return known + left * generator.standard_normal((samples, draws, count))
-
-    k, blur = usable.sum(axis=1), max(law.latent_noise**2, LEAST_VARIANCE)
-    known = np.where(usable, seen[:, :, 1], 0.0).sum(axis=1) / (k + blur)
-    noise = generator.standard_normal((samples, draws))
-    shared = known[:, None] + np.sqrt(blur / (k + blur))[:, None] * noise
-    together = [parts.shared * shared, parts.synergy * pair_products(own(2))]
-    return np.abs(np.concatenate([own(0) * parts.unique, np.stack(together, 2)], 2))
+    kept = np.sqrt(given.left)[:, None]
+    several = samples, draws, count
+    sd = np.sqrt(given.blur / given.weight)[:, None]
+    shared = given.shared[:, None] + sd * generator.standard_normal((samples, draws))
+    synergy = given.synergy[:, None] + kept * generator.standard_normal(several)
+    unique = given.unique[:, None] + kept * generator.standard_normal(several)
+    together = [parts.shared * shared, parts.synergy * pair_products(synergy)]
+    return np.abs(np.concatenate([unique * parts.unique, np.stack(together, 2)], 2))

@@ -1,6 +1,7 @@
 """What can be known of reliability from what the modalities show, by Bayes' rule."""
 
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -53,6 +54,48 @@ def reliability(
     weights = pattern_posterior(law, seen, present)
     marginal = weights @ patterns(seen.shape[1])
     return np.where(present, marginal.clip(0.0, 1.0), 0.0)
+
+
+class Latents(NamedTuple):
+    """What usable modalities tell of the latents: normal, each apart from the others.
+
+    `left` is the variance that a unique or synergy latent keeps; that of the shared one
+    is `blur / weight`.
+    """
+
+    unique: Float[np.ndarray, "samples modalities"]
+    shared: Float[np.ndarray, " samples"]
+    synergy: Float[np.ndarray, "samples modalities"]
+    left: Float[np.ndarray, "samples modalities"]
+    blur: float
+    weight: Float[np.ndarray, " samples"]
+
+
+def latents_given(
+    law: Law,
+    seen: Float[np.ndarray, "samples modalities latents"],
+    usable: Bool[np.ndarray, "samples modalities"],
+) -> Latents:
+    """Means and variances of the latents where it is known what is reliable.
+
+    A usable modality is present and reliable; the others tell nothing.
+
+    >>> law = Law((0.5,), unreliable_sd=1.0, latent_noise=1.0)
+    >>> found = latents_given(law, np.array([[[2.0, 1.0, 4.0]]]), np.array([[True]]))
+    >>> found.unique.tolist(), found.shared.tolist(), found.synergy.tolist()
+    ([[1.0]], [0.5], [[2.0]])
+    """
+    trust = 1 / (1 + law.latent_noise**2)
+    blur = max(law.latent_noise**2, LEAST_VARIANCE)
+    weight = usable.sum(axis=1) + blur
+    return Latents(
+        unique=np.where(usable, trust * seen[:, :, 0], 0.0),
+        shared=np.where(usable, seen[:, :, 1], 0.0).sum(axis=1) / weight,
+        synergy=np.where(usable, trust * seen[:, :, 2], 0.0),
+        left=np.where(usable, 1 - trust, 1.0),
+        blur=blur,
+        weight=weight,
+    )
 
 
 def _log_joint(
