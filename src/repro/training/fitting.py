@@ -251,9 +251,8 @@ class _Fitting:
         total = torch.zeros(len(self.members), device=device)
         self._start_epoch(epoch)
         self.followed = {}
-        order = torch.from_numpy(
-            epoch_order(self.members, self.settings.training.batch, epoch)
-        ).to(device)
+        steps = epoch_order(self.members, self.settings.training.batch, epoch)
+        order = torch.from_numpy(steps).to(device)
         for index in order if self.first_phase else ():
             batch = gather(self.inputs, index)
             self.first_phase.step(batch, weights_of(weights, index), self.randomness)
