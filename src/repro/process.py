@@ -116,7 +116,7 @@ def run_stage(main: Callable[[], None]) -> None:
     except RecursionError:
         sys.exit("error: the input is nested too deeply; make it flat and run again")
     except MemoryError as error:
-        sys.exit(f"error: out of memory ({error.args or 'no more is free'}); {_LESS}")
+        sys.exit(f"error: out of memory: {str(error) or 'no more is free'}; {_LESS}")
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except RuntimeError as error:

@@ -10,7 +10,7 @@ from repro.cells import fits
 from repro.models.batch import gather
 from repro.models.predictor import EVALUATION, Predictor
 from repro.training.checkpoint import load_parameters, stored_snapshots
-from repro.training.fitting import predict
+from repro.training.prediction import predict
 from repro.training.weighting.loop import Reweighting
 from tests.repro.protocol_checks import FIXED, changed, everything
 from tests.repro.small_icu import small_icu_study

@@ -108,7 +108,7 @@ def test_a_known_error_is_one_line(error: type[Exception]) -> None:
     [
         (KeyboardInterrupt(), "error: interrupted; run it again"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
-        (MemoryError(), r"out of memory \(no more is free\); free memory, lower"),
+        (MemoryError(), r"out of memory: no more is free; free memory, lower"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9\nx"), "9; free"),
     ],
 )

@@ -25,8 +25,9 @@ from repro.params.cells import Recipe
 from repro.params.presets import Training
 from repro.params.switches import in_force
 from repro.records import SPLITS
-from repro.training.fitting import Rows, Settings
+from repro.training.fitting import Rows
 from repro.training.members import Member, cross_fitting_members, group_folds
+from repro.training.settings import Settings
 from repro.training.task import REGRESSION, Task
 
 

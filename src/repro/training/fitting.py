@@ -8,44 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 from tqdm import tqdm
 
-from repro.models.architecture import BALANCE, Architecture
-from repro.models.batch import Batch, Inputs, gather
+from repro.models.architecture import Architecture
+from repro.models.batch import Inputs
 from repro.models.predictor import EVALUATION, Predictor, Randomness
-from repro.params.presets import Training
-from repro.training.auxiliary import AuxiliaryPhase, auxiliary_parameters
-from repro.training.decay import exempt_parameters
-from repro.training.members import Member, epoch_order, seed_stream, torch_generators
-from repro.training.optimization import StackedAdam
-from repro.training.prediction import evaluation_noise, predict, weights_of
+from repro.training.members import Member, torch_generators
+from repro.training.passes import TrainPasses
+from repro.training.prediction import evaluation_noise, predict
 from repro.training.recording import Records, by_sample, recorded_names, records_of
 from repro.training.selection import Selection
-from repro.training.task import REGRESSION, Task
+from repro.training.settings import Settings
 from repro.training.weighting.application import Applied
 from repro.training.weighting.inference import Snapshot
 from repro.training.weighting.loop import Reweighting
 
 _log = logging.getLogger(__name__)
 Rows = Mapping[str, Int[np.ndarray, " rows"]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a stack is trained and which epoch is kept.
-
-    `switches` are those of the protocol; each is read where it acts.
-    """
-
-    training: Training
-    task: Task = REGRESSION
-    switches: frozenset[str] = frozenset()
-    selection: str = "best_valid"
-    text_lr: float = 0.0
-    loss_weights: Mapping[str, float] = field(default_factory=dict)
-    auxiliary_lr: float = 0.0
-    label: str = "training"
 
 
 @dataclass(frozen=True)
@@ -86,6 +65,7 @@ def fit(
 
     Raises:
         FloatingPointError: a loss stopped being finite; names member and epoch.
+        MemoryError: memory is too small for a batch.
     """
     device = inputs.y.device
     model = Predictor(len(members), inputs, architecture).to(device)
@@ -122,25 +102,7 @@ class _Fitting:
         self.inputs, self.rows, self.members = inputs, rows, members
         self.model, self.settings, self.reweighting = model, settings, reweighting
         self.given = given
-        training = settings.training
-        self.first_phase = AuxiliaryPhase(model, training, settings.auxiliary_lr)
-        held = {id(parameter) for parameter in auxiliary_parameters(model)}
-        self.optimizer = StackedAdam(
-            [p for p in model.stacked_parameters() if id(p) not in held],
-            seeds=len(members),
-            lr=training.lr,
-            own=model.own_parameters(),
-            own_lr=settings.text_lr,
-            weight_decay=training.weight_decay,
-            clip=training.clip,
-            exempt=exempt_parameters(model),
-        )
-        generators = torch_generators(members, "training", inputs.y.device)
-        self.randomness = Randomness(dropout=generators, router=generators)
-        off = "no_balance_loss" in settings.switches
-        balance = 0.0 if off else training.balance_loss
-        self.loss_weights = {BALANCE: balance, **settings.loss_weights}
-        self.followed: dict[str, Tensor] = {}  # auxiliary losses of an epoch
+        self.passes = TrainPasses(inputs, members, model, settings)
         self.y = inputs.y.double().cpu().numpy()
         # A row without any of the modalities gets a constant, which says nothing.
         self.judged = {
@@ -155,7 +117,7 @@ class _Fitting:
     def epoch(self, epoch: int, selection: Selection) -> list[dict]:
         """Train one pass, predict, let weights and selection look at the scores."""
         applied = self.reweighting.training(epoch) if self.reweighting else self.given
-        train_loss = self._train(epoch, applied)
+        train_loss = self.passes.train(epoch, applied)
         predictor = self.predictor([epoch] * len(self.members))
         if self.reweighting:
             predictions = self.reweighting.predict(predictor)
@@ -179,7 +141,7 @@ class _Fitting:
                 "valid_error": float(scores["valid"][i]),
             }
             | ({} if factor is None else {"factor": float(factor[i])})
-            | {f"{name}_loss": float(v[i]) for name, v in self.followed.items()}
+            | {f"{name}_loss": float(v[i]) for name, v in self.passes.followed.items()}
             for i, member in enumerate(self.members)
         ]
 
@@ -244,56 +206,3 @@ class _Fitting:
         judged = self.judged[split]
         labels = self.y[self.rows[split]][judged]
         return self.settings.task.errors(predictions[:, judged], labels)
-
-    def _train(self, epoch: int, weights: Applied | None) -> np.ndarray:
-        device = self.inputs.y.device
-        weights = None if weights is None else weights.to(device)
-        total = torch.zeros(len(self.members), device=device)
-        self._start_epoch(epoch)
-        self.followed = {}
-        steps = epoch_order(self.members, self.settings.training.batch, epoch)
-        order = torch.from_numpy(steps).to(device)
-        for index in order if self.first_phase else ():
-            batch = gather(self.inputs, index)
-            self.first_phase.step(batch, weights_of(weights, index), self.randomness)
-        for index in order:
-            batch = gather(self.inputs, index)
-            total += self._step(batch, weights_of(weights, index))
-        mean = (total / len(order)).cpu().numpy()
-        self.followed = {n: v / len(order) for n, v in self.followed.items()}
-        for member, loss in zip(self.members, mean, strict=True):
-            if not np.isfinite(loss):
-                raise FloatingPointError(
-                    f"{self.settings.label}: loss of seed {member.seed}, fold "
-                    f"{member.fold} is {loss} in epoch {epoch}; lower training.lr or "
-                    "check the features"
-                )
-        return mean
-
-    def _start_epoch(self, epoch: int) -> None:
-        self.model.train()
-        if self.settings.text_lr:
-            # Dropout inside a transformers model can only draw from the global state.
-            first = self.members[0]
-            stream = seed_stream(first.seed, first.fold, "training", epoch)
-            torch.manual_seed(int(stream.generate_state(1)[0]))
-
-    def _step(self, batch: Batch, weights: Tensor | None) -> Float[Tensor, " members"]:
-        output = self.model(batch, weights, self.randomness)
-        losses = self.settings.task.losses(output.logits, batch.y) * batch.real
-        loss = losses.sum(1) / batch.real.sum(1).clamp(min=1)
-        self.optimizer.zero_grad()
-        (loss + self._extra(output.losses)).sum().backward()
-        self.optimizer.step()
-        for name, own in output.losses.items() if recorded_names(self.model) else ():
-            self.followed[name] = self.followed.get(name, 0) + own.detach()
-        return loss.detach()
-
-    def _extra(self, losses: Mapping[str, Tensor]) -> Tensor | int:
-        odd = [name for name in losses if name not in self.loss_weights]
-        if odd:
-            raise ValueError(
-                f"{self.settings.label}: the fusion gives a loss {odd[0]!r} without a "
-                "weight; state it in its `losses` and in Sizes.loss_weights"
-            )
-        return sum(self.loss_weights[name] * own for name, own in losses.items())

@@ -11,6 +11,7 @@ from repro.models.batch import Inputs, gather
 from repro.models.fusions.interface import FusionOutput
 from repro.models.predictor import Predictor, Randomness
 from repro.training.members import Member, torch_generators
+from repro.training.memory import within_memory
 from repro.training.task import Task
 from repro.training.weighting.application import Applied
 
@@ -49,15 +50,23 @@ def outputs_of(
     randomness: Randomness,
     batch: int,
 ) -> Iterator[tuple[Int[np.ndarray, " chosen"], FusionOutput]]:
-    """Outputs for the given rows, batch by batch, each with its places in `rows`."""
+    """Outputs for the given rows, batch by batch, each with its places in `rows`.
+
+    Raises:
+        MemoryError: a batch takes more memory than there is.
+    """
     device = inputs.y.device
     weights = None if weights is None else weights.to(device)
     model.eval()
     widths = model.widths(inputs)
     for chosen in batches(inputs, rows, model.seeds, batch, widths=widths):
         index = torch.as_tensor(rows[chosen], device=device).expand(model.seeds, -1)
-        given = gather(inputs, index), weights_of(weights, index), randomness
-        yield chosen, model(*given)
+
+        def output(count: int, index: Tensor = index) -> FusionOutput:
+            own = index[:, :count]
+            return model(gather(inputs, own), weights_of(weights, own), randomness)
+
+        yield chosen, within_memory(output, len(chosen), "training.evaluation_batch")
 
 
 def evaluation_noise(

@@ -12,7 +12,7 @@ from repro.cells.study import Study
 from repro.files import read_arrays, write_arrays
 from repro.models.predictor import EVALUATION, Predictor
 from repro.training.checkpoint import load_parameters, stored_snapshots
-from repro.training.fitting import predict
+from repro.training.prediction import predict
 from repro.training.task import Task
 from repro.training.weighting.inference import Kept
 from repro.training.weighting.loop import Reweighting
