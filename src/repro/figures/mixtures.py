@@ -23,7 +23,7 @@ from repro.metrics.scores import known_metric
 from repro.params import Params
 from repro.results.mixtures import SCORED, Mixture, mixture_of, scores_alone
 from repro.results.runs import Run
-from repro.results.small_cells import FEWEST, of_patients
+from repro.results.small_cells import FEWEST
 from repro.tables.i2moe_cells import BACKBONE, FULL, GROUP, first_lines, row_run
 
 POINTS = 41  # of a density
@@ -45,15 +45,14 @@ def weight_series(params: Params) -> pd.DataFrame:
     """Density of the weights of every expert over test rows, by seed and of all seeds.
 
     `weight` runs from the least to the greatest; `mean` is that of the rows. Of real
-    patients `FEWEST` rows at least lie at either end and beyond.
+    data `FEWEST` rows at least lie at either end and beyond.
     """
     tables = []
     for _, run, found in mixtures(params):
         parts = {str(s): w for s, w in zip(found.seeds, found.weights, strict=True)}
         parts[ALL_SEEDS] = found.weights.reshape(-1, len(found.experts))
-        is_told = not of_patients(params, run.dataset, simulated=run.simulated)
         for seed, weights in parts.items():
-            least = 1 if is_told else FEWEST * len(weights) // len(found.y)
+            least = 1 if run.simulated else FEWEST * len(weights) // len(found.y)
             for e, expert in enumerate(found.experts):
                 table = density(weights[:, e], least)
                 about = {"dataset": run.dataset, "simulated": run.simulated}

@@ -25,7 +25,7 @@ def test_a_density_spans_its_values() -> None:
     assert middle["density"] == pytest.approx(gaussian_kde(values)(middle["weight"])[0])
 
 
-def test_a_density_of_patients_leaves_ten_at_either_end() -> None:
+def test_a_density_of_real_rows_leaves_ten_at_either_end() -> None:
     values = np.random.default_rng(1).beta(2, 5, size=80)
     ends = np.sort(values)[[9, -10]]
     assert density(values, 10)["weight"].iloc[[0, -1]].tolist() == ends.tolist()
@@ -34,12 +34,15 @@ def test_a_density_of_patients_leaves_ten_at_either_end() -> None:
     assert density(values[:9], 10).empty
 
 
-def test_weights_of_real_patients_tell_of_no_one(study: SimpleNamespace) -> None:
+@pytest.mark.parametrize("dataset", ["mortality", "enrico"])  # patients, screens
+def test_weights_of_real_data_tell_of_no_single_row(
+    study: SimpleNamespace, dataset: str
+) -> None:
     study.write_runs(study.params, data={"simulated": False})
     series = weight_series(study.params)
-    table = read_table(paths.run("experts/mortality/i2moe") / "experts.parquet")
+    table = read_table(paths.run(f"experts/{dataset}/i2moe") / "experts.parquet")
     table = table[table["method"] == "concat_transformer"]
-    own = series[series["dataset"] == "mortality"]
+    own = series[series["dataset"] == dataset]
     assert len(own)
     for (expert, seed), rows in table.groupby(["expert", "seed"]):
         shown = own[(own["expert"] == expert) & (own["seed"] == str(seed))]["weight"]
