@@ -27,11 +27,11 @@ Tree = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 class Comparison:
     """One difference of a table: what is set against what, in which metric.
 
-    `numbers` are those of metrics/*.json. A gain is positive where the row is better,
-    another difference is the row minus its reference. `group` holds what shares a
-    metric, a reference and, of other fusions, a site, and so a positive control. What
-    is a change is no difference of two models but of what the weights of one method,
-    the subject, change in two places.
+    `numbers` are those of metrics/*.json, as the row minus its reference: a gain, which
+    is stored the other way round, is turned. `group` holds what shares a metric, a
+    reference and, of other fusions, a site, and so a positive control. What is a change
+    is no difference of two models but of what the weights of one method, the subject,
+    change in two places.
     """
 
     where: str
@@ -39,7 +39,6 @@ class Comparison:
     subject: str
     reference: str
     numbers: Mapping[str, float]
-    is_gain: bool
     is_control: bool
     group: tuple[str, str, str]
     is_change: bool = False
@@ -47,7 +46,7 @@ class Comparison:
     @property
     def is_lower_better(self) -> bool:
         """Whether a negative difference is an improvement."""
-        return self.metric.lower_is_better and not self.is_gain
+        return self.metric.lower_is_better
 
 
 def comparisons(table: str, block: str, tree: Tree, params: Params) -> list[Comparison]:
@@ -111,7 +110,7 @@ def _comparison(
         metric = next(
             (m for m in _headlines() if f"{method}_{m.name}" in rows[row]), None
         )
-        subject = _gaining(method, row, params)
+        subject, numbers = _gaining(method, row, params), _turned(numbers)
         reference, key = "its MoE", row
         is_control = method == CONTROL
     else:
@@ -139,11 +138,22 @@ def _comparison(
         subject=subject,
         reference=reference,
         numbers=numbers,
-        is_gain=name.endswith(GAIN),
         is_control=is_control,
         group=(metric.name, key, place),
         is_change=key == OUTSIDE,
     )
+
+
+def _turned(gain: Mapping[str, float]) -> dict[str, float]:
+    """MoE minus method as method minus MoE, so that all differences read alike.
+
+    >>> _turned({"mean": 0.25, "lower": -0.5, "upper": 1.0, "n": 3})
+    {'mean': -0.25, 'lower': -1.0, 'upper': 0.5, 'n': 3}
+    """
+    ends = {"mean": "mean", "lower": "upper", "upper": "lower"}
+    known = {name: gain[own] for name, own in ends.items() if own in gain}
+    # Damaged numbers may be null; whoever reads them says so.
+    return {**gain, **{n: v if v is None else -v for n, v in known.items()}}
 
 
 def _gaining(method: str, row: str, params: Params) -> str:

@@ -138,6 +138,16 @@ def test_a_gain_is_better_where_it_is_positive(params) -> None:
     assert "is better than its MoE by 0.030 MAE [0.010, 0.050]" in sentence(found)
 
 
+@pytest.mark.parametrize("mean", [-0.03, 0.03])
+def test_a_gain_is_told_as_row_minus_reference_like_every_difference(
+    params, mean
+) -> None:
+    seen = {"oracle_mae": {}, "oracle_gain": numbers(mean, 0.4)}
+    (found,) = comparisons("btw_noise", "b__s", {"b__s": {"noise_1": seen}}, params)
+    interval = f"MAE {-mean:+.3f} [{-mean - 0.02:+.3f}, {-mean + 0.02:+.3f}]"
+    assert interval in sentence(found) and interval in control_sentence(found)
+
+
 def test_a_control_that_gains_before_holm_only_says_so(params) -> None:
     content = tree(numbers(0.05, 0.01), numbers(-0.08, 0.2), metric=LOSS)
     (block,) = content
