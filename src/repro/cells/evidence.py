@@ -49,11 +49,14 @@ def used_results(study: Study) -> dict[str, Result]:
 def serves(study: Study, name: str, report: Report) -> bool:
     """Whether a method of a used run is what this run would train itself.
 
-    Switches that change models must agree; so must what the fusion sees. In-sample
-    predictions of unimodal models stand for out-of-fold ones only where the switch
-    asks for them.
+    How they are trained must agree, with the switches that change models; so must what
+    the fusion sees. In-sample predictions of unimodal models stand for out-of-fold ones
+    only where the switch asks for them.
     """
     theirs, own = set(report.switches), study.switches
+    trained = report.setup and report.setup.training, report.class_weights
+    if trained != (study.training.model_dump(), study.recipe.class_weights):
+        return False
     if theirs & MODEL_SWITCHES != own & MODEL_SWITCHES:
         return False
     if name != study.recipe.fusion:
@@ -135,7 +138,8 @@ def evidence_of(study: Study, known: Mapping[str, Result]) -> Evidence:
     unimodal = columns(study, singles, IN_SAMPLE if in_sample else "train")
     present = study.inputs.present.cpu().numpy()
     if study.recipe.count_absent:
-        unimodal = np.where(present[..., None], unimodal, 0.0)
+        values = unimodal.ndim - present.ndim - 1  # an axis for classes, or none
+        unimodal = np.where(np.expand_dims(present, (-1,) * values), unimodal, 0.0)
         present = np.ones_like(present)
     return Evidence(
         modalities=study.inputs.names,

@@ -64,7 +64,8 @@ def fit(
     parameters, unless a switch of the published protocol reads them earlier.
 
     Raises:
-        FloatingPointError: a loss stopped being finite; names member and epoch.
+        FloatingPointError: a loss stopped being finite, or no score was; names the
+            member.
         MemoryError: memory is too small for a batch.
     """
     device = inputs.y.device
@@ -80,10 +81,20 @@ def fit(
         if selection.finished:
             break
     if history:  # without any epoch models stay as they are drawn
+        _refuse_unkept(members, selection.epochs, settings.label)
         selection.restore(model)
     told = settings.label, len(members), selection.epochs
     _log.info("%s: %d members, epochs kept %s", *told)
     return fitting.outcome(selection, history)
+
+
+def _refuse_unkept(members: Sequence[Member], kept: Sequence[int], label: str) -> None:
+    for member, epoch in zip(members, kept, strict=True):
+        if not epoch:
+            raise FloatingPointError(
+                f"{label}: no epoch of seed {member.seed}, fold {member.fold} has a "
+                "finite validation score; lower training.lr or check the features"
+            )
 
 
 class _Fitting:

@@ -103,3 +103,10 @@ def test_a_loss_that_is_not_finite_names_member_and_epoch() -> None:
     broken = replace(study.inputs, y=study.inputs.y * torch.nan)
     with pytest.raises(FloatingPointError, match=r"seed 3, fold 0 is nan in epoch 1"):
         fitted(replace(study, inputs=broken))
+
+
+def test_a_member_without_a_finite_score_is_named() -> None:
+    diverging = {"epochs": 1, "batch": 48, "lr": 1e30, "clip": 1e30}
+    study = small_study(small_params([0, 3], training=diverging))
+    with pytest.raises(FloatingPointError, match=r"no epoch of seed 0, fold 0 has a"):
+        fitted(study)
