@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from repro import files, paths
 from repro.cells.applying import applies
+from repro.cells.fits import guess_of_anyone
 from repro.cells.recipes import Trained
 from repro.cells.result import Result
 from repro.cells.study import Study
@@ -87,6 +88,7 @@ def _description(
         text=text,
         weights_sha256=study.meta["text"]["weights_sha256"] if text else {},
         sha256=dict(sums),
+        guess=guess_of_anyone(study).tolist(),
         models=dict(models),
     )
 

@@ -233,15 +233,20 @@ def without_input(
     """
     m = study.inputs.names.index(modality)
     is_absent = ~study.inputs.present[:, m].cpu().numpy()[study.rows[split]]
-    y = study.inputs.y.double().cpu().numpy()[study.rows["train"]]
-    guess: np.ndarray | float = float(y.mean())
-    if study.task.kind == "multilabel":
-        guess = decoded(y, study.task.classes).mean(axis=0)
-    if study.task.kind == "classification":
-        guess = np.bincount(y.astype(np.int64), minlength=study.task.classes) / len(y)
+    guess = guess_of_anyone(study)
     filled = predictions.copy()
-    filled[:, is_absent] = guess
+    filled[:, is_absent] = guess if study.task.outputs > 1 else guess[0]
     return filled
+
+
+def guess_of_anyone(study: Study) -> Float[np.ndarray, " outputs"]:
+    """Mean label of train, or its class shares, or the share of each label."""
+    y = study.inputs.y.double().cpu().numpy()[study.rows["train"]]
+    if study.task.kind == "multilabel":
+        return decoded(y, study.task.classes).mean(axis=0)
+    if study.task.kind == "classification":
+        return np.bincount(y.astype(np.int64), minlength=study.task.classes) / len(y)
+    return y.mean(keepdims=True)
 
 
 def plan(study: Study, method: Weighting | Control) -> Plan:

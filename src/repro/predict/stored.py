@@ -45,11 +45,19 @@ class Stored:
     def __call__(
         self, inputs: Inputs, weights: Applied | None = None
     ) -> Float[np.ndarray, "seeds rows *classes"]:
-        """Predictions of all rows by the model of every seed."""
+        """Predictions of all rows by the model of every seed.
+
+        The model of one modality has nothing to go by where that is absent; as in
+        training, what train says of anyone stands there.
+        """
         rows = np.arange(len(inputs.y))
         batch, task = self.description.evaluation_batch, self.description.of_task
         chosen = inputs.only(*self.model.modalities)
-        return predict(task, self.predictor, chosen, rows, weights, EVALUATION, batch)
+        found = predict(task, self.predictor, chosen, rows, weights, EVALUATION, batch)
+        guess = np.array(self.description.guess)
+        is_seen = chosen.present.any(dim=1).numpy()
+        found[:, ~is_seen] = guess if task.outputs > 1 else guess[0]
+        return found
 
 
 def described(run: str) -> Description:

@@ -17,7 +17,7 @@ from repro.params.strict import Count, NotNegative, Strict
 from repro.params.study import Weighting
 from repro.training.task import Task
 
-FORMAT = 1  # of checkpoint.json and of the files that it names
+FORMAT = 2  # of checkpoint.json and of the files that it names
 SCALES, VOCABULARY = "scales.safetensors", "vocabulary.json"
 _AGAIN = "run dvc repro to train it again"
 
@@ -62,6 +62,7 @@ class Description(Strict):
 
     `table` names the columns and files that new rows come in, `sha256` the sums of the
     scales and of the vocabulary, `weights_sha256` those of a stored text encoder.
+    `guess` is what train says of anyone: its mean label, or the share of each class.
     """
 
     format: int = FORMAT
@@ -90,6 +91,7 @@ class Description(Strict):
     text: Encoder | None
     weights_sha256: dict[str, str]
     sha256: dict[str, str]
+    guess: list[float]
     models: dict[str, Model]
 
     @property

@@ -10,7 +10,6 @@ from repro.cells.writing import prediction_names
 from repro.files import read_table
 from tests.repro.predict.made_runs import EVERY, WEIGHTED, chosen, predict
 
-UNIMODAL = ("text", "audio", "video", "smell", "look")
 CASES = [
     *(("base/mosi", name) for name in ("moe", "text", "video")),
     *(("btw/mosi", name) for name in WEIGHTED),
@@ -53,15 +52,22 @@ def test_stored_predictions_come_again(
     assert found["id"].tolist() == stored["id"].tolist()
     assert found["seed"].tolist() == stored["seed"].tolist()
     names = [name for name in stored if name in numbers(found)]
-    # A unimodal model's guess stands in where a row lacks its modality.
-    there = np.ones(len(found), bool)
-    if method in UNIMODAL:
-        dataset = rows_of(runs, run).name
-        samples = read_table(runs / "data/prepared" / dataset / "samples.parquet")
-        has = samples.set_index("id")[f"present_{method}"]
-        there = has.loc[found["id"]].to_numpy()
-    gap = np.abs(found[names].to_numpy() - stored[names].to_numpy())[there]
+    gap = np.abs(found[names].to_numpy() - stored[names].to_numpy())
     assert gap.max() < 1e-6
+
+
+def test_a_row_without_the_modality_gets_what_train_says_of_anyone(
+    runs: Path, tmp_path: Path
+) -> None:
+    samples = copied(runs, "base/mosi", tmp_path)
+    table = pd.read_csv(samples, dtype={"id": str})
+    table.loc[[0, 3], "text"] = ""
+    table.to_csv(samples, index=False)
+    found = predict("base/mosi", samples, "--method", "text").set_index("id")
+    learned = read_table(runs / "data/prepared/mosi/samples.parquet")
+    mean = learned.loc[learned["split"] == "train", "y"].mean()
+    is_mean = np.isclose(found["prediction"], mean, atol=1e-5)
+    assert set(found.index[is_mean]) == set(table["id"][[0, 3]])
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ def rewritten(run: Path, **values: object) -> None:
 
 
 BAD_RUNS = {
-    "version": (lambda r: rewritten(r, format=2), "format 2, this version reads 1"),
+    "version": (lambda r: rewritten(r, format=1), "format 1, this version reads 2"),
     "no version": (
         lambda r: rewritten(r, format=None),
-        "format None, this version reads 1",
+        "format None, this version reads 2",
     ),
     "unknown field": (lambda r: rewritten(r, expert=1), "did you mean 'experts'"),
     "wrong value": (lambda r: rewritten(r, top_k="2"), "top_k = '2'"),
@@ -39,7 +39,7 @@ BAD_RUNS = {
         "holds no JSON object",
     ),
     "cut json": (
-        lambda r: (r / "checkpoint.json").write_text('{"format": 1'),
+        lambda r: (r / "checkpoint.json").write_text('{"format": 2'),
         "not JSON",
     ),
     "cut checkpoint": (
