@@ -48,26 +48,32 @@ OF_SLURM = ("partition", "minutes", "cpus", "memory", "gpus")
 MOST = 50  # jobs of Slurm at once
 FEW = 10  # stages that DVC is told of one by one (1 s of CPU each) before all at once
 LOCK = Path("build/side_by_side.lock")
+QUICK_LOCK = Path("build/quick.lock")  # outside the folder that a quick run empties
 OWN_FILES = ("data/raw", "data/labels", "data/weights")  # no stage writes there
 
 
 def main() -> None:
     """Run the stages here or, quickly, all on the tiny preset in build/quick."""
     options = read_options()
-    if options.quick:
-        copied(Path.cwd(), paths.QUICK)
-        os.chdir(paths.QUICK)
+    with alone(QUICK_LOCK if options.quick else LOCK):
+        if options.quick:
+            copied(Path.cwd(), paths.QUICK)
+            os.chdir(paths.QUICK)
+        run_all(options)
+
+
+def run_all(options: argparse.Namespace) -> None:
+    """Run what is not up to date in this folder, tell DVC, say where tables are."""
     settings = params.load()
     refuse_study(settings)
     every = stages(Path())
     known = None if options.quick else knowing.known(Path(), every)
     started = time.monotonic()
-    with alone():
-        try:
-            ran = run(every, executor_of(options, every), known, settings)
-        finally:
-            if known is not None:
-                tell_dvc(every, known)
+    try:
+        ran = run(every, executor_of(options, every), known, settings)
+    finally:
+        if known is not None:
+            tell_dvc(every, known)
     spent = time.monotonic() - started
     print(f"{ran} stages in {spent:.0f} s, {len(every) - ran} were up to date")
     print(f"tables: {Path.cwd()}/plots/*/*.md")
@@ -129,14 +135,14 @@ def executor_of(options: argparse.Namespace, every: Sequence[Stage]) -> Executor
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(lock: Path = LOCK) -> Iterator[None]:
     """Keep a second run away from this folder as long as the block runs.
 
     Raises:
         ValueError: another one works there.
     """
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("a") as file:
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -6,7 +6,14 @@ import pytest
 
 from repro.stages.forks import Forks, module_of
 from repro.stages.graph import stages
-from repro.stages.side_by_side import alone, copied, executor_of, read_options
+from repro.stages.side_by_side import (
+    QUICK_LOCK,
+    alone,
+    copied,
+    executor_of,
+    main,
+    read_options,
+)
 
 
 def test_a_quick_copy_is_on_the_tiny_preset_and_holds_no_result(
@@ -46,6 +53,21 @@ def test_a_second_run_stays_away(tmp_path: Path, monkeypatch) -> None:
         pass
     with alone():
         pass
+
+
+def test_a_second_quick_run_leaves_the_folder_of_the_first(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["side_by_side", "--quick"])
+    made = tmp_path / "build/quick/metrics/made.json"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    said = "another side_by_side works here"
+    with alone(QUICK_LOCK), pytest.raises(ValueError, match=said):
+        main()
+    assert made.is_file()
+    assert Path.cwd() == tmp_path
 
 
 @pytest.mark.parametrize(
