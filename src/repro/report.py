@@ -103,6 +103,8 @@ class Report(_Record):
     count_absent: bool = False
     without: list[str] = []
     class_weights: list[float] = []
+    noise: int = 0
+    exchanged: float = 0.0
     device: str = "cpu"
     precision: str = "float32"
     left_out: dict[str, str] = {}
@@ -116,9 +118,10 @@ class Report(_Record):
 
     def write(self) -> None:
         """Write report.json into the folder of the run."""
-        # A run without interaction experts or class weights has no line for them.
+        # What a run does not have, it has no line for.
         without = {"interaction"} if self.interaction is None else set()
-        without |= set() if self.class_weights else {"class_weights"}
+        rare = ("class_weights", "noise", "exchanged")
+        without |= {name for name in rare if not getattr(self, name)}
         write_json(self.path, self.model_dump(exclude=without))
 
 

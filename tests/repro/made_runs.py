@@ -177,6 +177,8 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
         "missing": recipe.missing or "mask",
         "count_absent": recipe.count_absent,
         "without": recipe.without,
+        "noise": recipe.noise,
+        "exchanged": recipe.exchanged,
     }
     return Report(**told | changes)
 

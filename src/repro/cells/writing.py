@@ -110,6 +110,8 @@ def report(
         count_absent=recipe.count_absent,
         without=recipe.without,
         class_weights=recipe.class_weights,
+        noise=recipe.noise,
+        exchanged=recipe.exchanged,
         device=study.inputs.y.device.type,
         precision=study.params.precision,
         left_out=dict(left_out),

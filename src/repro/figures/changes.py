@@ -189,7 +189,7 @@ def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:
     figure, axes = panels(1, len(datasets), 2.9, share_y=True)
     for axis, dataset in zip(axes[0], datasets, strict=True):
         part = series[series["dataset"] == dataset]
-        _points(axis, part)
+        _points(axis, part, is_binned=not params.plants(dataset))
         axis.set_title(heading(params, dataset, bool(part["simulated"].iloc[0])))
         binned = f", means of {FEWEST} instances or more"
         axis.set_xlabel("true score" + ("" if params.plants(dataset) else binned))
@@ -201,7 +201,8 @@ def change_points(series: pd.DataFrame, params: Params, title: str) -> Figure:
     return figure
 
 
-def _points(axis: Axes, part: pd.DataFrame) -> None:
+def _points(axis: Axes, part: pd.DataFrame, *, is_binned: bool) -> None:
+    what = "means" if is_binned else "n"
     axis.axhline(0.0, color=GRAY, linewidth=0.9)
     for mistake, label in ((False, "other"), (True, "newly wrong 7-class label")):
         chosen = part[part["mistake"] == mistake]
@@ -212,7 +213,7 @@ def _points(axis: Axes, part: pd.DataFrame) -> None:
             color=PALETTE[1] if mistake else PALETTE[0],
             alpha=0.8 if mistake else 0.4,
             linewidths=0,
-            label=f"{label} (n = {chosen['y'].notna().sum()})",
+            label=f"{label} ({what} = {chosen['y'].notna().sum()})",
             rasterized=len(part) > MANY,
         )
     low, high = axis.get_ylim()

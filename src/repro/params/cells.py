@@ -74,6 +74,11 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _exchanged_data_are_its_own(self) -> "Recipe":
+        if self.exchanged != round(self.exchanged, 2):
+            raise ValueError(
+                f"exchanged={self.exchanged:g}: rows are named by their percent; write "
+                "hundredths"
+            )
         if self.exchanged and self.noise:
             raise ValueError(
                 f"exchanged={self.exchanged:g} with noise={self.noise}: one of them in "

@@ -105,18 +105,24 @@ def read_run(address: str) -> Run:
 
 
 def trained_run(params: Params, address: str) -> Run:
-    """A run of `cells/`, whose report must carry the alpha of its recipe.
+    """A run of `cells/`, whose report must carry what rows are named by.
 
     Raises:
-        ValueError: the report's alpha differs from the one the recipe asks for.
+        ValueError: alpha, added noise or the exchanged share of the report are not
+            those that the recipe asks for.
     """
-    wanted = params.alpha_of(params.recipe(address))
-    run = read_run(address)
-    if run.report.alpha not in (None, wanted):
-        raise ValueError(
-            f"{report_path(address)}: alpha={run.report.alpha}, but "
-            f"{place_of(address)} asks for {wanted}; train the cell again"
-        )
+    recipe, run = params.recipe(address), read_run(address)
+    wanted = {
+        "alpha": params.alpha_of(recipe),
+        "noise": recipe.noise,
+        "exchanged": recipe.exchanged,
+    }
+    for name, value in wanted.items():
+        if getattr(run.report, name) not in (None, value):
+            raise ValueError(
+                f"{report_path(address)}: {name}={getattr(run.report, name)}, but "
+                f"{place_of(address)} asks for {value}; train the cell again"
+            )
     return run
 
 

@@ -26,6 +26,7 @@ from repro.page.provenance import (  # noqa: E402
     raw_places,
 )
 from repro.params import Params  # noqa: E402
+from repro.report import read_report  # noqa: E402
 from repro.tables.blocks import refuse_settings, runs_of_block  # noqa: E402
 from repro.tables.rows import is_simulated  # noqa: E402
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     loaded, dataset = params.load(), given.block.split("__")[0]
     _check_block(loaded, given.block)
     runs = runs_of_block(loaded, given.block)
+    _refuse_other_runs(loaded, runs)
     told = Provenance(
         source=given.source,
         checksums=checksums(loaded, dataset),
@@ -150,6 +152,23 @@ def _check_block(loaded: Params, block: str) -> None:
             f"{', '.join(real) or 'none, so make a table of real data first'}"
         )
     refuse_settings(loaded, block)
+
+
+def _refuse_other_runs(loaded: Params, runs: Sequence[str]) -> None:
+    """Stop at a run that was trained under other settings than would be told."""
+    for address in runs:
+        report, recipe = read_report(address), loaded.recipe(address)
+        asked = {
+            "seeds": (report.setup and report.setup.seeds, loaded.seeds),
+            "alpha": (report.alpha, loaded.alpha_of(recipe)),
+            "protocol": (report.protocol, recipe.protocol or loaded.protocol),
+        }
+        for name, (theirs, now) in asked.items():
+            if theirs not in (None, now):
+                raise ValueError(
+                    f"{report.path}: {name} = {theirs}, but the settings say {now}; "
+                    "put those back that made the numbers"
+                )
 
 
 def _sums(root: Path, name: str) -> Iterator[tuple[str, str]]:

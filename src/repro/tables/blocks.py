@@ -8,7 +8,7 @@ import pandas as pd
 from repro import paths
 from repro.metrics.convergence import is_falling
 from repro.params import Params
-from repro.params.datasets import Cohort
+from repro.params.datasets import Cohort, FileSet
 from repro.report import Setup, read_report, report_path, tuning_note
 from repro.results.runs import Predictions, Run
 from repro.tables.labels import size_note
@@ -46,6 +46,8 @@ def block_of(runs: Sequence[Run], *, varied: bool = False) -> Block:
 def runs_of_block(params: Params, block: str) -> list[str]:
     """Addresses of the runs whose reports say that their numbers are of a block.
 
+    Switches that a recipe names are told by its row, and make no block of their own.
+
     Raises:
         ValueError: there is none.
     """
@@ -56,7 +58,11 @@ def runs_of_block(params: Params, block: str) -> list[str]:
         if recipe.dataset == dataset and report_path(address).is_file()
     ]
     runs = {a: Run(read_report(a), pd.DataFrame()) for a in trained}
-    found = [address for address, run in runs.items() if block_of([run]).key == block]
+    found = [
+        address
+        for address, run in runs.items()
+        if block_of([run], varied=bool(params.recipe(address).switches)).key == block
+    ]
     if not found:
         raise ValueError(
             f"{paths.run('')}: no run of {block}; make its table again, then this"
@@ -68,13 +74,16 @@ def refuse_settings(params: Params, block: str) -> None:
     """Stop where the settings are not those that made a block of real numbers.
 
     Raises:
-        ValueError: the data set is simulated now, or the preset is another.
+        ValueError: the data set is simulated now or read by another reader, or the
+            preset is another.
     """
-    dataset = block.split("__")[0]
+    dataset, _, rest = block.partition("__")
+    reader = rest.split("__")[0]
     known = params.dataset(dataset)
     source = params.clinical.source if isinstance(known, Cohort) else known.source
     preset = block.partition("__preset_")[2] or DEFAULT
-    if source == "simulated" or params.preset != preset:
+    is_other = isinstance(known, FileSet) and source != reader
+    if source == "simulated" or is_other or params.preset != preset:
         raise ValueError(
             f"params.yaml: source = {source!r}, preset = {params.preset!r}: not what "
             f"made {block}; put the settings back that did"

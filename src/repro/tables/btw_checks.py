@@ -94,7 +94,7 @@ def noise(params: Params) -> pd.DataFrame:
     The row without noise is leak-free, so it stands in no other protocol.
     """
     recipes = params.runs_of(f"noise/{DATASET}")
-    if params.protocol == "leak_free":
+    if params.protocol == "leak_free" and PLAIN in params.recipes:
         plain, alphas = params.recipe(PLAIN), {r.alpha for r in recipes.values()}
         recipes |= {PLAIN: plain} if plain.alpha in alphas else {}
     entries: list[Entry] = []

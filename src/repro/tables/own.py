@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from repro.params import Params
-from repro.params.cells import STACKED, WEIGHTINGS
+from repro.params.cells import CONTROLS, STACKED, WEIGHTINGS
 from repro.results.runs import Run, trained_run
 from repro.tables.blocks import left_out
 from repro.tables.lines import baseline_lines, lines, numbered, unimodal_line
@@ -30,8 +30,8 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
     """Every method of a run on its own data set, set against its unweighted fusion.
 
     Rows are the predictors without a network that `baselines/<dataset>` holds, the
-    best unimodal model, unweighted fusions and weighted ones. Metrics are those of the
-    task; title, groups and classes those of the data set.
+    best unimodal model, unweighted fusions, weighted ones and controls. Metrics are
+    those of the task; title, groups and classes those of the data set.
 
     Raises:
         ValueError: a run is missing, or its methods cannot be compared.
@@ -45,7 +45,7 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
         *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
         *([unimodal_line(params, run, reference)] if has_unimodal else []),
         *lines(params, run, (STACKED, *fused), reference),
-        *lines(params, run, WEIGHTINGS, reference),
+        *lines(params, run, (*WEIGHTINGS, *CONTROLS), reference),
     ]
     return numbered(params, found, fusion, after=left_out(params, [run]))
 

@@ -152,5 +152,7 @@ def test_models_of_other_data_are_refused() -> None:
         Recipe(dataset="mosi", trains=["moe"], uses=["base/mosi"], exchanged=0.3)
     with pytest.raises(ValidationError, match="exchanged"):
         Recipe(dataset="mosi", trains=["moe"], exchanged=1.5)
+    with pytest.raises(ValidationError, match=r"0\.304: .* write hundredths"):
+        Recipe(dataset="mosi", trains=["moe"], exchanged=0.304)
     with pytest.raises(ValidationError, match="one of them in a row"):
         Recipe(dataset="mosi", trains=["moe"], exchanged=0.3, noise=1)

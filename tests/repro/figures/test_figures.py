@@ -110,6 +110,10 @@ def test_nobodys_label_stands_in_a_tracked_series(study: SimpleNamespace) -> Non
     series, figure = FIGURES["figure6"](real)
     assert list(series.columns) == list(every.columns)
     assert "means of 10 instances or more" in figure.axes[0].get_xlabel()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    counts = [int(label.partition("(means = ")[2].rstrip(")")) for label in labels]
+    shown = series[series["dataset"] == series["dataset"].iloc[0]]["y"]
+    assert sum(counts) == shown.notna().sum()
 
 
 def test_trajectories_average_over_seeds(study: SimpleNamespace) -> None:

@@ -49,7 +49,10 @@ def test_a_block_has_to_be_real_and_to_have_runs(
     with pytest.raises(SystemExit):
         figure.main(["btw_noise_stress", "--block", BLOCK])
     assert "btw_noise_stress: --block has btw_figure1," in capsys.readouterr().err
-    with pytest.raises(ValueError, match="no run of mosi__mmsa__preset_paper"):
+    published = "mosi__table__published__preset_paper"
+    with pytest.raises(ValueError, match=f"no run of {published}"):
+        figure.main(["btw_figure1", "--block", published])
+    with pytest.raises(ValueError, match=r"source = 'table', .* not what made"):
         figure.main(["btw_figure1", "--block", "mosi__mmsa__preset_paper"])
     with pytest.raises(ValueError, match="preset = 'paper': not what made"):
         figure.main(["btw_figure1", "--block", "mosi__table"])

@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("commit", "--quiet", "--message", "All")
     place = ("datasets", "files", "mosi")
     change(paths.PARAMS, place, path="data/raw/mine", source="table")
+    change(paths.PARAMS, (), seeds=[0, 1, 2])
     change(paths.preset("tiny"), ("last_state", "training"), epochs=3)
     for key in ("mosi", "mosei"):
         change(paths.cells("base"), ("cells", "base", key), trains=["unimodal", "moe"])
@@ -89,6 +90,37 @@ def test_everything_that_a_reader_needs_is_told() -> None:
         "cells/base.yaml:cells.base.mosi.trains": ["unimodal", "moe"],
     }
     assert "cores" in told.device and told.device in str(told)
+
+
+def test_rows_with_switches_count_with_their_block() -> None:
+    loaded = params.load()
+    row = "attribution/weights/eval_state"
+    trained(loaded, row, 30.0, simulated=False, source="table")
+    provenance.main([BLOCK, "files of 2018"])
+    assert known_provenance()[BLOCK].seconds == 31
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seeds", [7, 8]), ("alpha", 0.25), ("protocol", "published")]
+)
+def test_runs_of_other_settings_are_refused(name: str, value: object) -> None:
+    change(
+        paths.cells("base"),
+        ("cells", "base", "mosi"),
+        trains=["unimodal", "moe", "instance"],
+    )
+    trained(params.load(), "base/mosi", 1.0, simulated=False, source="table")
+    change(paths.PARAMS, (), **{name: value})
+    with pytest.raises(
+        ValueError, match=rf"report\.json: {name} = .* the settings say"
+    ):
+        provenance.main([BLOCK, "files"])
+
+
+def test_another_reader_is_refused() -> None:
+    change(paths.PARAMS, ("datasets", "files", "mosi"), source="mmsa")
+    with pytest.raises(ValueError, match=rf"source = 'mmsa', .* not what made {BLOCK}"):
+        provenance.main([BLOCK, "files"])
 
 
 def test_a_large_folder_and_an_encoder_have_their_sums(folder: Path) -> None:

@@ -73,6 +73,24 @@ def test_noise_share_by_hand(study: SimpleNamespace) -> None:
     assert found == ["noise_0", "noise_1", "noise_3", "noise_5", "exchanged_30"]
 
 
+def test_noise_needs_no_cell_of_attribution(study: SimpleNamespace) -> None:
+    study.write_runs(study.params)
+    runs = [a for a in study.params.recipes if not a.startswith("attribution/")]
+    found = noise(study.params.only(runs))["row"]
+    assert found.iloc[0] == "noise_1"
+
+
+@pytest.mark.parametrize(("name", "value"), [("noise", 2), ("exchanged", 0.5)])
+def test_numbers_of_another_stress_do_not_stand_under_its_name(
+    study: SimpleNamespace, name: str, value: float
+) -> None:
+    study.write_runs(study.params)
+    row = {"noise": "noise_3", "exchanged": "exchanged"}[name]
+    change_report(f"noise/mosi/{row}", **{name: value})
+    with pytest.raises(ValueError, match=rf"{row}/report\.json: {name}={value}, but"):
+        noise(study.params)
+
+
 @pytest.mark.parametrize(
     "address", ["attribution/weights/eval_state", "noise/mosi/noise_3", "base/mosi"]
 )

@@ -88,6 +88,21 @@ def test_rows_and_metrics_follow_the_task(params: Params) -> None:
         assert set(alphas) == set(weighted)
 
 
+def test_controls_stand_below_the_weightings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = own_params()
+    trains = ["unimodal", "moe", "instance", "shuffled", "uniform", "ones"]
+    cell = found.cells["own"]["storms"].model_copy(update={"trains": trains})
+    cells = {"own": {"storms": cell}}
+    update = {"cells": cells, "recipes": recipes(cells)}
+    own = found.model_copy(update=update)
+    write_study(own, data={"source": "table", "simulated": False})
+    rows = list(dict.fromkeys(own_table(own, "own/storms")["row"]))
+    assert rows[-4:] == ["instance", "uniform", "shuffled", "ones"]
+
+
 def test_numbers_by_hand(params: Params) -> None:
     rows = own_table(params, "own/signs").set_index(["row", "metric"])
     found = read_table(paths.run("own/signs") / "predictions.parquet")
