@@ -176,9 +176,7 @@ def report_of(params: Params, address: str, **changes: Any) -> Report:
         "alpha": params.alpha_of(recipe) if recipe.weightings else None,
         "missing": recipe.missing or "mask",
         "count_absent": recipe.count_absent,
-        "without": recipe.without,
-        "noise": recipe.noise,
-        "exchanged": recipe.exchanged,
+        **{name: getattr(recipe, name) for name in ("without", "noise", "exchanged")},
     }
     return Report(**told | changes)
 

@@ -230,6 +230,8 @@ def without_input(
 
     There a network gives an untrained constant; class shares, or the mean label, of
     train are the best guess without any input.
+
+    Departure: the released code keeps that constant, or zeros.
     """
     m = study.inputs.names.index(modality)
     is_absent = ~study.inputs.present[:, m].cpu().numpy()[study.rows[split]]

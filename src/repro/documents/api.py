@@ -16,7 +16,7 @@ INTRODUCTION = """\
 
 Written by `dvc repro api` from the docstrings of what `btw` exports; an edit here is
 overwritten. Every example is run by the tests. NumPy arrays, torch tensors and lists go
-in; what comes out is of the kind that went in."""
+in; tensors come out where a tensor went in, else arrays."""
 _SECTION = re.compile(r"^(Source|Shape|Units|Raises|Departure):", re.MULTILINE)
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -29,7 +29,7 @@ def page(names: Sequence[str] = tuple(btw.__all__)) -> str:
     """
     found = {name: definition(name) for name in names}
     listed = [
-        f"| [`{name}`](#{name.lower()}) | {_first(node, name)} |"
+        f"| [`{name}`](#{_anchor(name, names)}) | {_first(node, name)} |"
         for name, (_, node) in found.items()
     ]
     parts = [
@@ -45,6 +45,16 @@ def page(names: Sequence[str] = tuple(btw.__all__)) -> str:
                 title = f"{name}.{method.name}"
                 parts += [f"### `{title}`", *_section(lines, method, title)]
     return "\n\n".join(parts) + "\n"
+
+
+def _anchor(name: str, names: Sequence[str]) -> str:
+    """The anchor of a section; of titles that differ in case alone later ones count.
+
+    >>> _anchor("Cut", ["Cut", "cut"]), _anchor("cut", ["Cut", "cut"])
+    ('cut', 'cut-1')
+    """
+    earlier = [n for n in names[: names.index(name)] if n.lower() == name.lower()]
+    return f"{name.lower()}-{len(earlier)}" if earlier else name.lower()
 
 
 def definition(name: str) -> tuple[list[str], Definition]:

@@ -20,6 +20,7 @@ class StackedAdam:
 
     Source: Kingma and Ba 2015; weight decay as L2, the released setting (BTW code), but
     not of the parameters whose identities are `exempt`.
+    Departure: no learning-rate schedule; the released one practically never fires.
     """
 
     def __init__(

@@ -106,30 +106,6 @@ def test_models_under_other_switches_are_trained_again(
 
 
 @pytest.mark.usefixtures("written")
-def test_models_that_trained_longer_are_trained_again(base: recipes.Trained) -> None:
-    run = run_of(using("instance", times_epochs=2))
-    assert list(run.results) == ["moe", "text", "audio", "video", "instance"]
-    assert not same(run.results["moe"], base.results["moe"])
-
-
-def test_models_of_another_loss_are_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    plain = small_study(SETTINGS, trains=["unimodal", "moe"], classes=3)
-    run = run_of(replace(plain, address="base/mosi"))
-    write_run(run.study, run.results, run.left_out)
-    own = {"trains": ["instance"], "uses": ["base/mosi"], "classes": 3}
-    taken = run_of(small_study(SETTINGS, **own))
-    assert taken.results["moe"].history == []
-    weighted = small_study(SETTINGS, **own, class_weights=[1.0, 1.0, 9.0])
-    task = replace(weighted.task, weights=(1.0, 1.0, 9.0))
-    found = run_of(replace(weighted, task=task)).results
-    assert found["moe"].history and found["text"].history
-    assert not same(found["moe"], taken.results["moe"])
-
-
-@pytest.mark.usefixtures("written")
 def test_in_sample_predictions_are_used_where_the_switch_asks(
     base: recipes.Trained,
 ) -> None:
@@ -303,16 +279,3 @@ def test_stacking_takes_the_out_of_fold_rows_of_every_seed(
     assert told.trained and told.fusion == "" and told.settings == found.settings
     table = read_table(tmp_path / "runs" / study.address / "predictions.parquet")
     assert "stacked" in set(table["method"])
-
-
-@pytest.mark.parametrize("classes", [0, 3])
-def test_absent_modalities_that_count_are_present_and_predict_nothing(
-    classes: int,
-) -> None:
-    trains = ["unimodal", "moe", "instance"]
-    asked = {"count_absent": True, "missing": "zero", "classes": classes}
-    run = run_of(small_study(SETTINGS, trains=trains, **asked))
-    absent = ~run.study.inputs.present.numpy()
-    assert absent.any() and run.evidence.present.all()
-    assert (run.evidence.unimodal[:, absent] == 0).all()
-    assert (run.evidence.unimodal[:, ~absent] != 0).all()
