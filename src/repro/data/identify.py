@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from repro import process
-from repro.data import adni_fields, adni_tables, csv_files, mmsa, mult, plink
+from repro.data import adni_fields, adni_tables, csv_files, mmimdb, mmsa, mult, plink
 from repro.data.checksums import KNOWN, sha256
 from repro.data.mimiciv import layout as mimiciv
 from repro.data.npy_files import npy_array
@@ -63,11 +63,7 @@ def identify(path: Path) -> Found:
     with regular_file(path).open("rb") as handle:
         start = handle.read(32)
     if start.startswith(_HDF5):
-        return Found(
-            "HDF5 file",
-            "nothing here reads it; convert it to a table (docs/extending.md)",
-            ("known of this kind: .csd of CMU-MultimodalSDK, multimodal_imdb.hdf5",),
-        )
+        return _hdf5(path)
     if start.startswith(_NUMPY):
         return _array(path)
     if start.startswith(plink.MAGIC):
@@ -79,6 +75,29 @@ def identify(path: Path) -> Found:
     if what := foreign(start):
         raise ValueError(f"{path}: is {what}")
     return Found("unknown", f"nothing here reads it; it begins with {start[:8]!r}")
+
+
+def _hdf5(path: Path) -> Found:
+    """The arrays of MM-IMDb, or another file, by the names in it."""
+    import h5py  # needed here alone
+
+    try:
+        with h5py.File(path, "r") as file:
+            names = sorted(file)
+    except OSError as error:
+        raise ValueError(f"{path}: not a whole HDF5 file ({error})") from None
+    if set(mmimdb.MODALITIES.values()) <= set(names):
+        return Found(
+            "MM-IMDb, vectors of plots and posters",
+            f"layout: mmimdb, source: own, path: {path.parent} of "
+            "datasets.folders.mmimdb",
+            (f"it has to be called {mmimdb.FILE}",),
+        )
+    return Found(
+        "HDF5 file",
+        "nothing here reads it; convert it to a table (docs/extending.md)",
+        (f"holds {', '.join(names[:9]) or 'nothing'}",),
+    )
 
 
 def _folder(path: Path) -> Found:

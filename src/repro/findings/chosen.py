@@ -42,6 +42,7 @@ HEADLINES = (
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),
     Headline(TRUTH, "planted_uniform", "i2moe", "top_one_vs_disagreement"),
     Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
+    Headline(TRUTH, "planted_hidden", "i2moe", "top_one_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
 WORDS: Mapping[str, str] = MappingProxyType(

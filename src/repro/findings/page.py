@@ -221,7 +221,8 @@ def _headline(
                 yield f"{start}{_without_metric(wanted, params)}"
             continue
         controls = [c for c in found if c.is_control and c.group == one.group]
-        more = [control_sentence(c) for c in controls] if is_negative(one) else []
+        more = [control_sentence(c) for c in controls] or [NO_CONTROL]
+        more = more if is_negative(one) else []
         yield " ".join([f"{start}{sentence(one)}", *more])
 
 

@@ -92,16 +92,18 @@ def control_sentence(control: Comparison) -> str:
         return _neutral_control(control, numbers)
     if numbers.is_significant and is_better(control):
         told = f"{_size(control, numbers)} ({evidence})"
-        return f"{start} gains {told}: the table can show a good weighting."
+        return (
+            f"{start} gains {told}: the table can show a good weighting in this metric."
+        )
     told = f"{control.metric.title} {_with_interval(control, numbers)}, {evidence}"
     if is_better(control) and not numbers.lower <= 0 <= numbers.upper:
         return (
             f"{start} gains by its own interval, not after Holm ({told}): the table "
-            "hardly shows a good weighting."
+            "hardly shows a good weighting in this metric."
         )
     return (
         f"{start} shows no gain here ({told}): this table cannot tell a good weighting "
-        "from a bad one."
+        "from a bad one in this metric."
     )
 
 

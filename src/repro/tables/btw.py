@@ -258,7 +258,7 @@ TABLES: dict[str, Table] = {
         partial(without_one, "table9", ALL),
     ),
     "table10": Table("Table 10. Time", partial(of_each, "btw", table10_block)),
-    "attribution": Table("Attribution. What each shortcut is worth", attribution),
+    "attribution": Table("Attribution. What shortcuts are worth", attribution),
     "attribution_more": Table(
         "Attribution. What the other switches are worth", attribution_more
     ),

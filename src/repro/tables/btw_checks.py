@@ -52,7 +52,7 @@ ROUTERS = {"permod": "per_modality"}
 
 
 def attribution(params: Params) -> pd.DataFrame:
-    """What each shortcut is worth: test MAE, and the gain over the run's own MoE.
+    """What shortcuts are worth: test MAE, and the gain over the run's own MoE.
 
     Gain is MAE of the MoE minus MAE of the method: positive is better. Both stand
     under the same switches.

@@ -4,10 +4,11 @@ import gzip
 import pickle
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from repro.data import checksums, identify
+from repro.data import checksums, identify, mmimdb
 from repro.data.identify import main
 from repro.data.mimiciv.layout import CORE
 from tests.repro.data.made_features import CONTENTS, saved
@@ -205,7 +206,9 @@ def test_folders_and_foreign_files(
     (tmp_path / "tree/hosp/admissions.csv").write_text(f"subject_id,{columns}\n")
     np.save(tmp_path / "a.npy", np.zeros((2, 2)))
     (tmp_path / "samples.csv").write_text("id\na\n")
-    (tmp_path / "x.hdf5").write_bytes(b"\x89HDF\r\n\x1a\nrest")
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        file["words"] = [1, 2]
+    (tmp_path / "cut.hdf5").write_bytes(b"\x89HDF\r\n\x1a\nrest")
     (tmp_path / "x.bin").write_bytes(b"\x01\x02")
     families = {
         "tree": "MIMIC-IV tree",
@@ -216,8 +219,24 @@ def test_folders_and_foreign_files(
     }
     for name, family in families.items():
         assert told(tmp_path / name, capsys)[0] == family
+    assert "holds words" in told(tmp_path / "x.hdf5", capsys)
+    with pytest.raises(ValueError, match=r"cut\.hdf5: not a whole HDF5 file"):
+        main([str(tmp_path / "cut.hdf5")])
     with pytest.raises(ValueError, match="no such file"):
         main([str(tmp_path / "none")])
+
+
+def test_the_vectors_of_mm_imdb_are_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with h5py.File(tmp_path / mmimdb.FILE, "w") as file:
+        for name in mmimdb.MODALITIES.values():
+            file[name] = np.zeros((2, 3))
+    family, use, *_ = told(tmp_path / mmimdb.FILE, capsys)
+    assert family == "MM-IMDb, vectors of plots and posters"
+    assert use == (
+        f"use: layout: mmimdb, source: own, path: {tmp_path} of datasets.folders.mmimdb"
+    )
 
 
 def test_tables_and_genotypes_of_adni(

@@ -199,8 +199,8 @@ def test_the_readme_has_a_few_findings_of_each_paper() -> None:
     block = text.partition(BEGIN)[2].partition(END)[0]
     lines = [line for line in block.splitlines() if line.startswith("- ")]
     is_of_second = ["- Interpretation" in line for line in lines]
-    assert 3 <= len(lines) - sum(is_of_second) <= 6
-    assert 1 <= sum(is_of_second) <= 4
+    assert 3 <= len(lines) - sum(is_of_second) <= 7
+    assert 1 <= sum(is_of_second) <= 5
 
 
 def test_the_list_names_tables_and_rows_that_exist(params) -> None:
@@ -252,4 +252,4 @@ def test_opposite_numbers_turn_the_sentences_of_experts(params, sign, word) -> N
 
 
 def test_the_readme_states_few_findings_of_the_second_paper() -> None:
-    assert sum(one.table.startswith("i2moe") for one in HEADLINES) <= 4
+    assert sum(one.table.startswith("i2moe") for one in HEADLINES) <= 5

@@ -117,7 +117,8 @@ def test_the_control_says_what_the_table_can_show(params) -> None:
     *_, gains = compared(params, LOSS, worse, numbers(-0.08, 0.001))
     assert control_sentence(gains) == (
         "Control (planted reliability): the oracle gains 0.080 MAE [0.060, 0.100] "
-        "(6 seeds, seed SE 0.004, Holm p 0.001): the table can show a good weighting."
+        "(6 seeds, seed SE 0.004, Holm p 0.001): the table can show a good weighting "
+        "in this metric."
     )
     for oracle in (numbers(-0.01, 0.3), numbers(0.08, 0.001)):
         *_, none = compared(params, LOSS, worse, oracle)
