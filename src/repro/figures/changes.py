@@ -78,7 +78,7 @@ def densities(params: Params, rows: pd.DataFrame) -> pd.DataFrame:
     """Density of the true score for all, corrected and newly wrong instances.
 
     Pooled over seeds: an instance counts once for every seed that changed it. Of
-    people's own data, a set of fewer than `FEWEST` instances has none.
+    people's own data, a set of fewer than `FEWEST` instances has none, and no `n`.
     """
     tables = []
     by = ["dataset", "method"]
@@ -95,6 +95,7 @@ def densities(params: Params, rows: pd.DataFrame) -> pd.DataFrame:
             about = {"dataset": dataset, "method": method, "set": name}
             about |= {"simulated": part["simulated"].iloc[0]}
             about |= {"name": part["name"].iloc[0], "n": len(members)}
+            about |= {} if is_shown else {"n": np.nan}
             tables.append(table.assign(**about))
     return pd.concat(tables, ignore_index=True)
 
@@ -131,9 +132,11 @@ def density_curves(series: pd.DataFrame, params: Params, title: str) -> Figure:
 def _curves(axis: Axes, part: pd.DataFrame) -> None:
     for name in SETS:
         curve = part[part["set"] == name]
-        n = int(curve["n"].iloc[0])
-        drawn = curve["density"].notna().all()
-        label = f"{name} (n = {n})" if drawn else f"{name} (n = {n}, no density)"
+        drawn, n = curve["density"].notna().all(), curve["n"].iloc[0]
+        if np.isnan(n):
+            label = f"{name} (fewer than {FEWEST} instances)"
+        else:
+            label = f"{name} (n = {n:.0f}{'' if drawn else ', no density'})"
         axis.plot(curve["score"], curve["density"], color=COLORS[name], label=label)
         if drawn:
             axis.fill_between(

@@ -116,6 +116,7 @@ def _settings(run: Run) -> Iterator[tuple[str, object]]:
         return
     for field in Setup.model_fields:
         yield f"setup.{field}", getattr(run.report.setup, field)
+    yield "precision", run.report.precision
     for method in run.report.methods.values():
         if not method.fusion:
             continue

@@ -11,7 +11,13 @@ from sklearn.metrics import roc_auc_score
 from repro import paths
 from repro.figures.btw import FIGURES
 from repro.figures.canvas import styled, write_figure
-from repro.figures.changes import changes, densities, density, error_changes
+from repro.figures.changes import (
+    changes,
+    densities,
+    density,
+    density_curves,
+    error_changes,
+)
 from repro.figures.checks import noise_series, truth_bars, truth_series
 from repro.figures.trajectories import trajectories, trajectory_columns
 from repro.files import read_table, write_table
@@ -105,8 +111,13 @@ def test_nobodys_label_stands_in_a_tracked_series(study: SimpleNamespace) -> Non
     few = rows.groupby("dataset").head(FEWEST - 1).assign(corrected=True)
     (nobody,) = error_changes(real, few[few["dataset"] == "mosi"])["y"]
     assert np.isnan(nobody)
-    assert densities(real, few)["density"].isna().all()
+    hidden = densities(real, few)
+    assert hidden["density"].isna().all() and hidden["n"].isna().all()
     assert densities(study.params, few)["density"].notna().any()
+    with styled():
+        shown = density_curves(densities(real, few), real, "Few")
+    (told, *_) = shown.axes[0].get_legend().get_texts()
+    assert told.get_text() == "all (fewer than 10 instances)"
     series, figure = FIGURES["figure6"](real)
     assert list(series.columns) == list(every.columns)
     assert "means of 10 instances or more" in figure.axes[0].get_xlabel()

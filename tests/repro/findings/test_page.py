@@ -87,6 +87,10 @@ def test_real_data_come_first_and_only_with_rows_that_they_have(params) -> None:
     lines = headlines({"btw_table3": content}, params, wanted[1:], known).splitlines()
     kinds = ("(table files), preset paper:", "(table files):", "simulated data:")
     assert all(kind in line for kind, line in zip(kinds, lines[1:], strict=False))
+    (real, *_) = headlines({"btw_table3": content}, params, known=known).splitlines()[
+        1:
+    ]
+    assert real.endswith("No oracle row: this table has no positive control.")
     told = page({"btw_table3": content}, params, known)
     assert f"60 seconds on 2 cores.\n\n{remark}\n" in told
 

@@ -82,6 +82,14 @@ def test_runs_of_other_settings_are_refused(
             rows_of(table, params)
 
 
+def test_runs_of_another_precision_are_refused(study: SimpleNamespace) -> None:
+    params = only_mosi(study.params)
+    study.write_runs(params)
+    change_report("btw/mosi", precision="bfloat16")
+    with pytest.raises(ValueError, match=r"precision: float32 and bfloat16 cannot"):
+        rows_of("table3", params)
+
+
 def test_one_fusion_has_one_size(study: SimpleNamespace) -> None:
     params = only_mosi(study.params)
     study.write_runs(params)
