@@ -20,7 +20,7 @@ from repro.tables.btw_checks import (
     noise,
 )
 from repro.tables.btw_contrasts import contrasts
-from repro.tables.btw_sites import ORACLE_NOTE, convex, draws, fusions, sites
+from repro.tables.btw_sites import convex, draws, fusions, sites
 from repro.tables.cohorts import cohort_facts, is_empty, read_cohort, score_notes
 from repro.tables.first_rows import (
     FUSEMOE,
@@ -38,6 +38,7 @@ from repro.tables.lines import (
     printed_table,
     unimodal_line,
 )
+from repro.tables.oracle import ORACLE_NOTE
 from repro.tables.rows import TYPES, Table, joined
 from repro.tables.stays_by_class import TOTAL, protected_of, stays_by_class
 from repro.tables.timing import times

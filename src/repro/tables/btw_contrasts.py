@@ -7,8 +7,9 @@ import pandas as pd
 
 from repro.params import Params
 from repro.results.runs import Run, trained_run
-from repro.tables.btw_sites import COHORT, CONTRIBUTION, DATASET, EMBEDDING, ORACLE_NOTE
+from repro.tables.btw_sites import COHORT, CONTRIBUTION, DATASET, EMBEDDING
 from repro.tables.lines import Line, lines, numbered
+from repro.tables.oracle import ORACLE_NOTE
 from repro.tables.rows import joined
 
 MINUS = "minus"

@@ -18,6 +18,7 @@ from repro.tables.lines import (
     numbered,
     unimodal_line,
 )
+from repro.tables.oracle import ORACLE_NOTE
 from repro.tables.rows import joined
 
 MOE, FUSEMOE = "moe", "fusemoe"
@@ -32,11 +33,6 @@ FUSION_NOTES = (
     "are the same for all",
     "in MulT every attention has one sender, where a positive weight cancels in the "
     "softmax; at the contribution its weights act on the pooled vectors",
-)
-ORACLE_NOTE = (
-    "planted reliability = 1 or 0, unscaled, as the simulation made a modality of an "
-    "instance: what leaving out the unreliable ones is worth; "
-    "posterior reliability = the best guess of that from all that the modalities show"
 )
 
 

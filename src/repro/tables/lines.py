@@ -19,7 +19,7 @@ from repro.results.verdict import (
 )
 from repro.tables.blocks import block_of, not_converged, tested_note
 from repro.tables.labels import is_difference
-from repro.tables.oracle import ORACLE, oracle_notes
+from repro.tables.oracle import ORACLE, ORACLE_NOTE, POSTERIOR, oracle_notes
 from repro.tables.rows import Entry, frame, joined_notes
 from repro.tables.tested import Line, metrics_of, resampled_rows, tested_differences
 
@@ -113,7 +113,8 @@ def numbered(
     """The rows of one data set: metrics, differences with Holm, printed numbers.
 
     `against` names in the heading what differences are to. Notes of the table come
-    `before` or `after` those of its runs. `only_headline` leaves out other metrics.
+    `before` or `after` those of its runs, what planted reliability is only where rows
+    have it. `only_headline` leaves out other metrics.
 
     Raises:
         ValueError: the runs cannot stand in one table, or two methods hold different
@@ -128,6 +129,8 @@ def numbered(
     resampled = resampled_rows(found, params.statistics)
     tests = tested_differences(found, resampled, against, params.statistics)
     told = oracle_notes(_oracles(found), tests)
+    planted = {ORACLE, POSTERIOR} & {row.method for row in found}
+    after = [note for note in after if planted or note != ORACLE_NOTE]
     notes = joined_notes(tested, *before, block.notes, *after, *told)
     entries: list[Entry] = []
     for row in found:

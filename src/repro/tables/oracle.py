@@ -8,7 +8,12 @@ from repro.tables.labels import VERSUS
 from repro.tables.rows import Entry
 from repro.tables.texts import SIGNIFICANT
 
-ORACLE = "oracle"
+ORACLE, POSTERIOR = "oracle", "posterior"
+ORACLE_NOTE = (
+    "planted reliability = 1 or 0, unscaled, as the simulation made a modality of an "
+    "instance: what leaving out the unreliable ones is worth; "
+    "posterior reliability = the best guess of that from all that the modalities show"
+)
 
 
 def oracle_notes(

@@ -8,6 +8,7 @@ import pytest
 
 from repro import params as parameters
 from repro.params import Params
+from repro.params.cells import recipes
 from repro.tables.btw_checks import noise
 from repro.tables.rendering import block_title
 from repro.tables.rows import Block, Entry, frame
@@ -173,3 +174,17 @@ def test_presets_of_real_data_stand_apart_in_any_order() -> None:
     assert list(every["block"].map(len)) == [10, 10, 24, 24]
     assert "preset" not in block_title(default, params)
     assert block_title(paper, params).endswith("; protocol leak free; preset paper)")
+
+
+@pytest.mark.parametrize("controls", [[], ["oracle"], ["posterior"]])
+def test_planted_reliability_is_explained_where_a_row_has_it(
+    study: SimpleNamespace, controls: list[str]
+) -> None:
+    params = only_mosi(study.params)
+    trains = ["instance", "bi_level", "uniform", *controls]
+    cell = params.cells["btw"]["mosi"].model_copy(update={"trains": trains})
+    cells = {**params.cells, "btw": {"mosi": cell}}
+    own = params.model_copy(update={"cells": cells, "recipes": recipes(cells)})
+    study.write_runs(own)
+    (notes,) = set(rows_of("table3", own)["notes"])
+    assert ("planted reliability = 1 or 0" in notes) == bool(controls)
