@@ -221,13 +221,15 @@ def _checked(
 
 
 def _baseline_note(params: Params, run: Run) -> str:
-    """Test MAE of the trivial baselines of a run's data set, as a sentence."""
-    base = trained_run(params, f"base/{run.dataset}")
-    refuse_unlike([run, base])
-    rows = [
-        *baseline_lines(params, f"baselines/{run.dataset}", ("mean", "ridge")),
-        unimodal_line(params, base),
-    ]
+    """Test MAE of the trivial baselines of a run's data set, as a sentence.
+
+    A study that trains a part alone may have no base, and so no best unimodal model.
+    """
+    rows = baseline_lines(params, f"baselines/{run.dataset}", ("mean", "ridge"))
+    if (address := f"base/{run.dataset}") in params.recipes:
+        base = trained_run(params, address)
+        refuse_unlike([run, base])
+        rows = [*rows, unimodal_line(params, base)]
     shown = [f"{row.name} {row.predictions.error.mean():.3f}" for row in rows]
     return f"test MAE of the trivial baselines: {', '.join(shown)}"
 

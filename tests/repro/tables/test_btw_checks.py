@@ -73,11 +73,16 @@ def test_noise_share_by_hand(study: SimpleNamespace) -> None:
     assert found == ["noise_0", "noise_1", "noise_3", "noise_5", "exchanged_30"]
 
 
-def test_noise_needs_no_cell_of_attribution(study: SimpleNamespace) -> None:
+def test_noise_needs_no_other_cell(study: SimpleNamespace) -> None:
     study.write_runs(study.params)
-    runs = [a for a in study.params.recipes if not a.startswith("attribution/")]
-    found = noise(study.params.only(runs))["row"]
-    assert found.iloc[0] == "noise_1"
+    every = [a for a in study.params.recipes if not a.startswith("attribution/")]
+    found = noise(study.params.only(every))
+    assert found["row"].iloc[0] == "noise_1"
+    assert "best unimodal" in found["notes"].iloc[0]
+    alone = noise(study.params.only([a for a in every if a.startswith("noise/")]))
+    assert alone["mean"].equals(found["mean"])
+    assert "mean predictor" in alone["notes"].iloc[0]
+    assert "best unimodal" not in alone["notes"].iloc[0]
 
 
 @pytest.mark.parametrize(("name", "value"), [("noise", 2), ("exchanged", 0.5)])
