@@ -166,7 +166,11 @@ def test_the_readme_is_short():
 
 def test_linked_sections_exist():
     titles = re.findall(r"^#+ (.+)$", re.sub(BLOCK, "", TEXT), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}
+    plain = [re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles]
+    # Of titles that are alike, later ones count.
+    earlier = [plain[:k].count(title) for k, title in enumerate(plain)]
+    numbered = zip(plain, earlier, strict=True)
+    anchors = {f"{title}-{k}" if k else title for title, k in numbered}
     named = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
     assert named <= anchors
 

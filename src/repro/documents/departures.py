@@ -9,9 +9,9 @@ from typing import NamedTuple
 INTRODUCTION = """\
 # Departures
 
-Written by `dvc repro api` from the `Departure:` markers of `src`, file by file; an edit
-here is overwritten. What a departure is worth, where that was measured, stands in
-[protocol.md](protocol.md#departures)."""
+Written by `python -m repro.stages.departures` from the `Departure:` markers of `src`,
+file by file; an edit here is overwritten. What a departure is worth, where that was
+measured, stands in [protocol.md](protocol.md)."""
 MARKER = "Departure:"
 _LABEL = re.compile(rf"^(Source|Shape|Units|Raises|{MARKER[:-1]}):")
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef

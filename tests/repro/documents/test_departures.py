@@ -48,7 +48,7 @@ def test_markers_of_docstrings_and_comments_are_found(tmp_path: Path) -> None:
 def test_the_page_is_current_and_holds_every_marker_once(monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     written = paths.DEPARTURES.read_text()
-    assert written == page(paths.SOURCE), "run python -m repro.stages.api and commit"
+    assert written == page(paths.SOURCE), "run python -m repro.stages.departures"
     others = (f for f in paths.SOURCE.rglob("*.py") if f.stem != "departures")
     marked = sum(
         line.lstrip(" #").startswith("Departure:")
