@@ -207,6 +207,9 @@ def _headline(
     own = (b for b in sorted(tree) if b.split("__")[0] == wanted.dataset)
     # Real data first, and of them what is not in the default preset.
     blocks = sorted(own, key=lambda b: (is_simulated(b), "__preset_" not in b))
+    if wanted.real_first:
+        real = [b for b in blocks if not is_simulated(b) and wanted.row in tree[b]]
+        blocks = real or blocks
     if not blocks:
         yield f"{wanted.dataset}: {_without_metric(wanted, params)}"
     for block in blocks:
