@@ -10,6 +10,7 @@ SEEDS = METRICS / "seeds.parquet"  # of every trained method
 PLOTS = Path("plots")
 REAL = PLOTS / "real"  # figures of real data, kept by git
 README = Path("README.md")
+SIMULATORS = Path("simulators.yaml")
 RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
 DEPARTURES, SOURCE = Path("docs/departures.md"), Path("src")
 CARDS = Path("docs/cards")

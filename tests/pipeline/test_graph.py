@@ -142,7 +142,7 @@ def test_deps_exist_or_are_made():
 
 
 def test_params_exist():
-    groups = {str(paths.cells(group)) for group in PARAMS.cells}
+    groups = {str(p) for p in (paths.SIMULATORS, *map(paths.cells, PARAMS.cells))}
     presets = [str(paths.preset(name)) for name in ("default", "tiny", "paper")]
     content = {path: yaml_content(ROOT / path) for path in (*presets, *groups)}
     for stage in EVERY:
@@ -212,7 +212,9 @@ def test_the_page_depends_on_every_table_figure_and_measured_second():
 
 def test_the_page_follows_every_setting_it_tells():
     (page,) = (s for s in EVERY if s.name == "report")
-    assert set(provenance.SHOWN) <= set(page.params)
+    simulators = {name for name in provenance.SHOWN if name.endswith("simulation")}
+    told = {f"{paths.SIMULATORS}:{name}" for name in simulators}
+    assert {*provenance.SHOWN} - simulators | told <= set(page.params)
     assert f"presets/{PARAMS.preset}.yaml" in page.deps
 
 

@@ -1,4 +1,4 @@
-"""docs/cards/data_*.md: what each simulated data set is, from params.yaml alone."""
+"""docs/cards/data_*.md: what each simulated data set is, from its settings alone."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,9 @@ from repro.simulation.visits import plan as visits
 from repro.tables.rendering import markdown_table, plain
 
 WRITTEN = (
-    "Written by `dvc repro cards` from params.yaml and the preset in force; an edit "
-    "here is overwritten. Simulated: no person, no recording and no language is in it."
+    "Written by `dvc repro cards` from simulators.yaml and the preset in force; an "
+    "edit here is overwritten. Simulated: no person, no recording and no language is in "
+    "it."
 )
 NEEDED = "a row needs one mechanism, and no mixture of them"
 

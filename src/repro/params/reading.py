@@ -1,4 +1,4 @@
-"""params.yaml, its preset and the cells, read and checked; bad values stop here."""
+"""params.yaml and what belongs to it, read and checked; bad values stop here."""
 
 import re
 from pathlib import Path
@@ -15,18 +15,21 @@ from repro.params.naming import sentence, unknown
 from repro.params.presets import Preset
 from repro.params.study import Params
 
+SIMULATORS = tuple(n for n in Params.model_fields if n.endswith("simulation"))
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml, its preset and cells/ with DVC's own parser.
+    """Read and check params.yaml, simulators, preset and cells with DVC's own parser.
 
     Raises:
         ValueError: a file is missing, or a field is unknown, has the wrong type or is
             out of range; the message names file, field, value and bound.
     """
-    content = _content(path)
-    for key, home in (("cells", "cells/<group>.yaml"), ("active", "presets")):
+    content, simulators = _content(path), path.parent / paths.SIMULATORS
+    homes = {"cells": "cells/<group>.yaml", "active": "presets"}
+    homes |= dict.fromkeys(SIMULATORS, paths.SIMULATORS.name)
+    for key, home in homes.items():
         if key in content:
             raise ValueError(f"{path}: {key}: stands in {home}; move it there")
     name = str(content.get("preset"))
@@ -35,6 +38,7 @@ def load(path: Path = paths.PARAMS) -> Params:
         known = [p.stem for p in preset.parent.glob("*.yaml")]
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
     content |= {"active": _content(preset), "cells": read_cells(path.parent)}
+    content |= read_simulators(simulators)
     if not content["cells"]:
         raise ValueError(
             f"{path.parent / 'cells'}: no file of cells; restore it from git"
@@ -59,10 +63,24 @@ def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
     kind: type[BaseModel] = Params
     if loc[:1] == ("active",):
         where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
+    elif loc[:1] and loc[0] in SIMULATORS:
+        where = paths.SIMULATORS
     elif loc[:1] == ("cells",) and len(loc) > 1:
         where = paths.cells(str(loc[1]))
     told = sentence(kind, {**detail, "loc": loc})
     return f"{where}: {told}; correct it there"
+
+
+def read_simulators(path: Path) -> dict[str, Any]:
+    """The settings of the simulators, by name.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    found = _content(path)
+    if odd := sorted(map(str, set(found) - set(SIMULATORS))):
+        raise ValueError(f"{path}: {unknown('simulator', odd[0], SIMULATORS)}")
+    return found
 
 
 def read_cells(root: Path) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def simulate(
     """
     if name not in simulation.sets:
         raise ValueError(
-            f"params.yaml: interaction_simulation.sets: has no {name!r}; "
+            f"simulators.yaml: interaction_simulation.sets: has no {name!r}; "
             f"choose of {', '.join(simulation.sets)}"
         )
     if len(sizes) != len(SPLITS) or min(sizes) < 1:

@@ -58,6 +58,7 @@ def stage_files(root: Path) -> list[Path]:
 def stages(root: Path) -> list[Stage]:
     """All stages of all files, with `foreach` and variables filled in."""
     params = yaml_content(root / paths.PARAMS) | {"cells": read_cells(root)}
+    params |= yaml_content(root / paths.SIMULATORS)
     return [
         stage for file in stage_files(root) for stage in _of_file(root, file, params)
     ]

@@ -86,7 +86,12 @@ def settings(loaded: Params, cells: Sequence[str]) -> dict[str, Any]:
         ValueError: there is no commit.
     """
     groups = dict.fromkeys(cell.partition("/")[0] for cell in cells)
-    files = [paths.PARAMS, paths.preset(loaded.preset), *map(paths.cells, groups)]
+    files = [
+        paths.PARAMS,
+        paths.SIMULATORS,
+        paths.preset(loaded.preset),
+        *map(paths.cells, groups),
+    ]
     own = tuple(f"cells.{cell.replace('/', '.')}." for cell in cells)
     found: dict[str, Any] = {}
     for file in files:

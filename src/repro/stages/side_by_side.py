@@ -38,6 +38,7 @@ COPIED = (
     "dvc.yaml",
     "pipelines",
     "params.yaml",
+    "simulators.yaml",
     "cells",
     "presets",
     "none",

@@ -6,6 +6,8 @@ process.prepare()
 
 import argparse  # noqa: E402
 import zlib  # noqa: E402
+from collections.abc import Collection  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
@@ -25,10 +27,14 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = parser.parse_args(arguments).dataset
     parameters = params.load()
     planted, sizes = parameters.simulation, parameters.active.simulated
-    for where, known in (("simulation.sets", planted.every), ("simulated", sizes)):
+    homes: dict[Path, Collection[str]] = {
+        paths.SIMULATORS: planted.every,
+        paths.preset(parameters.preset): sizes,
+    }
+    for file, known in homes.items():
         if dataset not in known:
-            what = f"simulated data set of {where} (preset {parameters.preset})"
-            raise ValueError(f"params.yaml: {unknown(what, dataset, known)}")
+            what = unknown("simulated data set", dataset, known)
+            raise ValueError(f"{file}: {what}")
     planned = planted.every[dataset]
     # Two data sets differ by their name, or by their draw where they state one.
     own = planned.draw or zlib.crc32(dataset.encode())

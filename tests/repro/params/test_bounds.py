@@ -62,7 +62,9 @@ def test_a_value_beyond_its_bound_is_named(
     with pytest.raises(ValueError) as caught:
         loaded(tmp_path, rf"^{field}: .*$", f"{field}: {value}")
     said = str(caught.value)
-    assert said.startswith(f"{tmp_path}/params.yaml: "), said
+    is_common = re.search(rf"^{field}: .*$", TEXT, re.MULTILINE)
+    file = f"{tmp_path}/params.yaml" if is_common else "simulators.yaml"
+    assert said.startswith(f"{file}: "), said
     assert key in said and bound in said, said
 
 

@@ -56,10 +56,26 @@ def test_no_cells_at_all_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("simulatoin: {}\n", "'simulatoin' is unknown; did you mean 'simulation'"),
+        ("simulation: {seed: -1}\n", r"simulation\.seed = -1: "),
+        ("", "holds no keys"),
+    ],
+)
+def test_simulators_have_a_file_of_their_own(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=rf"simulators\.yaml: .*{told}"):
+        written(tmp_path, text, Path("simulators.yaml"))
+
+
+@pytest.mark.parametrize(
     ("more", "told"),
     [
         ("cells: {own: {a: {dataset: mosi}}}\n", "cells: stands in cells/<group>.yaml"),
         ("active: {}\n", "active: stands in presets; move it there"),
+        ("simulation: {}\n", r"simulation: stands in simulators\.yaml; move it there"),
     ],
 )
 def test_what_has_a_file_of_its_own_is_refused(

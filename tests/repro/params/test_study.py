@@ -15,8 +15,9 @@ TEXT = (ROOT / "params.yaml").read_text()
 
 
 def loaded(tmp_path: Path, pattern: str, replacement: str) -> Params:
-    """params.yaml and cells/ with the first match of a pattern replaced."""
-    for file in (ROOT / "params.yaml", *sorted((ROOT / "cells").glob("*.yaml"))):
+    """params.yaml, simulators or cells with the first match of a pattern replaced."""
+    own = (ROOT / "params.yaml", ROOT / "simulators.yaml")
+    for file in (*own, *sorted((ROOT / "cells").glob("*.yaml"))):
         text, count = re.subn(
             pattern, replacement, file.read_text(), count=1, flags=re.MULTILINE
         )
@@ -29,7 +30,8 @@ def written(tmp_path: Path, text: str, place: Path = Path("params.yaml")) -> Par
     """The settings of the repository with another text in one file."""
     shutil.copytree(ROOT / "presets", tmp_path / "presets", dirs_exist_ok=True)
     shutil.copytree(ROOT / "cells", tmp_path / "cells", dirs_exist_ok=True)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for name in ("params.yaml", "simulators.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     (tmp_path / place).write_text(text)
     return load(tmp_path / "params.yaml")
 

@@ -39,6 +39,7 @@ def settings(**clinical: object) -> None:
     with paths.PARAMS.open("w") as handle:
         yaml.dump(content, handle)
     shutil.copytree(ROOT / "cells", "cells", dirs_exist_ok=True)
+    shutil.copy(ROOT / paths.SIMULATORS, paths.SIMULATORS)
     paths.preset("tiny").parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / paths.preset("tiny"), paths.preset("tiny"))
 

@@ -89,9 +89,9 @@ def test_sets_of_one_draw_differ_in_the_kind_of_noise_alone():
         "hidden_1": sizes | {"unreliable_sd": 1.0, "draw": 1},
         "hidden_2": sizes | {"unreliable_sd": 1.0, "draw": 2},
     }
-    content = YAML().load(paths.PARAMS)
+    content = YAML().load(paths.SIMULATORS)
     content["simulation"]["sets"].update(sets)
-    configure({"simulation": content["simulation"]})
+    YAML().dump(content, paths.SIMULATORS)
     for name in sets:
         simulate.main([name])
     wide, hidden, other = (files.read_table(paths.simulated_truth(n)) for n in sets)

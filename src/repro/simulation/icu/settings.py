@@ -103,7 +103,7 @@ class Signals:
 
 
 def signals_of(planted: IcuSimulation) -> Signals:
-    """The strengths that params.yaml gives."""
+    """The strengths that simulators.yaml gives."""
     values = planted.model_dump(exclude={"seed"})
     lists = {name: tuple(values[name]) for name in ("unique", "unreliable")}
     return Signals(**(values | lists))
