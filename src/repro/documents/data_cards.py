@@ -24,8 +24,8 @@ from repro.tables.rendering import markdown_table, plain
 
 WRITTEN = (
     "Written by `dvc repro cards` from simulators.yaml and the preset in force; an "
-    "edit here is overwritten. Simulated: no person, no recording and no language is in "
-    "it."
+    "edit here is overwritten. Simulated: no person, no recording and no language is "
+    "in it."
 )
 NEEDED = "a row needs one mechanism, and no mixture of them"
 

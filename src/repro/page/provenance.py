@@ -15,8 +15,8 @@ from repro.files import read_json
 from repro.params import Params
 from repro.params.datasets import Cohort, FileSet, FolderSet
 
-# Blocks and values of params.yaml and simulators.yaml that every run follows, unless its
-# cell pins some.
+# Blocks and values of params.yaml and simulators.yaml that every run follows, unless
+# its cell pins some.
 SHOWN = (
     *("alpha", "experts", "top_k", "seeds", "encoder", "preset", "protocol"),
     *("device", "precision", "weighting", "statistics", "clinical"),
