@@ -128,28 +128,20 @@ def _rectangle(
 
 
 def evidence_of(study: Study, known: Mapping[str, Result]) -> Evidence:
-    """Evidence from predictions by method: of every modality, and of the fusion.
-
-    Where absent modalities count (as published), they are present for the weights and
-    predict nothing: the smallest divergence, and class 0 for the information.
-    """
+    """Evidence from predictions by method: of every modality, and of the fusion."""
     in_sample = "in_sample_unimodal" in study.switches
     singles = [known[name] for name in study.inputs.names]
     unimodal = columns(study, singles, IN_SAMPLE if in_sample else "train")
-    present = study.inputs.present.cpu().numpy()
-    if study.recipe.count_absent:
-        values = unimodal.ndim - present.ndim - 1  # an axis for classes, or none
-        unimodal = np.where(np.expand_dims(present, (-1,) * values), unimodal, 0.0)
-        present = np.ones_like(present)
-    return Evidence(
+    found = Evidence(
         modalities=study.inputs.names,
         unimodal=unimodal,
         unweighted=columns(study, [known[study.recipe.fusion]])[:, :, 0],
-        present=present,
+        present=study.inputs.present.cpu().numpy(),
         y=study.samples["y"].to_numpy(np.float64),
         rows=study.rows,
         task=study.task.kind,
     )
+    return found.with_absent_counted() if study.recipe.count_absent else found
 
 
 def columns(

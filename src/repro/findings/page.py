@@ -197,7 +197,12 @@ def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
         yield from (sentence(c) for c in claims)
         yield from (control_sentence(c) for c in controls)
         if has_control and not controls and any(map(is_negative, claims)):
-            yield f"No control against {group[0].reference}: no oracle row there."
+            yield _no_control_in(group[0])
+
+
+def _no_control_in(one: Comparison) -> str:
+    """What stands where other groups of the block have a control."""
+    return f"No control against {one.reference}: no oracle row there."
 
 
 def _headline(
@@ -224,7 +229,9 @@ def _headline(
                 yield f"{start}{_without_metric(wanted, params)}"
             continue
         controls = [c for c in found if c.is_control and c.group == one.group]
-        more = [control_sentence(c) for c in controls] or [NO_CONTROL]
+        has_any = any(c.is_control for c in found)
+        missing = _no_control_in(one) if has_any else NO_CONTROL
+        more = [control_sentence(c) for c in controls] or [missing]
         more = more if is_negative(one) else []
         yield " ".join([f"{start}{sentence(one)}", *more])
 

@@ -64,17 +64,13 @@ def _evidence(stored: Stored, inputs: Inputs) -> Evidence:
         ],
         axis=2,
     )
-    present = inputs.present.numpy()
-    if description.count_absent:  # as in training: there, and predicting nothing
-        shape = present.shape + (1,) * (unimodal.ndim - 3)
-        unimodal = np.where(present.reshape(shape), unimodal, 0.0)
-        present = np.ones_like(present)
-    return Evidence(
+    found = Evidence(
         modalities=tuple(model.modalities),
         unimodal=unimodal,
         unweighted=unimodal[:, :, 0],
-        present=present,
-        y=np.zeros(len(present)),
-        rows={NEW: np.arange(len(present))},
+        present=inputs.present.numpy(),
+        y=np.zeros(len(inputs.present)),
+        rows={NEW: np.arange(len(inputs.present))},
         task=description.task,
     )
+    return found.with_absent_counted() if description.count_absent else found

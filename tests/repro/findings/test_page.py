@@ -178,6 +178,16 @@ def test_a_better_headline_needs_no_control(params) -> None:
     assert "Control" not in headlines(content, params, wanted)
 
 
+def test_a_control_of_another_reference_is_no_control(params) -> None:
+    content = tree(numbers(0.05, 0.01))
+    (block,) = content
+    content[block]["ridge"] = {}
+    content[block]["oracle"] = {"mae_vs_ridge": numbers(-0.08, 0.001)}
+    wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
+    (told,) = headlines({"btw_table3": content}, params, wanted).splitlines()[1:-1]
+    assert told.endswith("No control against MoE: no oracle row there.")
+
+
 def test_a_missing_number_is_told(params) -> None:
     wanted = [Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe")]
     rows = {"btw_table3": {"mosi__simulated": {"moe": {}}}}

@@ -36,6 +36,18 @@ class Evidence:
             self, unimodal=self.unimodal[kept], unweighted=self.unweighted[kept]
         )
 
+    def with_absent_counted(self) -> "Evidence":
+        """The same, absent modalities present and predicting nothing, as published.
+
+        Their divergence is then the smallest, their class for the information 0.
+        """
+        values = (
+            self.unimodal.ndim - self.present.ndim - 1
+        )  # an axis of classes or none
+        is_there = np.expand_dims(self.present, (-1,) * values)
+        unimodal = np.where(is_there, self.unimodal, 0.0)
+        return replace(self, unimodal=unimodal, present=np.ones_like(self.present))
+
     def present_in(self, split: str) -> Bool[np.ndarray, "rows modalities"]:
         """Which modalities the rows of a split have."""
         return self.present[self.rows[split]]
