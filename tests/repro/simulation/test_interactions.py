@@ -208,27 +208,46 @@ def test_bad_shares_are_refused(shares: dict[str, float], message: str):
         InteractionSet(modalities=2, classes=2, visible=1.0, shares=shares)
 
 
-def test_params_that_do_not_fit_the_simulator_are_refused(tmp_path: Path):
+MISFITS = {  # file, what stands there, what is written instead: what is said
+    (
+        paths.PARAMS,
+        "    planted_hidden: {title",
+        "    planted_hidden: {path: data/raw/other, title",
+    ): "not what the simulator writes",
+    (
+        paths.PARAMS,
+        "    planted_hidden: {title",
+        "    planted_hiden: {title",
+    ): "planted_hiden",
+    (
+        paths.SIMULATORS,
+        "  width: 12 ",
+        "  width: 6 ",
+    ): "does not hold the 3 codes and 4 tags",
+    (
+        paths.PARAMS,
+        "modalities: [m1, m2, m3]}",
+        "modalities: [m1]}",
+    ): "m1, m2, m3",
+    (
+        paths.PARAMS,
+        "[zero, one], modalities",
+        "[a, b, c], modalities",
+    ): "3 titles, the simulator has 2",
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MISFITS.items())
+def test_params_that_do_not_fit_the_simulator_are_refused(
+    change: tuple[str, str, str], message: str, tmp_path: Path
+):
     copied_settings(tmp_path)
-    text = (tmp_path / "params.yaml").read_text()
-    hidden = "    planted_hidden: {title"
-    changes = {
-        (
-            hidden,
-            "    planted_hidden: {path: data/raw/other, title",
-        ): "not what the simulator writes",
-        (hidden, "    planted_hiden: {title"): "planted_hiden",
-        ("  width: 12 ", "  width: 6 "): "does not hold the 3 codes and 4 tags",
-        ("modalities: [m1, m2, m3]}", "modalities: [m1]}"): "m1, m2, m3",
-        ("[zero, one], modalities", "[a, b, c], modalities"): (
-            "3 titles, the simulator has 2"
-        ),
-    }
-    for (old, new), message in changes.items():
-        assert old in text
-        (tmp_path / "params.yaml").write_text(text.replace(old, new))
-        with pytest.raises(ValueError, match=message):
-            params.load(tmp_path / "params.yaml")
+    name, old, new = change
+    text = (tmp_path / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        params.load(tmp_path / paths.PARAMS)
 
 
 def test_params_know_which_data_are_planted():
