@@ -48,6 +48,7 @@ def unimodal_result(study: Study, modality: str) -> Result:
 
     Source: BTW eq. (1)-(3): the same model, trained on one modality at a time.
     Departure: out-of-fold on train; in-sample residuals are too small (BTW code).
+    Undone by `in_sample_unimodal`.
     """
 
     def run(part: Study) -> Result:

@@ -6,13 +6,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
+from repro import paths
+from repro.findings.page import block_title
+from repro.params import Params
+from repro.tables.rendering import markdown_table
+from repro.tables.texts import own_text
+from repro.tables.writing import read_rows
+
 INTRODUCTION = """\
 # Departures
 
 Written by `python -m repro.stages.departures` from the `Departure:` markers of `src`,
-file by file; an edit here is overwritten. What a departure is worth, where that was
-measured, stands in [protocol.md](protocol.md)."""
+file by file, and from the table of attribution; an edit here is overwritten.
+
+What undoes a departure is named beside it; where that is a row of
+[attribution](../plots/btw/attribution.md), its effect stands here. Effects of the
+others were not measured."""
+EFFECTS = """\
+## What undoing one is worth
+
+Test MAE of BTW, mean ± sd over seeds, with a row of the attribution in force. No test
+sets the rows against each other; the interval of the gain of each over its own MoE
+stands in [attribution](../plots/btw/attribution.md)."""
 MARKER = "Departure:"
+TABLES, SHOWN = ("btw_attribution", "btw_attribution_more"), "bi_level_mae"
 _LABEL = re.compile(rf"^(Source|Shape|Units|Raises|{MARKER[:-1]}):")
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 
@@ -24,8 +43,11 @@ class Departure(NamedTuple):
     says: str
 
 
-def page(source: Path) -> str:
-    """The whole page of the code below a folder, a section per room."""
+def page(source: Path, attribution: pd.DataFrame, params: Params) -> str:
+    """The whole page of the code below a folder, a section per room, and effects.
+
+    `attribution` are the rows of the tables of attribution.
+    """
     rooms: dict[str, list[str]] = {}
     for file in sorted(source.rglob("*.py")):
         room = ".".join(file.parent.relative_to(source).parts)
@@ -33,7 +55,24 @@ def page(source: Path) -> str:
             line = f"- [`{found.name}`](../{file.as_posix()}): {found.says}"
             rooms.setdefault(room, []).append(line)
     sections = [f"## {room}\n\n" + "\n".join(own) for room, own in rooms.items()]
-    return "\n\n".join([INTRODUCTION, *sections]) + "\n"
+    effects = [EFFECTS, markdown_table(measured(attribution, params))]
+    return "\n\n".join([INTRODUCTION, *effects, *sections]) + "\n"
+
+
+def measured(attribution: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """What BTW reaches in every row of the attribution, a column per block."""
+    rows = attribution[attribution["metric"] == SHOWN]
+    shown = rows.assign(text=[own_text(row) for row in rows.to_dict("records")])
+    table = shown.pivot(index="row", columns="block", values="text")
+    table = table.reindex(rows["row"].unique())
+    table.columns = [block_title(block, params) for block in table.columns]
+    return table.fillna("").rename_axis("row").reset_index()
+
+
+def attribution() -> pd.DataFrame:
+    """Rows of the tables of attribution, as they lie in plots."""
+    tables = [read_rows(paths.plot(name, "csv")) for name in TABLES]
+    return pd.concat(tables, ignore_index=True)
 
 
 def departures(file: Path) -> Iterator[Departure]:

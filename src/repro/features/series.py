@@ -42,6 +42,8 @@ def standardized(ragged: Ragged, scale: Scale) -> tuple[Ragged, int]:
 
     A feature that is constant in train is 0 everywhere: its scale is unknown.
 
+    Departure: the released sentiment code scales every clip by itself.
+
     >>> r = Ragged(np.array([[1.0, 5.0], [3.0, 5.0]], np.float32), np.array([0, 1, 2]))
     >>> scale = fitted_scale(r, np.array([True, True]))
     >>> standardized(r, scale)[0].values.tolist()

@@ -97,7 +97,8 @@ def table7(params: Params) -> pd.DataFrame:
     """Every method on all stays: absent modalities masked, and as zeros as published.
 
     Departure: the released code counts an absent modality as zeros; here it is left
-    out, and the published behavior stands beside it.
+    out, and the published behavior stands beside it (`missing: zero` and
+    `count_absent: true`).
     """
     absent = trained_run(params, f"absent/{ALL}")
     zeros = _varied(params, absent, "zero", ", absent = zero (as published)")

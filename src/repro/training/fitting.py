@@ -135,6 +135,8 @@ class _Fitting:
         else:
             predictions = {s: predictor(s, self.given) for s in self._splits_read()}
         scores = {s: self._errors(p, s) for s, p in predictions.items()}
+        # Departure: the released code keeps the epoch with the lowest error on test.
+        # Undone by `test_epoch`.
         judge = "test" if "test_epoch" in self.settings.switches else "valid"
         state = self.reweighting.snapshot() if self.reweighting else None
         selection.consider(

@@ -51,6 +51,8 @@ class TrainPasses:
         )
         generators = torch_generators(members, "training", inputs.y.device)
         self.randomness = Randomness(dropout=generators, router=generators)
+        # Departure: the released code computes this loss and drops it. Undone by
+        # `no_balance_loss`.
         off = "no_balance_loss" in settings.switches
         balance = 0.0 if off else training.balance_loss
         self.loss_weights = {BALANCE: balance, **settings.loss_weights}

@@ -75,6 +75,9 @@ def evaluation_noise(
     """Router noise in evaluation, as released, of the epoch of each member.
 
     It is drawn anew in every epoch, and a kept epoch keeps its own.
+
+    Departure: without the switch nothing is drawn in evaluation. Undone by
+    `eval_noise`.
     """
     return Randomness(
         router=[

@@ -85,6 +85,7 @@ def laboratory_pass(
     is read.
 
     Departure: the study dropped rows without an admission, about half of the table.
+    Undone by `labs_without_admission: drop`.
     Units: column `charted` is microseconds since intime.
     """
     book, moments = Book(source), timeline(windows, windows["subject_id"])

@@ -100,7 +100,7 @@ def image_pass(
 ) -> dict[str, Any]:
     """Write the chest X-ray images of the wanted views taken in a window.
 
-    Departure: the study used every view, lateral ones too.
+    Departure: the study used every view, lateral ones too. Undone by `views: []`.
     """
     cells = {
         "subject_id": Cell(WHOLE),

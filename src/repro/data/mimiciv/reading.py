@@ -160,7 +160,7 @@ def available(policy: str) -> pl.Expr:
     stands.
 
     Departure: the study used charttime, also for laboratory results that were not
-    known yet.
+    known yet. Undone by `time_policy: charttime`.
     """
     if policy == "charttime":
         return pl.col("charttime")

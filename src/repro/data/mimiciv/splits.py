@@ -22,7 +22,8 @@ def patient_split(
     Classes are spread evenly, among complete and among incomplete stays, so both
     cohorts hold every class in every split where there are patients enough.
 
-    Departure: the study split stays, so a patient could train and test.
+    Departure: the study split stays, so a patient could train and test. Undone by
+    `split: published`.
     """
     part = dealt(patients, _strata(y, complete), fractions, seed)
     return np.array(SPLITS)[part]

@@ -111,9 +111,10 @@ class FuseMoE(nn.Module):
 
     Source: FuseMoE (Han et al. 2024), the backbone of BTW on MIMIC-IV.
     Departure: each token is routed by itself (the released code routes flattened
-    sequences, and mixes the patients of a batch in them); a modality is the mean of its
-    tokens (there: its last token); dropout acts on the input, on the output of
-    attention, on the hidden units of the experts and of the head.
+    sequences, as `fusion: flattened` does, and mixes the patients of a batch in them);
+    a modality is the mean of its tokens (there: its last token); dropout acts on the
+    input, on the output of attention, on the hidden units of the experts and of the
+    head.
     Raises:
         ValueError: heads that do not divide the width, or more tokens than
             `shape.time`.

@@ -121,11 +121,11 @@ class SwitchGate(nn.Module):
     depends on the batch, in evaluation too.
 
     Source: I2MoE, released code, after the Switch Transformer (Fedus et al. 2022).
-    Departure: no capacity by default; jitter multiplies what the router sees (released:
-    a draw around 1 added to its logits, whose mean has no effect); the loss counts all
-    modalities, and every token that asked (released: the last modality, those that
-    found room); weights and dropout as in the concat transformer, of the hidden units
-    of the experts too.
+    Departure: no capacity by default (released: `capacity: 1.2`); jitter multiplies
+    what the router sees (released: a draw around 1 added to its logits, whose mean has
+    no effect); the loss counts all modalities, and every token that asked (released:
+    the last modality, those that found room); weights and dropout as in the concat
+    transformer, of the hidden units of the experts too.
     """
 
     class Sizes(ConcatTransformer.Sizes):

@@ -53,7 +53,8 @@ def uniqueness(
 
     Source: I2MoE, section 3.4 and released code (triplet loss, margin 1, 1e-7 in the
     norm).
-    Departure: released for scores it has no hinge and no bound; that is `released`.
+    Departure: released for scores it has no hinge and no bound. Undone by
+    `losses: released`.
 
     >>> same = torch.ones(1, 1, 2, 3)
     >>> both = torch.ones(1, 2, 2, dtype=torch.bool)
@@ -78,8 +79,9 @@ def synergy(
     The mean cosine of logits; of scores max(0, 1 - squared distance).
 
     Source: I2MoE, section 3.4: masked outputs are negatives.
-    Departure: released for scores it is the redundancy loss; that is `released`. With
-    `centred` a cosine below zero, the opposite answer, is no better than none.
+    Departure: released for scores it is the redundancy loss. Undone by
+    `losses: released`. With `centred` a cosine below zero, the opposite answer, is no
+    better than none.
 
     >>> a, both = torch.eye(2)[None, None], torch.ones(1, 2, 2, dtype=torch.bool)
     >>> synergy(a, -a.expand(1, 2, 2, 2)[:, None], both, Measure()).item()

@@ -38,7 +38,7 @@ def passes(settings: Interaction, present: _Present, generators: Generators) -> 
     """A pass for every modality, or with Less-Forward for two that are drawn.
 
     Departure: the released Less-Forward draws once for a batch; by default each sample
-    has its own two, of those it has.
+    has its own two, of those it has. Undone by `drawn: batch`.
 
     >>> there = torch.ones(1, 3, 4, dtype=torch.bool)
     >>> passes(Interaction(), there, []).slots[0, :, 0].tolist()

@@ -205,6 +205,8 @@ def sorted_mixture(
     """The mixture that `Experts` gives, expert by expert; `layers` are (weight, bias).
 
     Source: FuseMoE eq. (4).
+    Departure: released, the log of the gated sum of exponentials. Undone by
+    `log_space_experts`.
     Shape: weights `(seeds, experts, inputs, outputs)`, biases without the inputs.
 
     >>> one, zero = torch.ones(1, 2, 1, 1), torch.zeros(1, 2, 1)

@@ -132,7 +132,7 @@ def query_times(queries: int) -> Float[Tensor, " queries"]:
 
     Departure: the released code spreads 48 times from start to end, and so does this;
     fewer stand in the middle of as many equal bins, where the averages of an hourly
-    grid belong that a gate mixes with them.
+    grid belong that a gate mixes with them. Undone by `query_times: 48`.
     Units: shares of the observation window, 0 to 1.
 
     >>> query_times(4).tolist()

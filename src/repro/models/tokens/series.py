@@ -41,7 +41,8 @@ class SeriesTokens(nn.Module):
     A fine-tuned text is one moment, its pooled vector.
 
     Source: MulT (Tsai et al. 2019); the map is its convolution with kernel 1.
-    Departure: a longer sequence is averaged over equal parts first.
+    Departure: a longer sequence is averaged over equal parts first. Undone by
+    `moments: 50`.
     """
 
     def __init__(

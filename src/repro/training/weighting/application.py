@@ -45,7 +45,8 @@ class Application:
         if self.plan.shuffled:
             draw = seed_stream(seed, 0, "control", epoch, _SPLITS.index(split))
             weights = shuffled_rows(weights, present, np.random.default_rng(draw))
-        # As released: audio and video exchange weights from the first update on.
+        # Departure: released, audio and video exchange weights from the first update
+        # on. Undone by `swap_audio_video`.
         if "swap_audio_video" in self.plan and epoch > 1:
             weights = exchanged(weights, present, self.evidence.modalities)
         return weights

@@ -133,7 +133,10 @@ def split_information(
     split: str,
     predictions: Float[np.ndarray, " rows *classes"],
 ) -> Float[np.ndarray, " modalities"]:
-    """Information of a split's own predictions (the `transductive_mi` switch)."""
+    """Information of a split's own predictions, as released.
+
+    Departure: without the switch train alone gives it. Undone by `transductive_mi`.
+    """
     return modality_information(
         evidence.unimodal_in(split, seed),
         predictions,

@@ -29,7 +29,7 @@ class Reweighting:
     update. Members that are folds of a seed share that seed's weights.
 
     Departure: the first weights come from the trained unweighted model and retraining
-    starts afresh; the released code starts from ones (switch `initial_ones`).
+    starts afresh; the released code starts from ones. Undone by `initial_ones`.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class Reweighting:
 
     def update(self, scores: Mapping[str, Float[np.ndarray, " members"]]) -> None:
         """Blend this epoch's weights in, then move the factor by the score."""
+        # Departure: the released code moves the factor by the error on test. Undone by
+        # `test_smoothing`.
         judge = "test" if "test_smoothing" in self._plan else "valid"
         for s in self._seeds:
             leader = self._leaders[s]
@@ -110,6 +112,8 @@ class Reweighting:
             improved = valid < self._best_valid[s]
             self._best_valid[s] = min(valid, self._best_valid[s])
             score = float(scores[judge][leader])
+            # Departure: released weights move only when validation improves. Undone by
+            # `update_on_valid_improvement`.
             if "update_on_valid_improvement" in self._plan and not improved:
                 self._weightings[s].skip(score)
                 continue

@@ -21,6 +21,8 @@ class SplitState:
 
     Source: the authors' code, which stores a weight per instance of every split and
     averages it over epochs.
+    Departure: without the switch such an instance takes two passes and has no memory.
+    Undone by `eval_state`.
     """
 
     def __init__(

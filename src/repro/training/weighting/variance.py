@@ -18,6 +18,7 @@ def pooled_variances(
     """Mean squared out-of-fold train residual of each modality.
 
     Departure: BTW takes each instance's own squared error, which needs its label.
+    Undone by `own_label_variance`.
     """
     return pooled_variance(predictions[train], y[train], present[train], floor=floor)
 
