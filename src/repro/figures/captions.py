@@ -77,7 +77,8 @@ CAPTIONS: Mapping[str, Caption] = MappingProxyType(
             "Figure 5. Each interaction expert alone, and their mixture",
             "Bars: test score of what an expert of the concat transformer says alone, "
             "inside the trained mixture, mean over seeds; whiskers: one standard "
-            "deviation over seeds; line: the mixture; dashed: the majority class.",
+            "deviation over seeds; line: the mixture; dashed: the majority class, "
+            "where rows have several labels the best constant ones.",
         ),
         "i2moe_interpretation": Caption(
             "What weights of experts tell of planted interactions",

@@ -28,7 +28,8 @@ from repro.tables.i2moe_cells import BACKBONE, FULL, GROUP, first_lines, row_run
 
 POINTS = 41  # of a density
 ALL_SEEDS = "all"
-MIXTURE, MAJORITY = "mixture", "majority"
+MIXTURE = "mixture"
+ALIKE = ("majority", "constant")  # rows of one answer for all
 ACROSS = 2  # panels side by side
 WIDEST = 0.42  # half of a violin, in units of the distance of two experts
 
@@ -131,14 +132,14 @@ def _violin(axis: Axes, own: pd.DataFrame, place: float, color: str) -> None:
 
 
 def alone_series(params: Params) -> pd.DataFrame:
-    """Score of each expert alone, of the mixture and of the majority, over seeds."""
+    """Score of each expert alone, of the mixture and of one answer, over seeds."""
     rows = []
     for key, run, found in mixtures(params):
         metric = SCORED[run.report.data.task]
         scores = scores_alone(run, found)
-        first = first_lines(params, key)[0]  # the majority
+        first = first_lines(params, key)[0]
         told = first.predictions
-        scores[MAJORITY] = np.array(
+        scores[first.row] = np.array(
             [first.run.score.compute(p, told.y)[metric] for p in told.prediction]
         )
         for name, values in scores.items():
@@ -151,13 +152,14 @@ def alone_series(params: Params) -> pd.DataFrame:
 
 
 def alone_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
-    """A panel per data set: a bar per expert, the mixture and the majority as lines."""
+    """A panel per data set: a bar per expert, the mixture and one answer as lines."""
     if series.empty:
         return said_in_words(f"{title}: no cell trains interaction experts.")
     figure, axes = _grid(series, 2.4)
     for axis, (dataset, part) in zip(axes, _by_dataset(series), strict=False):
         found = part.set_index("expert")
-        experts = found.drop(index=[MIXTURE, MAJORITY])
+        (alike,) = (name for name in ALIKE if name in found.index)
+        experts = found.drop(index=[MIXTURE, alike])
         axis.bar(
             np.arange(len(experts)),
             experts["mean"],
@@ -169,7 +171,7 @@ def alone_bars(series: pd.DataFrame, params: Params, title: str) -> Figure:
         level = found["mean"]
         axis.axhline(level[MIXTURE], color="#C00000", label="mixture (I2MoE)")
         axis.axhline(
-            level[MAJORITY], color=GRAY, linestyle="--", label="majority class"
+            level[alike], color=GRAY, linestyle="--", label=params.names[alike]
         )
         _experts_across(axis, list(experts.index))
         axis.set_title(heading(params, dataset, bool(part["simulated"].iloc[0])))

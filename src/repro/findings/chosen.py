@@ -42,10 +42,9 @@ HEADLINES = (
     Headline("btw_table3", "mosi", "bi_level", "mae_vs_moe"),
     Headline("btw_noise", "mosi", "exchanged_30", "bi_level_gain", real_first=True),
     Headline("btw_table7", "icu_all", "bi_level", "weighted_f1_vs_fusemoe"),
-    Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_no_interaction"),
+    Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_uniform"),
     Headline(TRUTH, "planted_uniform", "i2moe", "told_vs_disagreement"),
     Headline(TRUTH, "planted_hidden", "i2moe", "told_vs_uniform"),
-    Headline(TRUTH, "planted_hidden", "i2moe", "top_one_vs_uniform"),
 )
 # Parts of row codes that no name of params.yaml spells.
 WORDS: Mapping[str, str] = MappingProxyType(

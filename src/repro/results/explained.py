@@ -21,17 +21,22 @@ def area_statistics(of: Explanation, rows: PlantedRows) -> dict[str, Statistic]:
     return found
 
 
-def top_statistics(of: Explanation, rows: PlantedRows) -> dict[str, Statistic]:
-    """How often the expert of a mechanism has the highest score in its rows.
+def top_statistics(
+    of: Explanation, rows: PlantedRows, kinds: Bool[np.ndarray, " experts"]
+) -> dict[str, Statistic]:
+    """How often, among experts of `kinds`, that of a mechanism leads in its rows.
 
-    Experts that share the highest score have equal parts of it.
+    Experts that share the highest score have equal parts of it. Others do not count,
+    so that one answer for all rows is right in one of as many mechanisms.
     """
-    top = of.scores == of.scores.max(axis=-1, keepdims=True)
+    scores = of.scores[..., kinds]
+    top = scores == scores.max(axis=-1, keepdims=True)
     parts = top / top.sum(axis=-1, keepdims=True)
     return {
-        name: mean_statistic(parts[..., kind], rows.ids, rows.mechanism == kind)
-        for kind, name in enumerate(rows.experts)
-        if (rows.mechanism == kind).any()
+        rows.experts[kind]: mean_statistic(
+            parts[..., place], rows.ids, rows.mechanism == kind
+        )
+        for place, kind in enumerate(np.flatnonzero(kinds))
     }
 
 

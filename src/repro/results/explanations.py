@@ -20,6 +20,7 @@ from repro.params.mechanisms import expert_mechanisms, modality_names
 from repro.simulation.interaction_law import posterior
 
 LEARNED = 0.10  # accuracy above chance from which on a mechanism counts as learned
+LEAST_TO_LEAD = 2  # experts, for one to lead
 
 
 @dataclass(frozen=True)
@@ -183,9 +184,10 @@ def local_scores(of: Explanation, rows: PlantedRows) -> dict[str, np.ndarray]:
 
     `told` is the mean AUROC over learned mechanisms, by weights; `told_contribution`
     and `told_effect` by contribution share and leave-one-out effect. The others are
-    top-1, mean over those mechanisms, total variation of the mean weights from the
-    planted shares, specialisation named and relabelled and their gap, and what deleting
-    the top expert costs beyond any other.
+    top-1 among their experts, mean over those mechanisms, total variation of the mean
+    weights from the planted shares in rows that have an expert, specialisation named
+    and relabelled and their gap, and what deleting the top expert costs beyond any
+    other.
     """
     kinds = learned(of, rows)
     found = {"told": _mean(areas(of.scores, rows, kinds))}
@@ -197,7 +199,8 @@ def local_scores(of: Explanation, rows: PlantedRows) -> dict[str, np.ndarray]:
     effects = np.stack([btw.leave_one_out(*pair, rows.y) for pair in pairs])
     found["told_contribution"] = _mean(areas(shares, rows, kinds))
     found["told_effect"] = _mean(areas(effects, rows, kinds))
-    distance = [btw.total_variation(w, _normed(rows.shares)) for _, w in pairs]
+    served = rows.mechanism < len(rows.experts)
+    distance = [btw.total_variation(w[served], _normed(rows.shares)) for _, w in pairs]
     found["total_variation"] = np.array(distance)
     deleted = [btw.deletion(*pair, rows.y).effect for pair in pairs]
     found["deletion"] = np.array(deleted)
@@ -207,13 +210,17 @@ def local_scores(of: Explanation, rows: PlantedRows) -> dict[str, np.ndarray]:
 def _tops(
     of: Explanation, rows: PlantedRows, kinds: Bool[np.ndarray, " experts"]
 ) -> Float[np.ndarray, "seeds experts"]:
-    """Top-1 in the rows of each mechanism, NaN where it is not of `kinds`."""
+    """Top-1 among experts of `kinds` in the rows of each; else NaN.
+
+    None where one alone is learned, which leads in every row.
+    """
     found = np.full((len(of.scores), len(rows.experts)), np.nan)
-    for kind in np.flatnonzero(kinds):
+    if kinds.sum() < LEAST_TO_LEAD:
+        return found
+    for place, kind in enumerate(np.flatnonzero(kinds)):
         own = rows.mechanism == kind
-        found[:, kind] = [
-            btw.top_one(one[own], rows.mechanism[own]) for one in of.scores
-        ]
+        places = np.full(own.sum(), place)
+        found[:, kind] = [btw.top_one(one[own][:, kinds], places) for one in of.scores]
     return found
 
 

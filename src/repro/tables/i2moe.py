@@ -25,6 +25,7 @@ from repro.tables.i2moe_agreement import table3
 from repro.tables.i2moe_cost import table6
 from repro.tables.i2moe_coupling import coupling
 from repro.tables.i2moe_fusions import table1, table2
+from repro.tables.i2moe_mixes import mixes_of
 from repro.tables.i2moe_pairs import pairs_block
 from repro.tables.i2moe_planted import planted
 from repro.tables.i2moe_probe import Probed, probe_block
@@ -34,7 +35,6 @@ from repro.tables.i2moe_truth import (
     ORACLE,
     RELEASED,
     UNTRAINED,
-    mixes_of,
     truth_block,
 )
 from repro.tables.rows import Table, joined

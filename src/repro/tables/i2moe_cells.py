@@ -161,7 +161,7 @@ def expert_line(params: Params, key: str, fusion: str) -> list[Line]:
 
 
 def first_lines(params: Params, key: str) -> list[Line]:
-    """Predictors without a network, the majority first, and the best modality alone."""
+    """Predictors without a network and the best modality alone, one answer first."""
     plain = plain_runs(params, key)
     if not plain:
         return []

@@ -1,13 +1,13 @@
 """Table of I2MoE: whether explanations name what each row was planted to need."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from btw import mix_correlation
 from repro.metrics.bootstrap import (
     Resampled,
     crossed_difference,
@@ -19,6 +19,7 @@ from repro.params import Params
 from repro.results.comparing import LEAST_SEEDS
 from repro.results.explained import area_statistics, mean_score, top_statistics
 from repro.results.explanations import (
+    LEAST_TO_LEAD,
     Explanation,
     PlantedRows,
     accuracies,
@@ -26,7 +27,6 @@ from repro.results.explanations import (
     areas,
     learned,
     local_scores,
-    mix_correlations,
 )
 from repro.simulation.interaction_law import auroc_ceilings
 from repro.tables.labels import difference_metric, size_note
@@ -47,13 +47,13 @@ UNTRAINED = "untrained"
 RELEASED = "released_losses"
 NO_MODEL = (UNIFORM, ORACLE, UNTRAINED)  # scored where the trained model has learned
 TESTED = ("told", "top_one")
-LEAST_MIXES = 3  # of a correlation over them
 NOTES = (
     "AUROC: chance that a row that needs a mechanism has a higher score of its expert "
     "than one that does not, 0.5 is chance; top-1: share of the rows of a mechanism in "
-    "which its expert weighs most. Both are means over mechanisms, so that naming one "
-    "and the same for all rows is chance. AUROC asks for the order of rows alone, "
-    "top-1 for the level of experts, too",
+    "which its expert weighs most among those of learned mechanisms, chance is 1 in "
+    "their number. Both are means over these mechanisms, a difference over those that "
+    "both models have learned, so that naming one and the same for all rows is chance. "
+    "AUROC asks for the order of rows alone, top-1 for the level of experts, too",
     "not learned: the model's accuracy in test rows of the mechanism, mean over seeds, "
     "is less than 10 points above chance; it is not scored, and intervals are given "
     "what counts as learned",
@@ -76,40 +76,21 @@ RELEASED_NOTE = (
     "training is both; they differ for scores alone, in the sign of the synergy loss "
     "and in what bounds the others"
 )
+NO_INTERACTION = "no_interaction"
+NO_INTERACTION_NOTE = (
+    "No-Interaction: its experts start alike and no loss names them, so that by their "
+    "names it is at chance whatever they learn; what they do learn shows by the best "
+    "names"
+)
 SURVIVES = (
     "survives: share of an expert's reaction to noise in place of modalities that it "
     "shows to values of other rows; near 0 it detects noise, and no information"
 )
 
 
-Drawn = Mapping[str, Resampled]  # of one explanation, by mechanism
-Told = Mapping[str, tuple[Explanation, PlantedRows]]  # of one method, by data set
-# Rows of each data set, and what each method says of them.
-ToldOfAll = Mapping[str, tuple[PlantedRows, Mapping[str, Explanation]]]
-
-
-def mixes_of(params: Params, told: ToldOfAll) -> list[pd.DataFrame]:
-    """The block over the mixes of two modalities whose tags show, if there are enough.
-
-    Of the methods with experts that tell of every mix.
-    """
-    sets = params.interaction_simulation.sets
-    mixes = {
-        name: found
-        for name, found in told.items()
-        if sets[found[0].dataset].visible == 1
-        and sets[found[0].dataset].modalities == 2
-    }
-    if len(mixes) < LEAST_MIXES:
-        return []
-    shared = set.intersection(*(set(found) for _, found in mixes.values()))
-    _, first = next(iter(mixes.values()))
-    follows = {
-        method: {name: (found[method], rows) for name, (rows, found) in mixes.items()}
-        for method in first
-        if method in shared and first[method].logits is not None
-    }
-    return [mixes_block(params, follows)] if follows else []
+Means = Mapping[str, Resampled]  # tested scores of one explanation
+# Such means over mechanisms that are chosen, one of the experts each.
+MeansOf = Callable[[tuple[bool, ...]], Means]
 
 
 def truth_block(
@@ -134,7 +115,7 @@ def truth_block(
         for name, area in auroc_ceilings(planned).items()
         if name in rows.experts and not np.isnan(area)
     ]
-    drawn = {row: _drawn(params, of, rows) for row, of in explanations.items()}
+    drawn = {row: _means_of(params, of, rows) for row, of in explanations.items()}
     for row, found in explanations.items():
         entries += _scores(params, row, found, drawn[row], rows)
         probed = (survival or {}).get(row, np.full((1, len(rows.experts)), np.nan))
@@ -156,35 +137,9 @@ def truth_block(
             *([SURVIVES] if survival else []),
             *([UNTRAINED_NOTE] if UNTRAINED in explanations else []),
             *([RELEASED_NOTE] if RELEASED in explanations else []),
+            *([NO_INTERACTION_NOTE] if NO_INTERACTION in explanations else []),
         ),
     )
-    return frame(block, entries)
-
-
-def mixes_block(params: Params, mixes: Mapping[str, Told]) -> pd.DataFrame:
-    """Over mixes: does an expert weigh more where more rows need it?
-
-    `mixes` has for each explanation, by code name, what it says of every mix.
-    """
-    entries: list[Entry] = []
-    experts: tuple[str, ...] = ()
-    for row, told in mixes.items():
-        experts = next(iter(told.values()))[1].experts
-        found = mix_correlations(told)
-        for kind, values in zip(experts, found.T, strict=True):
-            if not np.isnan(values).any():
-                metric, title = f"{kind}_follows", _title(params, row)
-                entries.append(summary_entry(row, title, metric, summary(values)))
-    modalities = ", ".join(name[7:] for name in experts[:-2])
-    shares = np.stack([one[1].shares for one in told.values()])
-    distinct = np.argsort(np.argsort(shares, axis=0, kind="stable"), axis=0)
-    most = float(np.max(mix_correlation(distinct, shares)))
-    note = (
-        "Spearman over mixes of the mean weight of an expert and the share of rows "
-        "that need it; experts whose weight does not vary have none. Shares repeat, so "
-        f"that weights which all differ reach {most:.3f} at most"
-    )
-    block = Block("planted_mixes", "simulated", "", True, modalities, note)
     return frame(block, entries)
 
 
@@ -196,7 +151,7 @@ def _scores(
     params: Params,
     row: str,
     found: Explanation,
-    drawn: Mapping[str, Drawn],
+    means_of: MeansOf,
     rows: PlantedRows,
 ) -> Iterator[Entry]:
     kinds, title = learned(found, rows), _title(params, row)
@@ -218,30 +173,39 @@ def _scores(
         "agreement": np.array([agreement(found)]),
     }
     for metric, of_seeds in values.items():
-        is_of_another = row == UNTRAINED and metric.endswith("_rows")
+        is_of_another = row in NO_MODEL and metric.endswith("_rows")
         if np.isnan(of_seeds).any() or is_of_another:
             continue
         entry = summary_entry(row, title, metric, summary(of_seeds))
         if metric in TESTED and len(of_seeds) >= LEAST_SEEDS:
-            about = mean_score(drawn[metric], rows, kinds)
+            about = means_of(tuple(kinds.tolist()))[metric]
             entry = _with_interval(params, entry, about)
         yield replace(entry, remark=remark)
 
 
-def _drawn(params: Params, of: Explanation, rows: PlantedRows) -> dict[str, Drawn]:
-    """Tested scores by mechanism on resamples of the rows, alike for all."""
-    return {
-        metric: resampled(
-            statistics,
-            len(rows.ids),
-            resamples=params.statistics.auroc_resamples,
-            seed=params.statistics.seed,
-        )
-        for metric, statistics in (
-            ("told", area_statistics(of, rows)),
-            ("top_one", top_statistics(of, rows)),
-        )
-    }
+def _means_of(params: Params, of: Explanation, rows: PlantedRows) -> MeansOf:
+    """Tested scores of an explanation, on resamples of the rows that are alike for all.
+
+    Each is asked for once for every choice of mechanisms.
+    """
+    draw = partial(
+        resampled,
+        groups=len(rows.ids),
+        resamples=params.statistics.auroc_resamples,
+        seed=params.statistics.seed,
+    )
+    areas_drawn = draw(area_statistics(of, rows))
+
+    @cache
+    def means(chosen: tuple[bool, ...]) -> Means:
+        kinds = np.array(chosen)
+        found = {"told": mean_score(areas_drawn, rows, kinds)}
+        if kinds.sum() >= LEAST_TO_LEAD:
+            tops = draw(top_statistics(of, rows, kinds))
+            found["top_one"] = mean_score(tops, rows, kinds)
+        return found
+
+    return means
 
 
 def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
@@ -255,7 +219,7 @@ def _with_interval(params: Params, entry: Entry, found: Resampled) -> Entry:
 def _differences(
     params: Params,
     explanations: Mapping[str, Explanation],
-    drawn: Mapping[str, Mapping[str, Drawn]],
+    drawn: Mapping[str, MeansOf],
     rows: PlantedRows,
     against: Sequence[str],
 ) -> Iterator[Entry]:
@@ -274,10 +238,12 @@ def _differences(
             seeds = max(len(found.scores), len(other.scores))
             if not kinds.any() or seeds < LEAST_SEEDS:
                 continue
-            for metric in TESTED:
+            own, others = (
+                drawn[name](tuple(kinds.tolist())) for name in (row, reference)
+            )
+            for metric, mean in own.items():
                 value = crossed_difference(
-                    mean_score(drawn[row][metric], rows, kinds)
-                    - mean_score(drawn[reference][metric], rows, kinds),
+                    mean - others[metric],
                     confidence=statistics.confidence,
                     seed=statistics.seed,
                 )

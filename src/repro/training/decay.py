@@ -16,7 +16,7 @@ def is_exempt(name: str) -> bool:
     Zero is no neutral value for the gain of a norm, a position or a frequency of the
     time embedding; matrices, and the biases beside them, decay.
 
-    Departure: the released code decays every parameter.
+    Departure: BTW's released code decays every parameter, I2MoE's none.
 
     >>> is_exempt("fusion.layers.0.before_attention.scale"), is_exempt("head.weight")
     (True, False)

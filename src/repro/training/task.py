@@ -52,8 +52,10 @@ class Task:
         >>> (weighted / Task("classification", 2).losses(logits, y)).tolist()
         [[0.5, 1.5]]
 
-        Source: the released codes: L1 for sentiment, cross-entropy without class
+        Source: BTW's released codes: L1 for sentiment, cross-entropy without class
         weights for the length of stay.
+        Departure: I2MoE trains scores with SmoothL1; all rows of a table share one loss
+        here.
         """
         if self.kind == "regression":
             return (logits[..., 0] - y).abs()
@@ -89,9 +91,10 @@ class Task:
         """What selection and smoothing look at; lower is better.
 
         Source: mean absolute error (sentiment), as released.
-        Departure: the released code selects a classification by macro-F1, which moves
-        with every near-tie; here the log-loss selects and steers the smoothing, and of
-        several labels their mean log-loss does, whatever a table shows first.
+        Departure: BTW's released code selects a classification by macro-F1, which moves
+        with every near-tie, I2MoE's by accuracy, and scores by SmoothL1; here the
+        log-loss selects and steers the smoothing, and of several labels their mean
+        log-loss does, whatever a table shows first.
 
         >>> y = np.array([0.0, 1.0])
         >>> Task().errors(np.array([[0.5, 1.0]]), y).tolist()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-import btw
 from repro.metrics.bootstrap import resampled
 from repro.results.explained import area_statistics, mean_score, top_statistics
 from repro.results.explanations import Explanation
@@ -37,10 +36,24 @@ def test_top_one_is_a_mean_over_mechanisms_with_ties_shared():
     rows, found = planted(), explained()
     found.scores[0] = 0.25
     found.scores[1] = [0.1, 0.1, 0.7, 0.1]  # one and the same for all rows
-    each = top_statistics(found, rows)
+    each = top_statistics(found, rows, LEARNED)
     drawn = mean_score(resampled(each, ROWS, resamples=50), rows, LEARNED)
-    owns = [rows.mechanism == k for k in (0, 2, 3)]
-    third = [btw.top_one(found.scores[2][own], rows.mechanism[own]) for own in owns]
-    expected = [0.25, 1 / 3, np.mean(third)]
+    third = []
+    for place, kind in enumerate((0, 2, 3)):
+        own = rows.mechanism == kind
+        leads = found.scores[2][own][:, [0, 2, 3]].argmax(axis=1) == place
+        third.append(leads.mean())
+    expected = [1 / 3, 1 / 3, np.mean(third)]
     assert drawn.found.tolist() == pytest.approx(expected)
-    assert drawn.drawn[:, 1] == pytest.approx(1 / 3)  # whatever rows are drawn
+    assert drawn.drawn[:, :2] == pytest.approx(1 / 3)  # whatever rows are drawn
+
+
+def test_whoever_names_one_expert_for_every_row_is_at_chance():
+    """Whichever it is, and whichever mechanisms are learned."""
+    rows, found = planted(), explained()
+    for named in range(4):
+        found.scores[:] = np.eye(4)[named]
+        for chosen in (LEARNED, ~LEARNED | [False, False, True, False]):
+            each = top_statistics(found, rows, chosen)
+            mean = mean_score(resampled(each, ROWS, resamples=5), rows, chosen).found
+            assert mean == pytest.approx(1 / chosen.sum())

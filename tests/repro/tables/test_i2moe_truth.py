@@ -9,7 +9,8 @@ from repro import params, paths
 from repro.figures.interpretation import told_points, told_series
 from repro.params import Params
 from repro.results.explanations import Explanation, PlantedRows, equal_weights
-from repro.tables.i2moe_truth import mixes_block, mixes_of, truth_block
+from repro.tables.i2moe_mixes import mixes_block, mixes_of
+from repro.tables.i2moe_truth import truth_block
 from repro.tables.rows import Table
 from repro.tables.writing import write_table
 
@@ -89,6 +90,28 @@ def test_what_is_not_learned_is_said_and_not_scored(few: Params):
     assert set(own["remark"]) == {"not learned: redundancy"}
     assert "redundancy_told" not in set(own["metric"])
     assert {"synergy_told", "redundancy_rows", "told"} <= set(own["metric"])
+
+
+def test_one_answer_for_all_rows_is_not_better_than_equal_weights(few: Params):
+    rows = planted()
+    able = trained(rows, 0.5, able=3)
+    constant = np.broadcast_to(np.eye(4)[0], able.scores.shape)
+    told = {"one": replace(able, scores=constant), "uniform": equal_weights(able)}
+    block = truth_block(few, rows, told, against=("uniform",))
+    found = wide(block)
+    assert found["top_one"].dropna().tolist() == pytest.approx([1 / 3, 1 / 3])
+    for metric in ("told_vs_uniform", "top_one_vs_uniform"):
+        assert found.loc["one", metric] == pytest.approx(0)
+    assert found["synergy_rows"].notna().to_dict()["uniform"] is False
+
+
+def test_one_learned_mechanism_has_no_expert_that_leads(few: Params):
+    rows = planted()
+    told = {"one": trained(rows, 0.5, able=1)}
+    told["uniform"] = equal_weights(told["one"])
+    metrics = set(truth_block(few, rows, told, against=("uniform",))["metric"])
+    assert {"told", "told_vs_uniform"} <= metrics
+    assert not {"top_one", "top_one_vs_uniform"} & metrics
 
 
 def test_nothing_learned_leaves_nothing_scored(few: Params):

@@ -244,7 +244,11 @@ class InteractionExperts(nn.Module):
         )
 
     def _interaction(self, said: _Said) -> Float[Tensor, " seeds"]:
-        """The mean over experts of what each is to do."""
+        """The mean over experts of what each is to do.
+
+        Departure: the released code divides by modalities + 2 where there are fewer
+        experts, too: without those of uniqueness its losses weigh less.
+        """
         is_latent = self.settings.variant == "latent_contrastive"
         anchors = said.fused if is_latent else said.logits
         masked_ones = said.masked_fused if is_latent else said.masked_logits

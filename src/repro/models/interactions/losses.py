@@ -104,6 +104,8 @@ def redundancy(
     The mean of 1 - cosine of logits; of scores the squared distance.
 
     Source: I2MoE, section 3.4.
+    Departure: distances of scores are in label variances, here and in the other two,
+    so that labels of another unit train alike. Undone by `losses: released`.
 
     >>> a, both = torch.eye(2)[None, None], torch.ones(1, 2, 2, dtype=torch.bool)
     >>> redundancy(a, -a.expand(1, 2, 2, 2)[:, None], both, Measure()).item()
