@@ -101,7 +101,7 @@ def epoch_weights(
         )
     if method.variant == "averaged_instance":
         mean = common_weights(rows, present) if averaged is None else averaged
-        parts["averaged"] = float64(mean, "averaged", ("modalities",))
+        parts["averaged"] = float64(mean, "averaged", ("modalities",)).copy()
     information, mean = parts.get("information"), parts.get("averaged")
     made = method.variant, method.scale, mean
     parts["pending"] = combined_weights(rows, information, present, *made)

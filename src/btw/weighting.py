@@ -115,10 +115,12 @@ class ModalityWeighting:
         self._method.check_modalities(own.shape[1])
         labels = Labels(targets, held_out, held_out_targets)
         refuse_labels(labels, self._method.task, self.protocol)
-        self._held = {"unimodal": own, "present": mask}
+        # Copies: the caller may go on with the same buffers.
+        self._held = {"unimodal": own.copy(), "present": mask.copy()}
         if self._method.uses_variances:
             if targets is not None:
-                self._held["targets"] = float64(targets, "targets", ("samples",))
+                own_labels = float64(targets, "targets", ("samples",))
+                self._held["targets"] = own_labels.copy()
             if unimodal_variance is None:
                 unimodal_variance = unimodal_spread(own, mask, targets, self.protocol)
             own_spread = np.array(as_numpy(unimodal_variance), dtype=np.float64)

@@ -269,3 +269,33 @@ def test_import_needs_numpy_and_scipy_only() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split("\n")[:2] == ["[]", "[[0.25, 0.75]]"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_buffers_of_the_caller_may_be_used_again(kind, variant: str) -> None:
+    own, joint, y, present = train()
+    given = [own.copy(), joint.copy(), present.copy(), y.copy()]
+    spread, later = np.array([0.2, 0.5, 2.0]), joint + own[:, 1]
+    averaged = np.array([0.2, 0.3, 0.5])
+    weightings = [ModalityWeighting("regression", variant) for _ in range(2)]
+    for weighting, (a, b, c, d) in zip(
+        weightings, (given, (own, joint, present, y)), strict=True
+    ):
+        weighting.fit(
+            kind(a),
+            kind(b),
+            present=kind(c),
+            targets=kind(d),
+            held_out=joint[:9],
+            held_out_targets=y[:9],
+            unimodal_variance=spread,
+            averaged=averaged if variant == "averaged_instance" else None,
+        )
+    for array in (*given, spread, averaged):
+        array[:] = 1
+    for weighting in weightings:
+        weighting.observe(later, held_out=joint[:9], held_out_targets=y[:9])
+        weighting.step(1.0)
+    first, second = (np.asarray(weighting.weights) for weighting in weightings)
+    np.testing.assert_array_equal(first, second)

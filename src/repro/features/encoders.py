@@ -24,7 +24,11 @@ from transformers.utils import logging
 from repro import paths
 from repro.data import places
 from repro.data.checksums import sha256
-from repro.features.soundness import refuse_hollow, refuse_unfit
+from repro.features.soundness import (
+    refuse_hollow,
+    refuse_other_sizes,
+    refuse_unfit,
+)
 from repro.features.tokens import (
     follow_sentencepiece,
     sentencepiece_model,
@@ -75,8 +79,9 @@ def load_encoder(
 
     Raises:
         ValueError: there is no such model, it has another architecture, or its folder
-            lacks safetensors weights or the tokenizer, they are damaged, or the
-            tokenizer belongs to another model or language.
+            lacks safetensors weights or the tokenizer, they are damaged, the tokenizer
+            belongs to another model or language, or sizes are not those of the preset
+            where these matter.
     """
     if encoder.weights == "random":
         return random_encoder(encoder, vocabulary(train_texts, encoder.vocabulary))
@@ -159,6 +164,7 @@ def _stored_encoder(
     with loading(encoder.weights):
         config = AutoConfig.from_pretrained(name, trust_remote_code=False, **given)
         _check_type(encoder, config.model_type)
+        refuse_other_sizes(encoder, config)
         if is_local:
             refuse_pickled(Path(name))
         tokenizer = _stored_tokenizer(name, given)

@@ -32,6 +32,7 @@ from repro.features.objects import (
     scaled_objects,
     train_objects,
 )
+from repro.features.soundness import refuse_few_places
 from repro.features.text import pooled
 from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
 from repro.params.presets import Encoder
@@ -47,21 +48,6 @@ def load_note_encoder(
         ValueError: there is no such model, its folder is not whole, or it cannot take
             `max_length` tokens.
     """
-    tokenizer, model = _loaded(encoder, train_texts)
-    longest = model.config.max_position_embeddings
-    if model.config.model_type == "longformer":
-        longest -= 2  # two positions stand before the first token
-    if encoder.max_length > longest:
-        raise ValueError(
-            f"max_length={encoder.max_length}: {encoder.weights} takes {longest} "
-            f"tokens; set max_length to {longest} or less"
-        )
-    return tokenizer, model
-
-
-def _loaded(
-    encoder: Encoder, train_texts: list[str]
-) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     name = encoder.weights
     if not Path(name).is_dir():
         return load_encoder(encoder, train_texts)
@@ -70,6 +56,8 @@ def _loaded(
         config = AutoConfig.from_pretrained(name, **local)
         if config.model_type != "longformer":
             return load_encoder(encoder, train_texts)
+        # Two positions stand before the first token.
+        refuse_few_places(encoder, config.max_position_embeddings - 2)
         refuse_pickled(Path(name))
         tokenizer = AutoTokenizer.from_pretrained(name, **local)
         model = whole_model(

@@ -10,7 +10,9 @@ import torch
 from transformers import PreTrainedModel
 
 from repro.data.places import inside
+from repro.params.presets import Encoder
 
+_SIZES = {"hidden": "hidden_size", "layers": "num_hidden_layers"}
 _LAYER = re.compile(r"(^|\.)layers?\.\d+\.")
 
 
@@ -38,6 +40,40 @@ def refuse_unfit(folder: Path, config: Any) -> None:
             f"{where}: config.json asks for at least {asked} parameters, the weights "
             f"have {stored} bytes; give the weights that belong to config.json"
         )
+
+
+def refuse_few_places(encoder: Encoder, places: int) -> None:
+    """Stop where texts may be longer than a stored encoder has positions for.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if encoder.max_length > places:
+        raise ValueError(
+            f"weights={encoder.weights!r}: config.json has positions for {places} "
+            f"tokens, but max_length = {encoder.max_length}; set max_length: {places} "
+            "or less"
+        )
+
+
+def refuse_other_sizes(encoder: Encoder, config: Any) -> None:
+    """Stop at a stored encoder that would be trained or read otherwise than is told.
+
+    Raises:
+        ValueError: `last_k` counts other layers than config.json has, or texts may be
+            longer than it has positions for.
+    """
+    for field, name in _SIZES.items():
+        told, found = getattr(encoder, field), getattr(config, name)
+        if encoder.finetune == "last_k" and told != found:
+            raise ValueError(
+                f"weights={encoder.weights!r}: config.json has {name} {found}, but "
+                f"{field} = {told} of the preset, by which last_k = {encoder.last_k} "
+                f"counts; set {field}: {found}, and last_k to how many of its layers "
+                "are trained"
+            )
+    if getattr(config, "position_biased_input", True):
+        refuse_few_places(encoder, int(config.max_position_embeddings))
 
 
 def least_parameters(config: Any) -> int:

@@ -17,7 +17,6 @@ from repro.params.presets import Encoder
 from repro.records import Ragged
 
 MOST_BYTES = 4 << 30  # of the states of a data set, which training holds in memory
-_SIZES = {"hidden": "hidden_size", "layers": "num_hidden_layers"}
 
 
 class GivenStates(nn.Module):
@@ -53,22 +52,6 @@ def upper_layers(model: PreTrainedModel, upper: int) -> PreTrainedModel:
     return made
 
 
-def refuse_other_sizes(where: str, encoder: Encoder, model: PreTrainedModel) -> None:
-    """Stop where `last_k` would count other layers than the preset tells of.
-
-    Raises:
-        ValueError: a size of the stored encoder is not the one at `where`.
-    """
-    for field, name in _SIZES.items():
-        told, found = getattr(encoder, field), getattr(model.config, name)
-        if told != found:
-            raise ValueError(
-                f"{where}.{field} = {told}, but config.json of {encoder.weights} has "
-                f"{name} {found}; set {field}: {found}, and last_k to fewer than its "
-                "layers"
-            )
-
-
 def lower_states(
     encoder: Encoder, texts: Sequence[str], is_train: Sequence[bool], where: str
 ) -> tuple[Ragged, dict[str, int | str]]:
@@ -81,12 +64,10 @@ def lower_states(
     Shape: one row per token, none for an empty text; float32.
 
     Raises:
-        ValueError: the encoder has other sizes than the preset says, or the states
-            are larger than `MOST_BYTES`.
+        ValueError: the states are larger than `MOST_BYTES`.
     """
     train = [text for text, kept in zip(texts, is_train, strict=True) if kept]
     tokenizer, model = load_encoder(encoder, train)
-    refuse_other_sizes(where, encoder, model)
     lower = lower_layers(model, encoder.last_k or 0)
     distinct = list(dict.fromkeys(text for text in texts if text.strip()))
     found = dict(

@@ -164,7 +164,9 @@ def test_a_longformer_reads_more_at_once(folder: Path, long_folder: Path):
     with torch.no_grad():
         hidden = model(input_ids=ids, global_attention_mask=focus).last_hidden_state
     np.testing.assert_allclose(found, hidden[0].mean(dim=0), atol=1e-5)
-    with pytest.raises(ValueError, match=r"max_length=33.*takes 32"):
+    with pytest.raises(
+        ValueError, match="positions for 32 tokens, but max_length = 33"
+    ):
         load_note_encoder(encoder(weights=str(long_folder), max_length=33), [])
 
 
@@ -189,7 +191,7 @@ def test_a_longformer_needs_its_own_tokenizer(long_folder: Path, tmp_path: Path)
 
 
 def test_windows_beyond_the_model_are_refused(folder: Path):
-    with pytest.raises(ValueError, match="max_length=600"):
+    with pytest.raises(ValueError, match="max_length = 600"):
         load_note_encoder(encoder(weights=str(folder), max_length=600), [])
 
 

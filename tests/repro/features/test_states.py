@@ -11,7 +11,6 @@ from repro.features.encoders import load_encoder
 from repro.features.states import (
     lower_layers,
     lower_states,
-    refuse_other_sizes,
     upper_layers,
 )
 from repro.features.tokens import tokenize
@@ -125,8 +124,13 @@ def test_no_text_at_all_has_no_states() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden": 32}, r"bert\.hidden = 32, but .*hidden_size 16; set hidden: 16"),
-        ({"layers": 4}, r"bert\.layers = 4, but .*num_hidden_layers 3; set layers: 3"),
+        ({"hidden": 32}, r"config.json has hidden_size 16, but hidden = 32 of .*set h"),
+        ({"layers": 4}, r"num_hidden_layers 3, but layers = 4 of .* set layers: 3"),
+        ({"layers": 2, "last_k": 2}, r"layers 3, but layers = 2 .* last_k = 2 counts"),
+        (
+            {"max_length": 40},
+            r"positions for 16 tokens, but max_length = 40; set",
+        ),
     ],
 )
 def test_a_folder_of_another_size_is_named(
@@ -136,11 +140,12 @@ def test_a_folder_of_another_size_is_named(
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     stored = tuned(weights=str(tmp_path))
-    refuse_other_sizes(WHERE, stored, load_encoder(stored, TEXTS)[1])
+    assert len(load_encoder(stored, TEXTS)[1].encoder.layer) == 3
+    other = stored.model_copy(update=change)
     with pytest.raises(ValueError, match=message):
-        lower_states(
-            stored.model_copy(update=change), TEXTS, [True] * len(TEXTS), WHERE
-        )
+        load_encoder(other, TEXTS)
+    frozen = other.model_copy(update={"finetune": "none", "max_length": 12})
+    assert len(load_encoder(frozen, TEXTS)[1].encoder.layer) == 3  # its own sizes
 
 
 def test_a_folder_without_its_upper_layers_is_named(tmp_path: Path) -> None:
