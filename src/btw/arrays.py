@@ -86,9 +86,10 @@ def check_finite(
         finite |= absent
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        remedy = "" if present is None else " or mark the modality absent"
         raise ValueError(
             f"{name}: {np.count_nonzero(~finite)} values are not finite, the first at "
-            f"{where} is {values[where]}; remove them or mark the modality absent"
+            f"{where} is {values[where]}; remove them{remedy}"
         )
 
 

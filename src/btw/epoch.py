@@ -36,6 +36,11 @@ class Method:
             check_choice(getattr(self, name), name, choices)
         if self.neighbors < 1:
             raise ValueError(f"neighbors: got {self.neighbors}; pass at least 1")
+        names = self.modalities
+        if isinstance(names, str) or len(set(names or ())) < len(names or ()):
+            raise ValueError(
+                f"modalities: got {names!r}; pass a name of its own for each"
+            )
 
     def check_modalities(self, count: int) -> None:
         """Raise when the names do not fit the number of modalities."""

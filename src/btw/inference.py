@@ -4,7 +4,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from btw.arrays import TASKS, Array, check_choice, checked_present, float64, in_kind_of
+from btw.arrays import (
+    TASKS,
+    Array,
+    as_numpy,
+    check_choice,
+    checked_present,
+    float64,
+    in_kind_of,
+)
 from btw.combination import (
     INFORMATION_VARIANTS,
     INSTANCE_VARIANTS,
@@ -84,6 +92,12 @@ class InferenceState:
         """
         first = float64(multimodal, "multimodal", self._axes())
         samples, modalities = len(first), len(self.mean_weights)
+        given = np.shape(as_numpy(unimodal))[1:2]
+        if given and given != (modalities,):
+            raise ValueError(
+                f"unimodal: got {given[0]} modalities; pass the {modalities} that the "
+                "state is of"
+            )
         mask = checked_present(present, samples, modalities)
         prior = self.prior(mask)
         if self.variant not in INSTANCE_VARIANTS and information is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from btw.arrays import Array, as_numpy, check_choice
+from btw.arrays import Array, as_numpy, check_choice, check_finite, float64
 from btw.divergence import VARIANCE_FLOOR, pooled_variance, squared_residuals
 
 PROTOCOLS = ("leak_free", "published")
@@ -90,9 +90,16 @@ def multimodal_spread(
     floor = None
     if train_targets is not None:
         floor = VARIANCE_FLOOR * float(np.var(as_numpy(train_targets)))
-    return pooled_variance(
-        as_numpy(labels.held_out), labels.held_out_targets, floor=floor
-    )
+    held = float64(labels.held_out, "held_out", ("rows",))
+    theirs = float64(labels.held_out_targets, "held_out_targets", ("rows",))
+    if len(held) != len(theirs) or not len(held):
+        raise ValueError(
+            f"held_out_targets: got {len(theirs)} beside {len(held)} held_out; pass "
+            "one label per row, at least one"
+        )
+    check_finite(held, "held_out")
+    check_finite(theirs, "held_out_targets")
+    return pooled_variance(held, theirs, floor=floor)
 
 
 def own_label_spread(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf, isfinite
+from numbers import Real
 
 from btw.arrays import Array
 
@@ -27,8 +28,8 @@ class Smoothing:
     def __post_init__(self) -> None:
         for name in ("alpha", "step"):
             value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name}: got {value}; pass a number from 0 to 1")
+            if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+                raise ValueError(f"{name}: got {value!r}; pass a number from 0 to 1")
         self.factor = float(self.alpha)
 
     def blend(self, new: Array, old: Array) -> Array:

@@ -4,13 +4,13 @@ import ast
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from repro import paths
 from repro.page import provenance
-from repro.params import load
+from repro.params import Params, load
 from repro.stages.graph import lookup, stage_files, yaml_content
 from tests.pipeline_graph import (
     ROOT,
@@ -23,6 +23,7 @@ from tests.pipeline_graph import (
     stages,
     tables_of,
 )
+from tests.settings import copied_settings
 
 OWN = "pipelines/own/dvc.yaml"
 EVERY = stages()
@@ -31,6 +32,15 @@ LAST = (ON_REQUEST, "read_folder@mmimdb")  # the latter until cells train on the
 ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", OWN) or s.name.startswith(LAST)]
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")
+OWN_CELL = """
+cells:
+  own:
+    mine:
+      dataset: mosi
+      fusion: moe
+      trains: [unimodal, moe, mult, bi_level]
+      rows: {plain: {}, experts: {interaction: {}}}
+"""
 CONTENT = yaml_content(ROOT / "params.yaml")
 MOST_STAGES = 125  # 100 of the first paper; DVC's time grows with their square
 
@@ -47,16 +57,19 @@ def runs_of(stage: Stage) -> dict:
     return PARAMS.runs_of(stage.cmd.split()[3])
 
 
-def code_of(stage: Stage) -> set[str]:
+def code_of(stage: Stage, params: Params = PARAMS) -> set[str]:
     """Files of this repository that a stage loads."""
     module = stage_module(stage)
     assert module_file(module), f"{stage.cmd}: no such module"
-    return module_files(module, *named_modules(stage, PARAMS))
+    return module_files(module, *named_modules(stage, params))
 
 
 def test_every_stage_leads_to_a_root_stage():
+    """But those of a data set of one's own that its cells do not ask for."""
     needed = ancestors(EVERY, ROOTS)
-    assert [s.address for s in EVERY if s.address not in needed] == []
+    own = {f"@{cell.dataset}" for cell in PARAMS.cells["own"].values()}
+    lonely = [s.address for s in EVERY if s.address not in needed]
+    assert [a for a in lonely if a[a.find("@") :] not in own] == []
 
 
 def test_no_stage_names_a_param_or_dep_twice():
@@ -96,16 +109,28 @@ def says_nothing(file: str) -> bool:
     return is_package and len(ast.parse((ROOT / file).read_text()).body) <= 1
 
 
-def uncovered(stage: Stage) -> Iterator[str]:
+def uncovered(stage: Stage, params: Params = PARAMS) -> Iterator[str]:
     """Files that a stage loads and does not depend on."""
     places = [PurePosixPath(dep) for dep in stage.deps]
-    for file in sorted(code_of(stage)):
+    for file in sorted(code_of(stage, params)):
         if not says_nothing(file) and not any(_covers(place, file) for place in places):
             yield f"{stage.address}: {file}"
 
 
 def test_deps_cover_every_imported_module():
     assert [lost for stage in EVERY for lost in uncovered(stage)] == []
+
+
+def test_so_do_those_of_a_cell_of_ones_own(tmp_path: Path):
+    """None is committed, so that it is asked of one that is written here."""
+    copied_settings(tmp_path)
+    for name in ("pipelines", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "cells" / "own.yaml").write_text(OWN_CELL)
+    params = load(tmp_path / "params.yaml")
+    own = [s for s in stages(tmp_path) if s.file == OWN]
+    assert len(own) == 2
+    assert [lost for stage in own for lost in uncovered(stage, params)] == []
 
 
 def test_a_missing_dep_would_be_found():

@@ -30,16 +30,14 @@ from repro.models.fusions.interface import FusionInput, FusionOutput, FusionShap
 from repro.models.fusions.interface import weighted
 from repro.models.layers.pooling import token_mean
 from repro.models.layers.stacked import StackedLinear
-from repro.params.strict import Rate, Strict
+from repro.params.strict import Strict
 
 
 class Toy(nn.Module):
     """The sum of what each modality contributes."""
 
     class Sizes(Strict):
-        """One number that nothing depends on."""
-
-        dropout: Rate
+        """None."""
 
     tokens = ("last_state",)
     weight_sites = ("contribution", "embedding")
@@ -136,7 +134,7 @@ def test_data_sets_of_ones_own_come_out_under_their_own_name(other: Clone) -> No
 
 def test_a_fusion_of_ones_own_touches_no_other_cell(other: Clone) -> None:
     (other.path / "src/repro/models/fusions/toy.py").write_text(TOY)
-    sizes = {"toy": {"dropout": 0.0}}
+    sizes: dict[str, dict[str, float]] = {"toy": {}}
     change(other, "presets/tiny.yaml", "last_state", "fusions", **sizes)
     trains = ["unimodal", "toy", "bi_level"]
     cell = {"dataset": "mosi", "fusion": "toy", "trains": trains}

@@ -237,7 +237,7 @@ def _check_finite(name: str, ragged: Ragged, ids: pd.Series, where: str) -> None
     kind = kinds.pop() if len(kinds) == 1 else "NaN or infinite"
     raise ValueError(
         f"{where}: {name} has {count} {kind} values in {_counted(ids, samples)}; "
-        "correct or remove them"
+        "correct them, or write zeros in all of a sequence that is absent"
     )
 
 

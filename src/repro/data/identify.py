@@ -156,7 +156,8 @@ def _csv(path: Path) -> Found:
         return Found("label CSV of MOSI or MOSEI", use, (shown,))
     column = None if path.suffix == ".gz" else _split_column(path)
     if column is None:
-        return Found("unknown CSV", f"a {_TABLE} needs a split column", (shown,))
+        needs = "a column that has train, valid or test in every row, and no other word"
+        return Found("unknown CSV", f"a {_TABLE} needs {needs}", (shown,))
     return Found("samples of a table", _TABLE, (f"split: {column}", shown))
 
 

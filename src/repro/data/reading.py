@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from repro import paths
 from repro.data import mag, mmsa, mult, table
 from repro.params.datasets import FileSet
 from repro.records import Dataset
@@ -47,7 +48,7 @@ def _read(source: FileSet, path: Path, name: str) -> Dataset:
         case "table":
             if source.table is None:
                 raise ValueError(
-                    f"datasets.files.{name}: source table needs the mapping `table`, "
-                    "which names its columns and arrays"
+                    f"{paths.PARAMS}: datasets.files.{name}: source table needs the "
+                    "mapping `table`, which names its columns and arrays"
                 )
             return table.read(path, source.table, source.keep, len(source.classes))

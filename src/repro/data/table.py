@@ -114,7 +114,8 @@ def _samples(table: pd.DataFrame, mapping: TableMapping, path: Path) -> pd.DataF
     if len(bad):
         raise ValueError(
             f"{path}: column {mapping.label} is no number in {len(bad)} rows, first "
-            f"ids {', '.join(bad[:5])}; correct them"
+            f"ids {', '.join(bad[:5])}; write numbers, of a classification those of "
+            "its classes, from 0 in their order"
         )
     return pd.DataFrame(
         {

@@ -99,7 +99,7 @@ def _icu(params: Params) -> str:
         WRITTEN,
         "A tree in the layout of MIMIC-IV (tables, radiology notes, X-rays, "
         "electrocardiograms) with the known defects of the real one planted, made by "
-        "`dvc repro pipelines/data/dvc.yaml:simulate_icu`. Cohorts: "
+        "`dvc repro pipelines/icu/dvc.yaml:simulate_icu`. Cohorts: "
         f"{'; '.join(plain(c.title) for c in params.datasets.stays.values())}. "
         "[Table 2](../../plots/btw/table2.md) counts their stays.",
         "## Size",

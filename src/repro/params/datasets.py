@@ -39,6 +39,8 @@ class Facts(Strict):
 
     @model_validator(mode="after")
     def _classes_fit_the_task(self) -> "Facts":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes={self.classes}: give each a title of its own")
         if (self.task == "regression") != (len(self.classes) < 2):
             raise ValueError(
                 f"task={self.task!r} with {len(self.classes)} classes; list the titles "

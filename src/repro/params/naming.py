@@ -7,16 +7,24 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+MOST_NAMED, FEW_NAMED = 40, 8  # of what is known, in one sentence
+
 
 def unknown(what: str, name: str, known: Collection[str]) -> str:
     """A sentence on an unknown name, with the nearest known one.
 
     >>> unknown("preset", "defualt", ["default", "tiny"])
     "preset 'defualt' is unknown; did you mean 'default'? Known: default, tiny"
+
+    Of many those are named that are most like it.
     """
     nearest = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{what} {name!r} is unknown; {hint}Known: {', '.join(sorted(known))}"
+    names = sorted(known)
+    if len(names) > MOST_NAMED:
+        alike = get_close_matches(name, names, n=FEW_NAMED, cutoff=0)
+        names = [*alike, f"and {len(names) - len(alike)} others"]
+    return f"{what} {name!r} is unknown; {hint}Known: {', '.join(names)}"
 
 
 def sentence(

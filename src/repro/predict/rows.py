@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from repro.cells.tensors import tensors
+from repro.data.npy_files import npy_array
 from repro.data.preparing import presence
 from repro.data.rows import Modalities, read_rows
 from repro.features.encoders import weight_sums
@@ -71,6 +72,11 @@ def _check_shapes(path: Path, modalities: Modalities, description: Description) 
             raise ValueError(
                 f"{place}: {name} has {width} features, {description.address} was "
                 f"trained on {trained.features}; give those, in their order"
+            )
+        if trained.longest > 1 and npy_array(place).ndim == 2:
+            raise ValueError(
+                f"{place}: {name} has one vector per row, {description.address} was "
+                "trained on sequences; save (samples, time, features)"
             )
         if trained.longest == 1 and (modality.lengths > 1).any():
             raise ValueError(

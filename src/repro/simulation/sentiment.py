@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from repro import files
+from repro import files, paths
 from repro.data import frames, words
 from repro.params.datasets import SimulatedSet, Simulation
 from repro.records import SPLITS
@@ -145,14 +145,15 @@ def _check(simulation: Simulation, sizes: Sequence[int]) -> None:
     for name, expected in (("unique", 3), ("unreliable", 3), ("words", 2)):
         if len(getattr(simulation, name)) != expected:
             raise ValueError(
-                f"simulation.{name}={getattr(simulation, name)}: "
+                f"{paths.SIMULATORS}: simulation.{name}={getattr(simulation, name)}: "
                 f"{expected} values are needed"
             )
     for name in ("words", "frames"):
         bounds = getattr(simulation, name)
         if len(bounds) != 2 or bounds[0] > bounds[1]:
             raise ValueError(
-                f"simulation.{name}={bounds}: give the least and the greatest count"
+                f"{paths.SIMULATORS}: simulation.{name}={bounds}: give the least and "
+                "the greatest count"
             )
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"sizes={list(sizes)}: give one positive count per split")

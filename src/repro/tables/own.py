@@ -13,6 +13,10 @@ from repro.tables.lines import baseline_lines, lines, numbered, unimodal_line
 from repro.tables.rows import Table
 
 GROUP = "own"
+EXPERTS_NOTE = (
+    "every fusion, with weights of modalities or without, stands for its interaction "
+    "experts ({}); a modality alone is the plain fusion"
+)
 
 
 def tables(params: Params) -> Mapping[str, Table]:
@@ -41,13 +45,16 @@ def own_table(params: Params, address: str) -> pd.DataFrame:
     reference = fusion if fusion in run.report.methods else ""
     has_unimodal = set(run.report.data.modalities) & set(run.report.methods)
     fused = [name for name in run.methods if name in _fusions(params, run)]
+    notes = left_out(params, [run])
+    if recipe.interaction is not None:
+        notes.append(EXPERTS_NOTE.format(params.names["i2moe"]))
     found = [
         *baseline_lines(params, f"baselines/{recipe.dataset}", reference=reference),
         *([unimodal_line(params, run, reference)] if has_unimodal else []),
         *lines(params, run, (STACKED, *fused), reference),
         *lines(params, run, (*WEIGHTINGS, *CONTROLS), reference),
     ]
-    return numbered(params, found, fusion, after=left_out(params, [run]))
+    return numbered(params, found, fusion, after=notes)
 
 
 def _fusions(params: Params, run: Run) -> Mapping[str, object]:

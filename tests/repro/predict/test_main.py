@@ -67,6 +67,10 @@ BAD_ROWS = {
         lambda s: array(s, "look", lambda a: np.ones((6, 2, 6))),
         "look has sequences, own/tea was trained on one vector",
     ),
+    "vectors": (
+        lambda s: array(s, "smell", lambda a: a[:, 0]),
+        "smell has one vector per row, own/tea was trained on sequences",
+    ),
     "other count": (
         lambda s: array(s, "smell", lambda a: a[:4]),
         "smell.npy: has 4 rows, the samples have 6",

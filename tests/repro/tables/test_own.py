@@ -14,6 +14,7 @@ from repro.files import read_json, read_table
 from repro.params import Params
 from repro.params.cells import Cell, recipes
 from repro.params.datasets import FileSet
+from repro.params.interactions import Interaction
 from repro.tables.naming import table
 from repro.tables.own import own_table
 from repro.tables.writing import write_table
@@ -66,6 +67,17 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     found = own_params()
     write_study(found, data={"source": "table", "simulated": False})
     return found
+
+
+def test_interaction_experts_are_said(params: Params) -> None:
+    said = "stands for its interaction experts (I2MoE)"
+    plain = own_table(params, "own/storms")
+    assert not plain["notes"].str.contains(said, regex=False).any()
+    recipe = params.recipes["own/storms"]
+    experts = recipe.model_copy(update={"interaction": Interaction()})
+    recipes = {**params.recipes, "own/storms": experts}
+    told = own_table(params.model_copy(update={"recipes": recipes}), "own/storms")
+    assert told["notes"].str.contains(said, regex=False).all()
 
 
 def test_rows_and_metrics_follow_the_task(params: Params) -> None:
