@@ -1,29 +1,22 @@
 """The stage graph as written: complete, covered by deps, bounded, without paths."""
 
-import ast
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
 from repro import paths
 from repro.page import provenance
-from repro.params import Params, load
+from repro.params import load
 from repro.stages.graph import lookup, stage_files, yaml_content
 from tests.pipeline_graph import (
     ROOT,
     Stage,
     ancestors,
-    module_file,
-    module_files,
-    named_modules,
     stage_module,
     stages,
-    tables_of,
 )
-from tests.settings import copied_settings
 
 OWN = "pipelines/own/dvc.yaml"
 EVERY = stages()
@@ -32,15 +25,6 @@ LAST = (ON_REQUEST, "read_folder@mmimdb")  # the latter until cells train on the
 ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", OWN) or s.name.startswith(LAST)]
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")
-OWN_CELL = """
-cells:
-  own:
-    mine:
-      dataset: mosi
-      fusion: moe
-      trains: [unimodal, moe, mult, bi_level]
-      rows: {plain: {}, experts: {interaction: {}}}
-"""
 CONTENT = yaml_content(ROOT / "params.yaml")
 MOST_STAGES = 125  # 100 of the first paper; DVC's time grows with their square
 
@@ -55,13 +39,6 @@ def tracked() -> set[str]:
 def runs_of(stage: Stage) -> dict:
     """The recipes that a training stage runs, by address."""
     return PARAMS.runs_of(stage.cmd.split()[3])
-
-
-def code_of(stage: Stage, params: Params = PARAMS) -> set[str]:
-    """Files of this repository that a stage loads."""
-    module = stage_module(stage)
-    assert module_file(module), f"{stage.cmd}: no such module"
-    return module_files(module, *named_modules(stage, params))
 
 
 def test_every_stage_leads_to_a_root_stage():
@@ -101,61 +78,6 @@ def test_names_outs_and_commands_are_unique():
     assert max(Counter(stage.address for stage in EVERY).values()) == 1
     assert max(Counter(out for s in EVERY for out in s.cached).values()) == 1
     assert max(Counter(stage.cmd for stage in EVERY).values()) == 1
-
-
-def says_nothing(file: str) -> bool:
-    """Whether a file is a package that holds a docstring at the most."""
-    is_package = file.endswith("__init__.py")
-    return is_package and len(ast.parse((ROOT / file).read_text()).body) <= 1
-
-
-def uncovered(stage: Stage, params: Params = PARAMS) -> Iterator[str]:
-    """Files that a stage loads and does not depend on."""
-    places = [PurePosixPath(dep) for dep in stage.deps]
-    for file in sorted(code_of(stage, params)):
-        if not says_nothing(file) and not any(_covers(place, file) for place in places):
-            yield f"{stage.address}: {file}"
-
-
-def test_deps_cover_every_imported_module():
-    assert [lost for stage in EVERY for lost in uncovered(stage)] == []
-
-
-def test_so_do_those_of_a_cell_of_ones_own(tmp_path: Path):
-    """None is committed, so that it is asked of one that is written here."""
-    copied_settings(tmp_path)
-    for name in ("pipelines", "dvc.yaml"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "cells" / "own.yaml").write_text(OWN_CELL)
-    params = load(tmp_path / "params.yaml")
-    own = [s for s in stages(tmp_path) if s.file == OWN]
-    assert len(own) == 2
-    assert [lost for stage in own for lost in uncovered(stage, params)] == []
-
-
-def test_a_missing_dep_would_be_found():
-    stage = next(s for s in CELLS if s.name == "base@mosi")
-    fusion = "src/repro/models/fusions/moe.py"
-    cut = Stage(
-        stage.file,
-        stage.name,
-        None,
-        stage.cmd,
-        stage.wdir,
-        tuple(dep for dep in stage.deps if dep != fusion),
-        (),
-        {},
-    )
-    assert list(uncovered(cut)) == [f"{stage.address}: {fusion}"]
-
-
-def test_code_deps_are_all_imported():
-    """A dep on a module that the stage never loads would rerun it for nothing."""
-    for stage in EVERY:
-        files = {*code_of(stage), *tables_of(code_of(stage))}
-        code = [PurePosixPath(dep) for dep in stage.deps if dep.startswith("src/")]
-        idle = [str(p) for p in code if not any(_covers(p, f) for f in files)]
-        assert idle == [], stage.address
 
 
 def test_deps_exist_or_are_made():
@@ -303,10 +225,6 @@ def test_metrics_and_plots_name_made_files():
     metrics = {out for out in made if out.startswith("metrics/")}
     others = ("metrics/own_", "metrics/seeds.parquet", f"metrics/{ON_REQUEST}")
     assert {out for out in metrics if not out.startswith(others)} <= named
-
-
-def _covers(place: PurePosixPath, file: str) -> bool:
-    return place == PurePosixPath(file) or place in PurePosixPath(file).parents
 
 
 def test_tables_of_cohorts_know_their_patients():
