@@ -1,6 +1,6 @@
 """How often the intervals of the crossed bootstrap hold the truth, on null data.
 
-Two equally good methods, six seeds, groups of unequal size, and noise of training: a
+Two equally good methods, some seeds, groups of unequal size, and noise of training: a
 main effect of seeds and of groups, their interaction, and noise of each sample. For
 means the shares of `MIXES` vary; for scores of classes two networks of one law are
 trained with that noise in their logits.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchmarks.null_data import GROUPS, MIXES, Mix, differences, group_sizes
+from benchmarks.null_data import GROUPS, MIXES, SEEDS, Mix, differences, group_sizes
 from repro.metrics.bootstrap import Resampled, crossed_interval, resampled
 from repro.metrics.resampling import mean_statistic
 from repro.metrics.scores import classification_statistics
@@ -32,13 +32,17 @@ def main() -> None:
     )
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--groups", type=int, default=GROUPS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     given = parser.parse_args()
-    print(f"{given.sets} and {given.score_sets} sets, {given.groups} groups")
+    print(
+        f"{given.sets} and {given.score_sets} sets, {given.groups} groups, "
+        f"{given.seeds} seeds"
+    )
     for name, mix in MIXES.items():
-        make = means(mix, given.groups, given.resamples)
+        make = means(mix, given.groups, given.resamples, given.seeds)
         for shares in covered(make, given.sets).values():
             print(f"mean, {name}: {told(shares)}", flush=True)
-    scored = scores(given.groups, given.resamples)
+    scored = scores(given.groups, given.resamples, given.seeds)
     for name, shares in covered(scored, given.score_sets).items():
         print(f"{name}: {told(shares)}", flush=True)
 
@@ -75,19 +79,20 @@ def intervals(values: Resampled, seed: int) -> dict[str, tuple[float, float]]:
     }
 
 
-def means(mix: Mix, groups: int, resamples: int) -> Made:
+def means(mix: Mix, groups: int, resamples: int, seeds: int = SEEDS) -> Made:
     """Mean differences of a mix."""
     sizes = group_sizes(np.random.default_rng(1), groups)
     group = np.repeat(np.arange(groups), sizes)
 
     def make(generator: np.random.Generator, seed: int) -> dict[str, Resampled]:
-        of_mean = {"mean": mean_statistic(differences(mix, sizes, generator), group)}
+        made = differences(mix, sizes, generator, seeds)
+        of_mean = {"mean": mean_statistic(made, group)}
         return resampled(of_mean, groups, resamples=resamples, seed=seed)
 
     return make
 
 
-def scores(groups: int, resamples: int) -> Made:
+def scores(groups: int, resamples: int, seeds: int = SEEDS) -> Made:
     """Differences of every tested score of two networks of one law."""
     sizes = group_sizes(np.random.default_rng(1), groups)
     group = np.repeat(np.arange(groups), sizes)
@@ -97,7 +102,9 @@ def scores(groups: int, resamples: int) -> Made:
         first, second = (
             resampled(
                 classification_statistics(
-                    probabilities(generator, y, sizes), y.astype(np.float64), group
+                    probabilities(generator, y, sizes, seeds),
+                    y.astype(np.float64),
+                    group,
                 ),
                 groups,
                 resamples=resamples,
@@ -111,10 +118,10 @@ def scores(groups: int, resamples: int) -> Made:
 
 
 def probabilities(
-    generator: np.random.Generator, y: np.ndarray, sizes: np.ndarray
+    generator: np.random.Generator, y: np.ndarray, sizes: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """Class probabilities of six trainings that know something of the true class."""
-    noise = [differences(TRAINING, sizes, generator) for _ in range(CLASSES)]
+    """Class probabilities of trainings that know something of the true class."""
+    noise = [differences(TRAINING, sizes, generator, seeds) for _ in range(CLASSES)]
     logits = np.stack(noise, axis=-1) + SIGNAL * np.eye(CLASSES)[y]
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return raised / raised.sum(axis=-1, keepdims=True)
