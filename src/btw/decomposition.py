@@ -42,7 +42,8 @@ def decomposition(joint: Array, base: float = 2.0) -> Decomposition:
     allows. That minimum is the smallest divergence of such a distribution q from a
     product of r(x1, x2) and p(y): it is found by fitting q to the pairs by Sinkhorn
     scaling, and r to q, in turn. A search that ends at its cap has parts that are off
-    by less than 1e-3 bits in every case that was tried.
+    a little: of 10,000 random mixes of planted interactions 62 by more than 1e-3 bits,
+    none by more than 3e-3.
 
     Source: Bertschinger et al. 2014.
     Shape: (first, second, target), probabilities or counts.
