@@ -7,7 +7,7 @@ from scipy.special import rel_entr
 
 from btw.arrays import Array, Float, Integer, as_numpy, check_finite, float64
 
-SWEEPS, SCALINGS = 300, 30  # what the search is cut at: both hold at its boundary
+SWEEPS, SCALINGS = 300, 200  # what the search is cut at: both hold at its boundary
 STILL = 1e-10  # nats; a sweep that gains less is the last
 FLOOR = 1e-200  # what a scaling divides by at least
 SUM_TOLERANCE = 1e-6
@@ -42,8 +42,7 @@ def decomposition(joint: Array, base: float = 2.0) -> Decomposition:
     allows. That minimum is the smallest divergence of such a distribution q from a
     product of r(x1, x2) and p(y): it is found by fitting q to the pairs by Sinkhorn
     scaling, and r to q, in turn. A search that ends at its cap has parts that are off
-    a little: of 10,000 random mixes of planted interactions 62 by more than 1e-3 bits,
-    none by more than 3e-3.
+    by less than 1e-3 bits in every case that was tried.
 
     Source: Bertschinger et al. 2014.
     Shape: (first, second, target), probabilities or counts.

@@ -119,8 +119,7 @@ class ModalityWeighting:
         self._held = {"unimodal": own.copy(), "present": mask.copy()}
         if self._method.uses_variances:
             if targets is not None:
-                own_labels = float64(targets, "targets", ("samples",))
-                self._held["targets"] = own_labels.copy()
+                self._held["targets"] = float64(targets, "targets", ("samples",)).copy()
             if unimodal_variance is None:
                 unimodal_variance = unimodal_spread(own, mask, targets, self.protocol)
             own_spread = np.array(as_numpy(unimodal_variance), dtype=np.float64)

@@ -95,8 +95,8 @@ def test_no_score_of_hidden_features_is_above_the_ceiling():
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([2, 3]), st.sampled_from([0.0, 0.1]))
-@example(253, 3, 0.1)  # the farthest of 10,000: the search ends at its cap
-@example(532, 3, 0.1)
+@example(253, 3, 0.1)  # off by three times as much with few scalings
+@example(434, 3, 0.1)
 def test_the_closed_form_is_what_the_search_finds(
     seed: int, classes: int, redrawn: float
 ):
@@ -105,7 +105,7 @@ def test_the_closed_form_is_what_the_search_finds(
     planned = mix(shares, classes)
     searched = decomposition(joint_of(planned, redrawn))
     closed = planted_decomposition(planned, redrawn)
-    assert parts(searched) == pytest.approx(parts(closed), abs=5e-3)
+    assert parts(searched) == pytest.approx(parts(closed), abs=1e-3)
 
 
 def test_planted_quarters_are_no_unique_information_at_all():
