@@ -62,7 +62,11 @@ def page(source: Path, attribution: pd.DataFrame, params: Params) -> str:
 def measured(attribution: pd.DataFrame, params: Params) -> pd.DataFrame:
     """What BTW reaches in every row of the attribution, a column per block."""
     rows = attribution[attribution["metric"] == SHOWN]
-    shown = rows.assign(text=[own_text(row) for row in rows.to_dict("records")])
+    said = [
+        ", ".join(filter(None, [own_text(row), row["remark"]]))
+        for row in rows.to_dict("records")
+    ]
+    shown = rows.assign(text=said)
     table = shown.pivot(index="row", columns="block", values="text")
     table = table.reindex(rows["row"].unique())
     table.columns = [block_title(block, params) for block in table.columns]

@@ -13,10 +13,13 @@ MOST_NAMED, FEW_NAMED = 40, 8  # of what is known, in one sentence
 def unknown(what: str, name: str, known: Collection[str]) -> str:
     """A sentence on an unknown name, with the nearest known one.
 
+    Of many known ones those are named that are most like it.
+
     >>> unknown("preset", "defualt", ["default", "tiny"])
     "preset 'defualt' is unknown; did you mean 'default'? Known: default, tiny"
-
-    Of many those are named that are most like it.
+    >>> many = unknown("row", "r7", [f"r{k}" for k in range(50)])
+    >>> many.count(","), many[-13:]
+    (8, 'and 42 others')
     """
     nearest = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""

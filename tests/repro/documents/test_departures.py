@@ -84,6 +84,7 @@ def test_effects_stand_in_a_column_per_block() -> None:
             "metric": "bi_level_mae",
             "mean": [1.0, 0.9876, 0.8],
             "sd": [0.1, 0.2, 0.3],
+            "remark": ["", "other draws", ""],
             **dict.fromkeys(("lower", "upper", "se_seeds", "p_holm"), float("nan")),
         }
     )
@@ -96,5 +97,5 @@ def test_effects_stand_in_a_column_per_block() -> None:
     ]
     assert table.to_numpy().tolist() == [
         ["leak_free", "1.000 ± 0.100", "0.800 ± 0.300"],
-        ["test_epoch", "0.988 ± 0.200", ""],
+        ["test_epoch", "0.988 ± 0.200, other draws", ""],
     ]

@@ -41,10 +41,8 @@ class Evidence:
 
         Their divergence is then the smallest, their class for the information 0.
         """
-        values = (
-            self.unimodal.ndim - self.present.ndim - 1
-        )  # an axis of classes or none
-        is_there = np.expand_dims(self.present, (-1,) * values)
+        is_of_classes = self.unimodal.ndim > self.present.ndim + 1
+        is_there = self.present[..., None] if is_of_classes else self.present
         unimodal = np.where(is_there, self.unimodal, 0.0)
         return replace(self, unimodal=unimodal, present=np.ones_like(self.present))
 
