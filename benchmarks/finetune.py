@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from transformers import BertConfig, BertModel
 
 from benchmarks.timing import alternating_medians, restart_with_process_settings
-from repro.features.states import lower_layers, upper_layers
+from repro.features.encoders.states import lower_layers, upper_layers
 from repro.models.architecture import Architecture
 from repro.models.batch import Inputs, Sequences, gather
 from repro.models.predictor import Predictor, Randomness

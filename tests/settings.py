@@ -8,10 +8,11 @@ from tests.pipeline_graph import ROOT
 
 
 def copied_settings(folder: Path, preset: str = "tiny") -> None:
-    """params.yaml, simulators, cells and presets, one of these in force."""
+    """params.yaml, simulators, names, cells and presets, one of these in force."""
     for name in ("presets", "cells"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / paths.SIMULATORS, folder)
+    for own in (paths.SIMULATORS, paths.NAMES):
+        shutil.copy(ROOT / own, folder)
     text = (ROOT / paths.PARAMS).read_text()
     assert text.count("\npreset: default") == 1
     changed = text.replace("\npreset: default", f"\npreset: {preset}")

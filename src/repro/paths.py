@@ -11,6 +11,7 @@ PLOTS = Path("plots")
 REAL = PLOTS / "real"  # figures of real data, kept by git
 README = Path("README.md")
 SIMULATORS = Path("simulators.yaml")
+NAMES = Path("names.yaml")
 RESULTS, API = Path("docs/results.md"), Path("docs/api.md")
 DEPARTURES, SOURCE = Path("docs/departures.md"), Path("src")
 CARDS = Path("docs/cards")

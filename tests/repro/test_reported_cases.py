@@ -31,7 +31,7 @@ ELSEWHERE = {
         "tests.pipeline.test_watched.test_a_replaced_file_makes_its_stage_stale"
     ),
     "attack/28-remote-code-prompt": (
-        "tests.repro.features.test_encoders.test_code_beside_the_weights_is_not_run"
+        "tests.repro.features.encoders.test_loading.test_code_beside_the_weights_is_not_run"
     ),
 }
 REPORTED = (

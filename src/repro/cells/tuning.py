@@ -43,8 +43,8 @@ def fine_tuning(params: Params, recipe: Recipe, inputs: Inputs) -> FineTuning | 
 
 def _started(encoder: Encoder, train: list[str], bfloat16: bool) -> FineTuning:
     # Costs seconds to import, and only fine-tuning needs it here.
-    from repro.features.encoders import load_encoder
-    from repro.features.states import upper_layers
+    from repro.features.encoders.loading import load_encoder
+    from repro.features.encoders.states import upper_layers
 
     _, whole = load_encoder(encoder, train)
     upper = encoder.last_k if encoder.keeps_lower else None

@@ -18,12 +18,17 @@ from transformers import (
 )
 
 from repro.features.cache import cached_items, text_key
-from repro.features.encoders import (
+from repro.features.encoders.loading import (
     load_encoder,
     loading,
     refuse_pickled,
     weight_sums,
     whole_model,
+)
+from repro.features.encoders.soundness import refuse_few_places
+from repro.features.encoders.vocabulary import (
+    refuse_other_vocabulary,
+    refuse_unknown_words,
 )
 from repro.features.notes import COUNT, about_notes, last_notes
 from repro.features.objects import (
@@ -32,9 +37,7 @@ from repro.features.objects import (
     scaled_objects,
     train_objects,
 )
-from repro.features.soundness import refuse_few_places
 from repro.features.text import pooled
-from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
 from repro.params.presets import Encoder
 from repro.records import Ragged
 

@@ -65,7 +65,7 @@ def _objects(params: Params, cohort: IcuDataset, kind: str) -> Made:
             )
         case "text", "transformer":
             # Here and below: what is not used is not imported; some take seconds.
-            from repro.features.encoders import refuse_unwatched
+            from repro.features.encoders.loading import refuse_unwatched
             from repro.features.note_encoder import transformer_features
 
             refuse_unwatched(settings.text.weights)
@@ -102,7 +102,7 @@ def _images(
             folder=cache,
             workers=workers,
         )
-    from repro.features.encoders import refuse_unwatched
+    from repro.features.encoders.loading import refuse_unwatched
 
     refuse_unwatched(settings.weights)
     weights = Path(settings.weights)

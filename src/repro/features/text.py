@@ -10,9 +10,9 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from repro.features.encoders import load_encoder, random_encoder, revision
+from repro.features.encoders.loading import load_encoder, random_encoder, revision
+from repro.features.encoders.tokens import tokenize
 from repro.features.series import Scale, fitted_scale, standardized
-from repro.features.tokens import tokenize
 from repro.params.presets import Encoder
 from repro.records import Ragged
 

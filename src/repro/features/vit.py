@@ -15,7 +15,7 @@ from transformers import AutoModel, PreTrainedModel
 from repro import files
 from repro.data.checksums import sha256
 from repro.features.cache import cached
-from repro.features.encoders import loading, whole_model
+from repro.features.encoders.loading import loading, whole_model
 from repro.features.images import grey_square, rgb
 from repro.features.objects import (
     about_objects,

@@ -28,6 +28,7 @@ def load(path: Path = paths.PARAMS) -> Params:
     """
     content, simulators = _content(path), path.parent / paths.SIMULATORS
     homes = {"cells": "cells/<group>.yaml", "active": "presets"}
+    homes["names"] = paths.NAMES.name
     homes |= dict.fromkeys(SIMULATORS, paths.SIMULATORS.name)
     for key, home in homes.items():
         if key in content:
@@ -39,6 +40,7 @@ def load(path: Path = paths.PARAMS) -> Params:
         raise ValueError(f"{path}: preset: {unknown('preset', name, known)}")
     content |= {"active": _content(preset), "cells": read_cells(path.parent)}
     content |= read_simulators(simulators)
+    content["names"] = _content(path.parent / paths.NAMES)
     if not content["cells"]:
         raise ValueError(
             f"{path.parent / 'cells'}: no file of cells; restore it from git"
@@ -51,10 +53,16 @@ def load(path: Path = paths.PARAMS) -> Params:
     try:
         agreement.check(params)
     except ValueError as error:
-        group = re.match(r"cells\.([^.]+)\.", str(error))
-        where = path.parent / paths.cells(group[1]) if group else path
-        raise ValueError(f"{where}: {error}; correct it there") from None
+        raise ValueError(f"{_home(path, error)}: {error}; correct it there") from None
     return params
+
+
+def _home(path: Path, error: ValueError) -> Path:
+    """The file of what two settings that do not agree begin with."""
+    if group := re.match(r"cells\.([^.]+)\.", str(error)):
+        return path.parent / paths.cells(group[1])
+    is_name = re.match(r"names\b", str(error))
+    return paths.NAMES if is_name else path
 
 
 def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
@@ -65,6 +73,8 @@ def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
         where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
     elif loc[:1] and loc[0] in SIMULATORS:
         where = paths.SIMULATORS
+    elif loc[:1] == ("names",):
+        where = paths.NAMES
     elif loc[:1] == ("cells",) and len(loc) > 1:
         where = paths.cells(str(loc[1]))
     told = sentence(kind, {**detail, "loc": loc})

@@ -11,7 +11,7 @@ from repro.cells.tensors import tensors
 from repro.data.npy_files import npy_array
 from repro.data.preparing import presence
 from repro.data.rows import Modalities, read_rows
-from repro.features.encoders import weight_sums
+from repro.features.encoders.loading import weight_sums
 from repro.features.reading import Features
 from repro.features.series import standardized
 from repro.features.text import encoded_alike

@@ -39,6 +39,7 @@ COPIED = (
     "pipelines",
     "params.yaml",
     "simulators.yaml",
+    "names.yaml",
     "cells",
     "presets",
     "none",

@@ -14,9 +14,9 @@ from transformers.utils import logging  # noqa: E402
 
 from repro import files, params, paths  # noqa: E402
 from repro.data.preparing import Prepared, read_prepared, write_ragged  # noqa: E402
-from repro.features.encoders import refuse_unwatched, weight_sums  # noqa: E402
+from repro.features.encoders.loading import refuse_unwatched, weight_sums  # noqa: E402
+from repro.features.encoders.states import lower_states  # noqa: E402
 from repro.features.series import write_scales  # noqa: E402
-from repro.features.states import lower_states  # noqa: E402
 from repro.features.text import encoded, encoding, token_ids  # noqa: E402
 from repro.params.naming import unknown  # noqa: E402
 from repro.params.presets import Encoder  # noqa: E402

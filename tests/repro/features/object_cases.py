@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
+from repro.features.encoders.tokens import vocabulary, wordpiece_tokenizer
 from repro.features.text import encoded
-from repro.features.tokens import vocabulary, wordpiece_tokenizer
 from repro.features.waveforms import Grid, recordings
 from repro.params.presets import Encoder
 from tests.repro.features.ecg_files import beats, write_record

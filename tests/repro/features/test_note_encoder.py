@@ -7,7 +7,7 @@ import torch
 from transformers import LongformerConfig, LongformerModel
 
 from repro.features import note_encoder
-from repro.features.encoders import load_encoder
+from repro.features.encoders.loading import load_encoder
 from repro.features.note_encoder import (
     load_note_encoder,
     note_vector,

@@ -6,8 +6,9 @@ import torch
 from transformers import BertModel
 
 from repro.data.checksums import sha256
-from repro.features import encoders
-from repro.features.encoders import load_encoder, weight_sums
+from repro.features.encoders import loading
+from repro.features.encoders.loading import load_encoder, weight_sums
+from repro.features.encoders.tokens import tokenize, wordpiece_tokenizer
 from repro.features.text import (
     encoded,
     encoded_alike,
@@ -16,7 +17,6 @@ from repro.features.text import (
     text_features,
     token_ids,
 )
-from repro.features.tokens import tokenize, wordpiece_tokenizer
 from repro.params.presets import Encoder
 
 TEXTS = [
@@ -155,7 +155,7 @@ def test_a_model_of_the_hub_leaves_its_commit(made_by, monkeypatch):
     is_train = [True] * len(TEXTS)
     assert "revision" not in made_by(BASE, TEXTS, is_train)[1]
     model.config._commit_hash = "86b5e0934494bd15c9632b12f734a8a67f723594"
-    monkeypatch.setattr(encoders, "_stored_encoder", lambda *_: (tokenizer, model))
+    monkeypatch.setattr(loading, "_stored_encoder", lambda *_: (tokenizer, model))
     hub = changed(weights="bert-base-uncased")
     about = made_by(hub, TEXTS, is_train)[1]
     assert about["revision"] == model.config._commit_hash
@@ -222,7 +222,7 @@ def test_a_model_of_the_hub_is_taken_at_its_commit(weights, commit, monkeypatch)
         asked.append((name, given["revision"], given["trust_remote_code"]))
         raise OSError("no network")
 
-    monkeypatch.setattr(encoders.AutoConfig, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(loading.AutoConfig, "from_pretrained", from_pretrained)
     with pytest.raises(ValueError, match=f"weights='{weights}'"):
         load_encoder(changed(weights=weights), TEXTS)
     assert asked == [(weights.partition("@")[0], commit, False)]

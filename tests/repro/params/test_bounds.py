@@ -8,7 +8,7 @@ import pytest
 
 from repro.params import load
 from repro.params.bounded import DEEPEST, MOST_VALUES, refuse_bomb
-from tests.repro.params.test_study import TEXT, loaded, written
+from tests.repro.params.test_study import FILES, ROOT, TEXT, loaded, written
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 12)
@@ -44,14 +44,14 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("  min_los_days", ".inf", "finite"),
         ("  folds", "100000", "100"),
         ("    mosi", "{audio: 1000000000, video: 20}", "16384"),
-        ("  moe", "''", "one line"),
-        ("  moe", "' MoE'", "one line"),
-        ("  moe", '"Mo\\\\nE"', "one line"),
-        ("  moe", "[MoE]", "string"),
-        ("  moe", "5", "string"),
-        ("  moe", "null", "string"),
-        ("  moe", "MulT", "also the name of"),
-        ("  moe", "x" * 81, "at most 80"),
+        ("moe", "''", "one line"),
+        ("moe", "' MoE'", "one line"),
+        ("moe", '"Mo\\\\nE"', "one line"),
+        ("moe", "[MoE]", "string"),
+        ("moe", "5", "string"),
+        ("moe", "null", "string"),
+        ("moe", "MulT", "also the name of"),
+        ("moe", "x" * 81, "at most 80"),
         ("      title", "''", "one line"),
     ],
 )
@@ -62,15 +62,16 @@ def test_a_value_beyond_its_bound_is_named(
     with pytest.raises(ValueError) as caught:
         loaded(tmp_path, rf"^{field}: .*$", f"{field}: {value}")
     said = str(caught.value)
-    is_common = re.search(rf"^{field}: .*$", TEXT, re.MULTILINE)
-    file = f"{tmp_path}/params.yaml" if is_common else "simulators.yaml"
+    texts = {name: (ROOT / name).read_text() for name in FILES}
+    home = next(n for n, t in texts.items() if re.search(rf"^{field}: ", t, re.M))
+    file = f"{tmp_path}/{home}" if home == "params.yaml" else home
     assert said.startswith(f"{file}: "), said
     assert key in said and bound in said, said
 
 
 def test_a_method_without_a_name_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"params\.yaml: names: has none for bi_level"):
-        loaded(tmp_path, r"^  bi_level: BTW\n", "")
+    with pytest.raises(ValueError, match=r"^names\.yaml: names: has none for bi_level"):
+        loaded(tmp_path, r"^bi_level: BTW\n", "")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_simulators_have_a_file_of_their_own(
         ("cells: {own: {a: {dataset: mosi}}}\n", "cells: stands in cells/<group>.yaml"),
         ("active: {}\n", "active: stands in presets; move it there"),
         ("simulation: {}\n", r"simulation: stands in simulators\.yaml; move it there"),
+        ("names: {moe: MoE}\n", r"names: stands in names\.yaml; move it there"),
     ],
 )
 def test_what_has_a_file_of_its_own_is_refused(

@@ -11,12 +11,13 @@ from repro.params import Params, load
 from repro.params.switches import SWITCHES, switches
 
 ROOT = Path(__file__).parents[3]
+FILES = ("params.yaml", "simulators.yaml", "names.yaml")
 TEXT = (ROOT / "params.yaml").read_text()
 
 
 def loaded(tmp_path: Path, pattern: str, replacement: str) -> Params:
-    """params.yaml, simulators or cells with the first match of a pattern replaced."""
-    own = (ROOT / "params.yaml", ROOT / "simulators.yaml")
+    """params.yaml, a file beside it or a group of cells, its first match replaced."""
+    own = [ROOT / name for name in FILES]
     for file in (*own, *sorted((ROOT / "cells").glob("*.yaml"))):
         text, count = re.subn(
             pattern, replacement, file.read_text(), count=1, flags=re.MULTILINE
@@ -30,7 +31,7 @@ def written(tmp_path: Path, text: str, place: Path = Path("params.yaml")) -> Par
     """The settings of the repository with another text in one file."""
     shutil.copytree(ROOT / "presets", tmp_path / "presets", dirs_exist_ok=True)
     shutil.copytree(ROOT / "cells", tmp_path / "cells", dirs_exist_ok=True)
-    for name in ("params.yaml", "simulators.yaml"):
+    for name in FILES:
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / place).write_text(text)
     return load(tmp_path / "params.yaml")

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from repro import params
 from repro.data import checking, mmsa
-from repro.features.encoders import load_encoder
+from repro.features.encoders.loading import load_encoder
 from repro.features.text import text_features
 from repro.params.datasets import SimulatedSet, Simulation
 from repro.records import Dataset, Ragged

@@ -39,7 +39,8 @@ def settings(**clinical: object) -> None:
     with paths.PARAMS.open("w") as handle:
         yaml.dump(content, handle)
     shutil.copytree(ROOT / "cells", "cells", dirs_exist_ok=True)
-    shutil.copy(ROOT / paths.SIMULATORS, paths.SIMULATORS)
+    for own in (paths.SIMULATORS, paths.NAMES):
+        shutil.copy(ROOT / own, own)
     paths.preset("tiny").parent.mkdir(exist_ok=True)
     shutil.copy(ROOT / paths.preset("tiny"), paths.preset("tiny"))
 

@@ -22,7 +22,7 @@ def test_a_quick_copy_is_on_the_tiny_preset_and_holds_no_result(
     root = Path(__file__).parents[3]
     copied(root, tmp_path / "quick")
     found = {path.name for path in (tmp_path / "quick").iterdir()}
-    settings = {"params.yaml", "simulators.yaml", "presets", "cells"}
+    settings = {"params.yaml", "simulators.yaml", "names.yaml", "presets", "cells"}
     assert found == settings | {"dvc.yaml", "pipelines", "none", "data"}
     text = (tmp_path / "quick/params.yaml").read_text()
     assert "preset: tiny" in text and "# S  scientific" not in text.split("\n")[0]

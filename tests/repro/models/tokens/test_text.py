@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from repro.features.encoders import load_encoder
-from repro.features.states import lower_states, upper_layers
+from repro.features.encoders.loading import load_encoder
+from repro.features.encoders.states import lower_states, upper_layers
 from repro.features.text import token_ids
 from repro.models.batch import Sequences, gather
 from repro.models.predictor import Predictor

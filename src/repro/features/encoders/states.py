@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from repro.features.encoders import load_encoder, revision
-from repro.features.tokens import tokenize
+from repro.features.encoders.loading import load_encoder, revision
+from repro.features.encoders.tokens import tokenize
 from repro.params.presets import Encoder
 from repro.records import Ragged
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from repro.features import states
-from repro.features.encoders import load_encoder
-from repro.features.states import (
+from repro.features.encoders import states
+from repro.features.encoders.loading import load_encoder
+from repro.features.encoders.states import (
     lower_layers,
     lower_states,
     upper_layers,
 )
-from repro.features.tokens import tokenize
+from repro.features.encoders.tokens import tokenize
 from repro.params.presets import Encoder
 from tests.repro.features.test_text import BASE, PRESENT, TEXTS
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from repro.features.tokens import vocabulary, wordpiece_tokenizer
-from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
+from repro.features.encoders.tokens import vocabulary, wordpiece_tokenizer
+from repro.features.encoders.vocabulary import (
+    refuse_other_vocabulary,
+    refuse_unknown_words,
+)
 
 TEXTS = ["a good film", "a bad film", "the film was good"] * 4
 

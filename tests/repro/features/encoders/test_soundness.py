@@ -10,7 +10,7 @@ from transformers import (
     ViTConfig,
 )
 
-from repro.features.soundness import least_parameters
+from repro.features.encoders.soundness import least_parameters
 
 SIZES = {
     "hidden_size": 12,

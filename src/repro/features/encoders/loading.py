@@ -24,18 +24,21 @@ from transformers.utils import logging
 from repro import paths
 from repro.data import places
 from repro.data.checksums import sha256
-from repro.features.soundness import (
+from repro.features.encoders.soundness import (
     refuse_hollow,
     refuse_other_sizes,
     refuse_unfit,
 )
-from repro.features.tokens import (
+from repro.features.encoders.tokens import (
     follow_sentencepiece,
     sentencepiece_model,
     vocabulary,
     wordpiece_tokenizer,
 )
-from repro.features.vocabulary import refuse_other_vocabulary, refuse_unknown_words
+from repro.features.encoders.vocabulary import (
+    refuse_other_vocabulary,
+    refuse_unknown_words,
+)
 from repro.params.presets import Encoder
 
 _TYPES = {"bert": "bert", "deberta": "deberta-v2"}

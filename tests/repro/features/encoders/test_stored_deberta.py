@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import DebertaV2Config, DebertaV2Model
 
-from repro.features import encoders
-from repro.features.encoders import load_encoder, weight_sums
+from repro.features.encoders import loading
+from repro.features.encoders.loading import load_encoder, weight_sums
+from repro.features.encoders.tokens import tokenize
 from repro.features.text import encoded, text_features
-from repro.features.tokens import tokenize
 from repro.params.presets import Encoder
 
 TEXTS = [
@@ -223,7 +223,7 @@ def test_a_tokenizer_or_weights_of_another_model_are_named(folder: Path):
     weights = load_file(folder / "model.safetensors")
     del weights["deberta.encoder.rel_embeddings.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    verbosity = encoders.logging.get_verbosity()
+    verbosity = loading.logging.get_verbosity()
     with pytest.raises(ValueError, match=r"parameters are missing, such as encoder\."):
         load_encoder(encoder(folder), [])
-    assert encoders.logging.get_verbosity() == verbosity
+    assert loading.logging.get_verbosity() == verbosity

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, BertModel
 
-from repro.features.encoders import (
+from repro.features.encoders.loading import (
     load_encoder,
 )
-from repro.features.tokens import vocabulary, wordpiece_tokenizer
+from repro.features.encoders.tokens import vocabulary, wordpiece_tokenizer
 from repro.params.presets import Encoder
 
 TEXTS = ["a good film", "a bad film", "good", "not bad at all"]

@@ -1,6 +1,11 @@
 import random
 
-from repro.features.tokens import SPECIAL, tokenize, vocabulary, wordpiece_tokenizer
+from repro.features.encoders.tokens import (
+    SPECIAL,
+    tokenize,
+    vocabulary,
+    wordpiece_tokenizer,
+)
 
 TEXTS = ["So GOOD, so good!", "good film", "a film"]
 

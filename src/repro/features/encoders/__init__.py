@@ -1,0 +1,1 @@
+"""Transformers read from folders: tokens in, states of their layers out."""
