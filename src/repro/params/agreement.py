@@ -38,6 +38,8 @@ def check(params: Params) -> None:
         raise ValueError(f"seeds={params.seeds} repeats a seed; list each one once")
     _check_shown(params)
     _check_encoder(params, "encoder", params.encoder)
+    for name in params.datasets.fresh:
+        _check_fresh(params, name)
     for name in params.datasets.planted:
         _check_planted(params, name)
     # What others use first, so that a fault is told where it is made.
@@ -60,6 +62,16 @@ def _check_shown(params: Params) -> None:
                 f"names.{method} = {name!r} is also the name of {other}; give each "
                 "method its own"
             )
+
+
+def _check_fresh(params: Params, name: str) -> None:
+    """A fresh draw is one of the simulator, and the preset has its sizes."""
+    where, sizes = f"datasets.fresh.{name}", params.active.simulated
+    if name not in params.simulation.draws:
+        known = params.simulation.draws
+        raise ValueError(f"{where}: {unknown('draw of simulation', name, known)}")
+    if name not in sizes:
+        raise ValueError(f"{where}: the preset has no sizes simulated.{name}; add them")
 
 
 def _check_planted(params: Params, name: str) -> None:

@@ -11,6 +11,7 @@ from repro.params.strict import (
     Name,
     NotNegative,
     Positive,
+    Range,
     Seed,
     Share,
     Shown,
@@ -19,8 +20,6 @@ from repro.params.strict import (
 )
 from repro.params.visits import VisitRules
 from repro.params.written import written_draw, written_interactions
-
-Range = Annotated[list[Few], Field(min_length=2, max_length=2)]  # least and most
 
 
 class Facts(Strict):

@@ -43,3 +43,14 @@ Width = Annotated[int, Field(ge=1, le=16_384)]  # units, dimensions, tokens, pix
 Few = Annotated[int, Field(ge=1, le=1024)]  # layers, heads, experts, rows of a sample
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Shown = Annotated[str, Field(max_length=80), AfterValidator(_shown)]
+
+
+def _least_first(bounds: list[int]) -> list[int]:
+    if bounds[0] > bounds[-1]:
+        raise ValueError("give the least and then the greatest count")
+    return bounds
+
+
+Range = Annotated[
+    list[Few], Field(min_length=2, max_length=2), AfterValidator(_least_first)
+]

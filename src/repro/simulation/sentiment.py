@@ -142,18 +142,11 @@ def write(path: Path, content: Mapping[str, Mapping[str, np.ndarray]]) -> None:
 
 
 def _check(simulation: Simulation, sizes: Sequence[int]) -> None:
-    for name, expected in (("unique", 3), ("unreliable", 3), ("words", 2)):
+    for name, expected in (("unique", 3), ("unreliable", 3)):
         if len(getattr(simulation, name)) != expected:
             raise ValueError(
                 f"{paths.SIMULATORS}: simulation.{name}={getattr(simulation, name)}: "
                 f"{expected} values are needed"
-            )
-    for name in ("words", "frames"):
-        bounds = getattr(simulation, name)
-        if len(bounds) != 2 or bounds[0] > bounds[1]:
-            raise ValueError(
-                f"{paths.SIMULATORS}: simulation.{name}={bounds}: give the least and "
-                "the greatest count"
             )
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"sizes={list(sizes)}: give one positive count per split")

@@ -130,6 +130,7 @@ NOT_WHOLE = [
     ("cut.npy", b"\x93NUMPY\x01", "not a complete .npy file"),
     ("cut.csv.gz", gzip.compress(bytes(range(35, 99)))[:40], "cut"),
     ("odd.csv", b"\xff\xfe\x00a", "odd.csv"),
+    ("wide.csv", "id,split\n".encode("utf-16"), r"wide\.csv: not UTF-8 .*save it as"),
     ("packed", gzip.compress(b"x"), "is packed by gzip; unpack it"),
     ("model.pt", b"PK\x03\x04rest", "is a zip archive"),
     ("page.pkl", b"<!DOCTYPE html>", "a page of the web"),

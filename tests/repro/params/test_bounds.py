@@ -53,6 +53,8 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("moe", "MulT", "also the name of"),
         ("moe", "x" * 81, "at most 80"),
         ("      title", "''", "one line"),
+        ("  words", "[40, 16]", "give the least and then the greatest"),
+        ("  frames", "[6]", "at least 2"),
     ],
 )
 def test_a_value_beyond_its_bound_is_named(

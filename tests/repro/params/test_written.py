@@ -1,10 +1,12 @@
 """What simulators write is not told again, and what is told otherwise is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from repro import paths
+from repro.params import load
 from tests.repro.params.test_study import TEXT, loaded, written
 
 
@@ -28,6 +30,7 @@ def test_a_set_is_described_as_its_simulator_writes_it(tmp_path: Path) -> None:
         (r"modalities: \[m1, m2\]\}", "modality: [m1]}", "modality: key of"),
         (r"\[zero, one\]", "[zero]", "with 1 classes"),
         (r"visible_1: \{title", "visible_1: {titel", "did you mean 'title'"),
+        (r"hidden_3: \{title", "hidden_4: {title", "draw of simulation 'hidden_4' is"),
     ],
 )
 def test_what_it_does_not_write_is_refused(
@@ -36,3 +39,15 @@ def test_what_it_does_not_write_is_refused(
     with pytest.raises(ValueError) as caught:
         loaded(tmp_path, pattern, replacement)
     assert told in str(caught.value), caught.value
+
+
+def test_a_fresh_draw_without_sizes_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, TEXT)
+    preset = tmp_path / "presets" / "default.yaml"
+    sizes = preset.read_text()
+    assert "  hidden_3: [" in sizes
+    preset.write_text(re.sub(r"  hidden_3: \[.*\n", "", sizes))
+    with pytest.raises(
+        ValueError, match=r"hidden_3: the preset has no sizes simulated"
+    ):
+        load(tmp_path / "params.yaml")

@@ -267,8 +267,6 @@ def test_bytes_depend_on_the_generator_alone(tmp_path: Path):
     [
         ({"unique": [1.0]}, r"simulation\.unique=\[1\.0\]: 3 values"),
         ({"unreliable": [0.1] * 4}, "unreliable"),
-        ({"words": [5]}, "words"),
-        ({"frames": [9, 3]}, r"simulation\.frames=\[9, 3\]"),
         (
             {"unique": [0.0] * 3, "shared": 0.0, "synergy": 0.0, "label_noise": 0.0},
             "are all 0; give at least one",

@@ -147,7 +147,9 @@ def header(path: Path) -> list[str]:
         with opened(path) as handle:
             line = first_line(handle, path).decode("utf-8-sig")
         names = next(csv.reader([line]), [])
-    except (*UNREADABLE, UnicodeError, csv.Error) as error:
+    except UnicodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from error
+    except (*UNREADABLE, csv.Error) as error:
         raise ValueError(unreadable(path, error)) from error
     if not line.strip():
         raise ValueError(f"{path}: is empty; copy or download it again")
