@@ -20,8 +20,7 @@ from tests.pipeline_graph import (
 
 OWN = "pipelines/own/dvc.yaml"
 EVERY = stages()
-ON_REQUEST = "btw_attribution_more"
-LAST = (ON_REQUEST, "read_folder@mmimdb")  # the latter until cells train on these data
+LAST = "read_folder@mmimdb"  # until cells train on these data
 ROOTS = [s for s in EVERY if s.file in ("dvc.yaml", OWN) or s.name.startswith(LAST)]
 CELLS = [stage for stage in EVERY if stage.cmd.split()[2] == "repro.stages.train"]
 PARAMS = load(ROOT / "params.yaml")
@@ -146,13 +145,13 @@ def test_only_tables_of_time_and_the_page_depend_on_measured_seconds():
 
 
 def test_the_page_depends_on_every_table_figure_and_measured_second():
-    """Of own data and on request it shows what lies there when it is written."""
+    """Of own data it shows what lies there when it is written."""
     (page,) = (s for s in EVERY if s.name == "report")
     shown = [
         o for s in EVERY for o in s.cached if o.endswith((".csv", ".svg", ".json"))
     ]
     wanted = {o for o in shown if o.startswith(("metrics/", "plots/", "timing/"))}
-    apart = [o for o in wanted if "/own" in o or o.endswith(("_more.csv", "more.json"))]
+    apart = [o for o in wanted if "/own" in o]
     series = {o.replace(".svg", ".csv") for o in wanted if o.endswith(".svg")}
     assert wanted - series - set(apart) - set(page.deps) == set()
 
@@ -223,7 +222,7 @@ def test_metrics_and_plots_name_made_files():
             named |= {file for entry in plot.values() for file in entry["y"]}
     assert named <= made
     metrics = {out for out in made if out.startswith("metrics/")}
-    others = ("metrics/own_", "metrics/seeds.parquet", f"metrics/{ON_REQUEST}")
+    others = ("metrics/own_", "metrics/seeds.parquet")
     assert {out for out in metrics if not out.startswith(others)} <= named
 
 

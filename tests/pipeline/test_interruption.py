@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -49,12 +50,17 @@ def descendants(process: subprocess.Popen) -> list[psutil.Process]:
 
 
 def kill_at(process: subprocess.Popen, is_time: Callable[[], bool]) -> int:
-    """Kill a process at a moment; its descendants, now counted, must end as well."""
+    """Kill a process at a moment; its descendants, now counted, must end as well.
+
+    It is stopped first, so that it starts none between the count and its end.
+    """
     while not is_time() and process.poll() is None:
         time.sleep(0.005)
+    process.send_signal(signal.SIGSTOP)
     children = descendants(process)
     process.kill()
-    process.communicate()
+    output, _ = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), output
     _, alive = psutil.wait_procs(children, timeout=10)
     assert alive == [], "these outlived their parent"
     return len(children)

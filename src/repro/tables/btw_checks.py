@@ -37,7 +37,7 @@ DATASET = "mosi"
 NOISE = "noise"  # prefix of the added modalities' names
 PLAIN = "attribution/controls/leak_free"  # changes nothing: the row without noise
 ATTRIBUTION = ("controls", "weights", "models")
-MORE = "more"  # made on request
+MORE = "more"  # in a table of its own
 ROWS = (
     "leak_free",
     "contribution",
@@ -61,7 +61,7 @@ def attribution(params: Params) -> pd.DataFrame:
 
 
 def attribution_more(params: Params) -> pd.DataFrame:
-    """The same of the switches that are trained on request."""
+    """The same of the switches that are in a table of their own."""
     return _attributed(params, (MORE,))
 
 
