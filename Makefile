@@ -1,7 +1,7 @@
 # make help: these lines; times on 2 cores, installation not counted.
 # make quick: every table and figure on a tiny profile, in build/quick; two minutes.
 # make repro: everything from raw files to tables and figures; 40 minutes.
-# make test: lint, types and tests; 18 minutes.
+# make test: lint, types and tests; 23 minutes.
 # make bench: speed of the hot parts against a plain baseline, and steps at paper size.
 
 SHELL := /bin/bash

@@ -91,9 +91,8 @@ def _visit_rules(source: FolderSet) -> mortality.Rules:
 def _write(settings: Params, prepared: Prepared, name: str) -> None:
     """The vectors of every modality, and how they were made."""
     if settings.active.pictures.encoder == "vit":
-        from repro.features.encoders.loading import (
-            refuse_unwatched,  # seconds to import
-        )
+        # Seconds to import.
+        from repro.features.encoders.loading import refuse_unwatched
 
         refuse_unwatched(settings.active.pictures.weights)
     source, meta = settings.datasets.folders[name], {}
