@@ -1,6 +1,7 @@
 """params.yaml and what belongs to it, read and checked; bad values stop here."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,30 +54,27 @@ def load(path: Path = paths.PARAMS) -> Params:
     try:
         agreement.check(params)
     except ValueError as error:
-        raise ValueError(f"{_home(path, error)}: {error}; correct it there") from None
+        keys = re.split(r"[^\w-]", str(error))
+        raise ValueError(f"{_home(path, keys)}: {error}; correct it there") from None
     return params
 
 
-def _home(path: Path, error: ValueError) -> Path:
-    """The file of what two settings that do not agree begin with."""
-    if group := re.match(r"cells\.([^.]+)\.", str(error)):
-        return path.parent / paths.cells(group[1])
-    is_name = re.match(r"names\b", str(error))
-    return paths.NAMES if is_name else path
+def _home(path: Path, keys: Sequence[object]) -> Path:
+    """The file that holds what these keys lead to."""
+    if keys[0] == "cells" and len(keys) > 1:
+        return paths.cells(str(keys[1]))
+    if keys[0] in SIMULATORS:
+        return paths.SIMULATORS
+    return paths.NAMES if keys[0] == "names" else path
 
 
 def _told(path: Path, preset: Path, detail: ErrorDetails) -> str:
     """One error with the file that it is in, and the key as it stands there."""
-    where, loc = path, detail["loc"]
+    loc = detail["loc"]
     kind: type[BaseModel] = Params
+    where = _home(path, loc or ("",))
     if loc[:1] == ("active",):
         where, kind, loc = preset.relative_to(path.parent), Preset, loc[1:]
-    elif loc[:1] and loc[0] in SIMULATORS:
-        where = paths.SIMULATORS
-    elif loc[:1] == ("names",):
-        where = paths.NAMES
-    elif loc[:1] == ("cells",) and len(loc) > 1:
-        where = paths.cells(str(loc[1]))
     told = sentence(kind, {**detail, "loc": loc})
     return f"{where}: {told}; correct it there"
 

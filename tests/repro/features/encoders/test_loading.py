@@ -9,24 +9,7 @@ from repro.features.encoders.loading import (
     load_encoder,
 )
 from repro.features.encoders.tokens import vocabulary, wordpiece_tokenizer
-from repro.params.presets import Encoder
-
-TEXTS = ["a good film", "a bad film", "good", "not bad at all"]
-SIZES = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
-ENCODER = Encoder(
-    architecture="bert",
-    weights="random",
-    hidden=8,
-    layers=1,
-    heads=2,
-    vocabulary=60,
-    max_length=8,
-    pooling="mean",
-    batch=4,
-    finetune=False,
-    lr=0.1,
-    seed=0,
-)
+from tests.repro.features.object_cases import ENCODER, SIZES, TEXTS
 
 
 @pytest.fixture
