@@ -156,6 +156,15 @@ def test_the_page_depends_on_every_table_figure_and_measured_second():
     assert wanted - series - set(apart) - set(page.deps) == set()
 
 
+def test_findings_wait_for_every_table_they_tell_of():
+    """Of own data they tell what lies there when they are written."""
+    (findings,) = (s for s in EVERY if s.name == "results")
+    made = {out for s in EVERY for out in s.cached if out.startswith("metrics/")}
+    tables = {o for o in made if o.endswith(".json") and "/own_" not in o}
+    assert len(tables) > 25
+    assert tables - set(findings.deps) == set()
+
+
 def test_the_page_follows_every_setting_it_tells():
     (page,) = (s for s in EVERY if s.name == "report")
     simulators = {name for name in provenance.SHOWN if name.endswith("simulation")}
